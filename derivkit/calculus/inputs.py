@@ -1,0 +1,210 @@
+"""The door: user input is checked here, once, and becomes frozen objects the rest can trust."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from derivkit.engine.model import UNDEFINED_BY_DEFAULT, Model
+
+__all__ = ["Problem", "check_count", "check_problem"]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A model, the point, and what is known of its parameters; checked.
+
+    Attributes
+    ----------
+    model : Model
+    x0 : ndarray (p,)
+        A read-only copy of the user's.
+    names : tuple of p str
+    lower, upper : ndarray (p,)
+        Bounds; ±inf where open.
+    scale : ndarray (p,)
+        Length over which the model is expected to vary with each parameter.
+    scale_given : ndarray (p,) of bool
+        Where the user gave it.
+    labels : object
+        What x0 was labelled with: None, or a type to return results in.
+    """
+
+    model: Model
+    x0: NDArray[np.float64]
+    names: tuple[str, ...]
+    lower: NDArray[np.float64]
+    upper: NDArray[np.float64]
+    scale: NDArray[np.float64]
+    scale_given: NDArray[np.bool_]
+    labels: Any = None
+
+    @property
+    def p(self) -> int:
+        """The number of parameters."""
+        return self.x0.size
+
+    def moved_to(self, x0: Any) -> Problem:
+        """Return the same problem at another point."""
+        moved, names, labels = _checked_x0(x0, None)
+        if moved.size != self.p:
+            raise ValueError(f"`x0` must have {self.p} entries, got {moved.size}")
+        return replace(
+            self,
+            x0=moved,
+            scale=np.where(self.scale_given, self.scale, _guess(moved, self.lower, self.upper)),
+            labels=labels,
+        )
+
+
+def check_problem(
+    function: Callable[..., Any],
+    x0: Any,
+    *,
+    bounds: Any = None,
+    scale: Any = None,
+    vectorized: bool = False,
+    names: Sequence[str] | None = None,
+    undefined: Sequence[type[BaseException]] = (),
+) -> Problem:
+    """Check what a user handed to a face.
+
+    Raises
+    ------
+    TypeError
+        If something is of the wrong kind.
+    ValueError
+        If something has the wrong shape or value.
+    """
+    if not callable(function):
+        raise TypeError(
+            f"`function` must be callable, got {type(function).__name__}; "
+            "the order of arguments is (function, x0)"
+        )
+    point, labels, kind = _checked_x0(x0, names)
+    lower, upper = _checked_bounds(bounds, point)
+    given = np.full(point.size, scale is not None)
+    scales = _guess(point, lower, upper) if scale is None else _checked_scale(scale, point.size)
+    model = Model(
+        function, (*UNDEFINED_BY_DEFAULT, *_checked_undefined(undefined)), bool(vectorized)
+    )
+    return Problem(model, point, labels, lower, upper, scales, given, kind)
+
+
+def check_count(name: str, value: Any, *, least: int = 1) -> int:
+    """Return a whole number of at least ``least``."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+        raise ValueError(f"`{name}` must be a whole number of at least {least}, got {value!r}")
+    return int(value)
+
+
+def check_known(name: str, value: Any, known: Sequence[str]) -> None:
+    """Raise a ValueError that suggests the nearest name if ``value`` is not one of ``known``."""
+    if value not in known:
+        near = difflib.get_close_matches(str(value), known, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise ValueError(f"`{name}` must be one of {', '.join(known)}, got {value!r}{hint}")
+
+
+def _checked_x0(x0: Any, names: Sequence[str] | None) -> tuple[NDArray, tuple[str, ...], Any]:
+    """Return a read-only copy, the parameters' names, and the labelled type it came in."""
+    labels, kind = names, None
+    if isinstance(x0, Mapping):
+        labels, kind, x0 = tuple(map(str, x0)), dict, list(x0.values())
+    elif hasattr(x0, "to_numpy") and hasattr(x0, "index"):
+        labels, kind, x0 = tuple(map(str, x0.index)), type(x0), x0.to_numpy()
+    point = _numbers("x0", x0)
+    if point.ndim == 0:
+        point = point[None]
+    if point.ndim != 1 or point.size == 0:
+        raise ValueError(
+            f"`x0` must be one point of at least one parameter, got shape {point.shape}"
+        )
+    if not np.isfinite(point).all():
+        raise ValueError(f"`x0` must be finite, got {point}")
+    point.flags.writeable = False
+    return point, _checked_names(labels, point.size), kind
+
+
+def _checked_names(names: Sequence[str] | None, p: int) -> tuple[str, ...]:
+    if names is None:
+        return tuple(f"x[{i}]" for i in range(p))
+    if isinstance(names, str) or not all(isinstance(n, str) for n in names):
+        raise TypeError(f"`names` must be a sequence of strings, got {names!r}")
+    if len(names) != p or len(set(names)) != p:
+        raise ValueError(f"`names` must be {p} different strings, got {list(names)}")
+    return tuple(names)
+
+
+def _numbers(name: str, value: Any) -> NDArray[np.float64]:
+    """Return a fresh float array of real numbers, None and text refused."""
+    try:
+        array = np.array(value)
+    except (ValueError, TypeError) as error:
+        raise TypeError(f"`{name}` must be numbers, got {value!r}") from error
+    if array.dtype.kind not in "fiu" and array.size:
+        kind = type(value).__name__ if array.dtype.kind == "O" else array.dtype.name
+        raise TypeError(f"`{name}` must be real numbers, got {value!r} ({kind})")
+    return array.astype(float)
+
+
+def _checked_bounds(bounds: Any, x0: NDArray) -> tuple[NDArray, NDArray]:
+    p = x0.size
+    if bounds is None:
+        return np.full(p, -np.inf), np.full(p, np.inf)
+    if hasattr(bounds, "lb") and hasattr(bounds, "ub"):
+        lower, upper = (
+            np.array(np.broadcast_to(b, p), dtype=float) for b in (bounds.lb, bounds.ub)
+        )
+    else:
+        lower, upper = _bounds_from_pairs(bounds, p)
+    if np.isnan(lower).any() or np.isnan(upper).any() or (lower >= upper).any():
+        raise ValueError(f"`bounds` must be pairs with lower < upper, got {bounds!r}")
+    outside = np.flatnonzero((x0 < lower) | (x0 > upper))
+    if outside.size:
+        i = int(outside[0])
+        raise ValueError(
+            f"`x0` must lie inside `bounds`, got x0[{i}] = {x0[i]} outside ({lower[i]}, {upper[i]})"
+        )
+    return lower, upper
+
+
+def _bounds_from_pairs(bounds: Any, p: int) -> tuple[NDArray, NDArray]:
+    wanted = f"`bounds` must be {p} (lower, upper) pairs or a scipy.optimize.Bounds, got {bounds!r}"
+    try:
+        pairs = [tuple(pair) for pair in bounds]
+    except TypeError as error:
+        raise TypeError(wanted) from error
+    if len(pairs) != p or any(len(pair) != 2 for pair in pairs):
+        raise ValueError(wanted)
+    lows = [-np.inf if low is None else low for low, _ in pairs]
+    highs = [np.inf if high is None else high for _, high in pairs]
+    return _numbers("bounds", lows), _numbers("bounds", highs)
+
+
+def _checked_scale(scale: Any, p: int) -> NDArray:
+    scales = _numbers("scale", scale)
+    if scales.shape not in {(), (p,)}:
+        raise ValueError(f"`scale` must be one number or {p}, got shape {scales.shape}")
+    if not (np.isfinite(scales) & (scales > 0)).all():
+        raise ValueError(f"`scale` must be positive and finite, got {scale!r}")
+    return np.array(np.broadcast_to(scales, p))
+
+
+def _guess(x0: NDArray, lower: NDArray, upper: NDArray) -> NDArray:
+    """Return abs(x0), or 1 at 0; never more than half the width of the bounds."""
+    size = np.abs(x0)
+    return np.asarray(np.minimum(np.where(size > 0, size, 1.0), 0.5 * (upper - lower)))
+
+
+def _checked_undefined(undefined: Any) -> tuple[type[BaseException], ...]:
+    types = (undefined,) if isinstance(undefined, type) else tuple(undefined)
+    for each in types:
+        if not (isinstance(each, type) and issubclass(each, Exception)):
+            raise TypeError(f"`undefined` must be exception types, got {each!r}")
+    return types

@@ -1,0 +1,127 @@
+"""CalculusKit: a function and a point, and every derivative there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from derivkit.calculus.gradient import gradient_result
+from derivkit.calculus.inputs import check_problem
+
+if TYPE_CHECKING:
+    from derivkit.engine.evaluation import Memo
+    from derivkit.result import DerivativeResult
+
+__all__ = ["CalculusKit"]
+
+
+class CalculusKit:
+    """Derivatives of ``function`` with respect to its parameters, at ``x0``.
+
+    Parameters
+    ----------
+    function : callable
+        The model: takes one array of parameters (p,) and returns a number, or an array for
+        Jacobians. It must be deterministic. It gets a fresh array each call.
+    x0 : array_like (p,), mapping or pandas Series
+        The point. Copied.
+    bounds : sequence of (lower, upper) or scipy.optimize.Bounds, optional
+        No point is ever outside. None or ±inf for an open side.
+    scale : float or array_like (p,), optional
+        Length over which the function varies with each parameter. Not needed, but it saves calls
+        where abs(x0) says little.
+    vectorized : bool
+        The function takes (n, p) and returns (n,) or (n, m): a round is one call.
+    names : sequence of str, optional
+        The parameters' names, for results and messages.
+    undefined : exception type or sequence of them, optional
+        What the function raises where it is undefined, beside ValueError, ArithmeticError and
+        numpy.linalg.LinAlgError.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from derivkit import CalculusKit
+    >>> kit = CalculusKit(lambda x: np.sin(x[0]) + x[1] ** 2, x0=[0.5, 2.0])
+    >>> print(np.round(kit.gradient(), 6))
+    [0.877583 4.      ]
+    """
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        x0: Any,
+        *,
+        bounds: Any = None,
+        scale: Any = None,
+        vectorized: bool = False,
+        names: Sequence[str] | None = None,
+        undefined: Any = (),
+    ) -> None:
+        self._problem = check_problem(
+            function,
+            x0,
+            bounds=bounds,
+            scale=scale,
+            vectorized=vectorized,
+            names=names,
+            undefined=undefined,
+        )
+        self._memo: Memo = {}
+
+    def gradient(
+        self,
+        method: Any = None,
+        *,
+        n_workers: int | None = None,
+        max_evaluations: int | None = None,
+        **options: Any,
+    ) -> NDArray[np.float64]:
+        """Return the gradient (p,) of a scalar function.
+
+        Parameters
+        ----------
+        method : str or method value, optional
+            A name or alias (see `available_methods`), or a value such as ``Finite(...)``; None
+            is ``"auto"``.
+        n_workers : int, optional
+            How many model calls run at a time; None follows an active
+            ``joblib.parallel_config``, else 1: serial, in this thread.
+        max_evaluations : int, optional
+            Most model calls to be made, x0 included; never exceeded.
+        **options
+            The method's own options, where it is given by name.
+
+        Raises
+        ------
+        TypeError
+            If the function is vector-valued, or an option is unknown.
+        ValueError
+            If the method is unknown or an option has a bad value.
+        ModelError
+            If the model fails at x0, or raises what is not `undefined` elsewhere.
+        """
+        return self.gradient_result(
+            method, n_workers=n_workers, max_evaluations=max_evaluations, **options
+        ).value
+
+    def gradient_result(
+        self,
+        method: Any = None,
+        *,
+        n_workers: int | None = None,
+        max_evaluations: int | None = None,
+        **options: Any,
+    ) -> DerivativeResult:
+        """Return the gradient with errors, statuses and costs; arguments as for `gradient`."""
+        return gradient_result(
+            self._problem,
+            self._memo,
+            method,
+            n_workers=n_workers,
+            max_evaluations=max_evaluations,
+            **options,
+        )

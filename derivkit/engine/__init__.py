@@ -1,0 +1,1 @@
+"""Evaluation of the model: where, in which order, and once only. Knows no method."""

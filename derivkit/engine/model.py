@@ -1,0 +1,102 @@
+"""The user's function as the engine sees it: one call, its output checked and copied.
+
+What a call may do wrong is sorted here, once: the model is undefined at a point (to be worked
+around), or it is broken (to be shown to the user).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["UNDEFINED_BY_DEFAULT", "Failure", "Model", "Output", "Reply", "as_output"]
+
+Output: TypeAlias = float | complex | NDArray[Any]
+"""A model's output: a number, or a fresh array of its shape."""
+
+UNDEFINED_BY_DEFAULT: tuple[type[BaseException], ...] = (
+    ValueError,
+    ArithmeticError,
+    np.linalg.LinAlgError,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A call that raised.
+
+    Attributes
+    ----------
+    error : BaseException
+        What it raised.
+    undefined : bool
+        Whether that means "undefined here" rather than a bug.
+    """
+
+    error: BaseException
+    undefined: bool
+
+
+Reply: TypeAlias = Output | Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A function of parameters and what it raises where it is undefined.
+
+    Attributes
+    ----------
+    function : callable
+        Takes one array (p,) – or (n, p) if ``vectorized`` – and returns numbers.
+    undefined : tuple of exception types
+        Raised by the function where it is undefined.
+    vectorized : bool
+        Whether the function takes many points at once.
+    """
+
+    function: Callable[[NDArray[Any]], Any]
+    undefined: tuple[type[BaseException], ...] = UNDEFINED_BY_DEFAULT
+    vectorized: bool = False
+
+    def reply(self, x: NDArray[Any]) -> Reply:
+        """Return the output at one point, or the failure; only interrupts are let through."""
+        try:
+            y = self.function(x[None, :])[0] if self.vectorized else self.function(x)
+        except self.undefined as error:
+            return Failure(error, undefined=True)
+        except Exception as error:  # noqa: BLE001 - whatever a user's function may raise
+            return Failure(error, undefined=False)
+        if type(y) is float:
+            return y
+        try:
+            return as_output(y, complex_allowed=x.dtype.kind == "c")
+        except TypeError as error:
+            return Failure(error, undefined=False)
+
+
+def as_output(y: Any, *, complex_allowed: bool = False) -> Output:
+    """Return a model's output as a float or as a fresh array of floats.
+
+    Raises
+    ------
+    TypeError
+        If it holds anything but numbers, or complex numbers where real ones are due.
+    """
+    array = y if isinstance(y, np.generic) else np.array(y)  # np.array copies
+    kind = array.dtype.kind
+    if kind in "fiub":
+        return float(array) if array.ndim == 0 else np.asarray(array, dtype=float)
+    if kind == "c" and complex_allowed:
+        return complex(array) if array.ndim == 0 else np.asarray(array, dtype=complex)
+    if kind == "c":
+        raise TypeError(
+            "`function` must return real numbers, got complex ones; return their real and "
+            "imaginary parts as an array to differentiate both"
+        )
+    raise TypeError(
+        f"`function` must return a number or an array of numbers, got {type(y).__name__}"
+    )

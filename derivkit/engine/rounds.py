@@ -1,0 +1,110 @@
+"""Rounds: all open requests of all solvers go into one batch, until every solver has returned.
+
+Knows generators, not methods: anything that yields points and returns an answer can be driven.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from typing import Any, Protocol, TypeVar
+
+__all__ = ["Asker", "drive"]
+
+Answer = TypeVar("Answer")
+
+MOST_REFUSALS = 16  # a solver that still asks after so many refusals breaks the contract
+
+
+class Asker(Protocol):
+    """What a round needs of the evaluation."""
+
+    def cost(self, line: int, points: Any) -> int:
+        """Return how many new model calls the request would take."""
+        ...
+
+    def ask(self, requests: dict[int, Any]) -> dict[int, Any]:
+        """Return the values for each line's points."""
+        ...
+
+
+def drive(
+    solvers: Sequence[Generator[Any, Any, Answer]],
+    asker: Asker,
+    *,
+    budget: int | None,
+    refusal: Callable[[], BaseException],
+) -> list[Answer]:
+    """Run all solvers to their end, a batch a round, within ``budget`` model calls.
+
+    A request that does not fit into what is left of the budget is refused by throwing
+    ``refusal()`` into its solver, which then asks for less or returns.
+    """
+    answers: dict[int, Answer] = {}
+    left = float("inf") if budget is None else budget
+    requests = {
+        line: r for line, s in enumerate(solvers) if (r := _next(s, line, answers)) is not None
+    }
+    while requests:
+        if budget is not None:
+            requests, left = _granted(requests, solvers, asker, left, refusal, answers)
+        values = asker.ask(requests)
+        requests = {
+            line: r
+            for line in requests
+            if (r := _send(solvers[line], line, values[line], answers)) is not None
+        }
+    return [answers[line] for line in range(len(solvers))]
+
+
+def _granted(
+    requests: dict[int, Any],
+    solvers: Sequence[Generator[Any, Any, Answer]],
+    asker: Asker,
+    left: float,
+    refusal: Callable[[], BaseException],
+    answers: dict[int, Answer],
+) -> tuple[dict[int, Any], float]:
+    """Return the requests that fit into the budget, and what is left of it after them."""
+    granted: dict[int, Any] = {}
+    for line, first in requests.items():
+        points = first
+        for _ in range(MOST_REFUSALS):
+            cost = asker.cost(line, points)
+            if cost <= left:
+                granted[line] = points
+                left -= cost
+                break
+            points = _throw(solvers[line], line, refusal(), answers)
+            if points is None:
+                break
+        else:
+            raise RuntimeError("a method keeps asking for points after its budget is spent")
+    return granted, left
+
+
+def _next(solver: Generator[Any, Any, Answer], line: int, answers: dict[int, Answer]) -> Any:
+    return _send(solver, line, None, answers)
+
+
+def _send(
+    solver: Generator[Any, Any, Answer], line: int, values: Any, answers: dict[int, Answer]
+) -> Any:
+    """Send values; return the next request, or None after noting the answer."""
+    try:
+        return solver.send(values)
+    except StopIteration as stop:
+        answers[line] = stop.value
+        return None
+
+
+def _throw(
+    solver: Generator[Any, Any, Answer],
+    line: int,
+    refusal: BaseException,
+    answers: dict[int, Answer],
+) -> Any:
+    try:
+        return solver.throw(refusal)
+    except StopIteration as stop:
+        answers[line] = stop.value
+        return None

@@ -1,0 +1,35 @@
+"""The exceptions and warnings that derivkit raises. Nothing here knows how they come about."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["ModelError", "UnresolvedWarning"]
+
+
+class ModelError(RuntimeError):
+    """The user's model failed where it must not: at x0, or with an exception that is a bug.
+
+    The model's own exception is its ``__cause__``.
+
+    Attributes
+    ----------
+    x : ndarray (p,) or None
+        The point at which the model failed.
+    parameter : str or None
+        The parameter that was moved away from x0; None at x0 itself.
+    """
+
+    def __init__(
+        self, message: str, *, x: NDArray | None = None, parameter: str | None = None
+    ) -> None:
+        super().__init__(message)
+        self.x = x
+        self.parameter = parameter
+
+
+class UnresolvedWarning(UserWarning):
+    """A derivative could not be resolved; its error is inf. The text names the parameter."""

@@ -1,0 +1,127 @@
+"""The contract between a method and the engine. A method asks for points; it never calls a model.
+
+A method is a small frozen value that holds its options. Its one generator, ``solve``, yields
+arrays of places t on the line t -> f(x0 + t v), is sent the values of f there, and returns an
+`Estimate`::
+
+    def solve(self, line, order):
+        values = yield np.array([-h, 0.0, h])  # places t (m,)  ->  outputs (m, q)
+        ...
+        return Estimate(value, error)  # both (q,)
+
+Rules
+-----
+- t = 0 is x0. Ask for it like any other place: the engine evaluates it once for all lines.
+- Never ask outside ``[line.lower, line.upper]``.
+- A row of nan in the values means that the model is undefined there; a single nan, that one
+  output is.
+- The engine may throw `BudgetSpentError` at a yield: return the best honest estimate so far.
+- Requests are deterministic: the same values give the same requests, to the bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol, TypeAlias, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from derivkit.status import Status
+
+__all__ = ["BudgetSpentError", "Estimate", "Line", "Method", "Points", "Solver", "Values"]
+
+Points: TypeAlias = NDArray[np.float64] | NDArray[np.complex128]
+"""Places t on a line, shape (m,); complex for the complex step."""
+
+Values: TypeAlias = NDArray[np.float64] | NDArray[np.complex128]
+"""The model's outputs at the places asked for, shape (m, q)."""
+
+
+class BudgetSpentError(Exception):
+    """Thrown into a solver at its yield when no further evaluation will be granted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What is known of t -> f(x0 + t v) before any call.
+
+    Attributes
+    ----------
+    scale : float
+        Length in t over which the model is expected to vary: the user's `scale`, else abs(x0),
+        else 1. Positive. A guess unless ``scale_given``.
+    lower, upper : float
+        The closed interval of t inside the bounds; contains 0.
+    origin : float
+        The coordinate at t = 0 where v is a coordinate axis (so that origin + t is the coordinate
+        the model sees); 0 along any other direction.
+    scale_given : bool
+        Whether the user vouches for ``scale``.
+    budget : int or None
+        How many evaluations, x0 aside, this line may expect; None for no limit.
+    """
+
+    scale: float = 1.0
+    lower: float = -np.inf
+    upper: float = np.inf
+    origin: float = 0.0
+    scale_given: bool = False
+    budget: int | None = None
+
+    def realised(self, t: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the steps that floating point really makes: (origin + t) - origin."""
+        return np.asarray((self.origin + t) - self.origin)
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What a method returns for one line: one number and one error for each of q outputs.
+
+    Attributes
+    ----------
+    value : ndarray (q,)
+        The derivative, in units of f / t**order.
+    error : ndarray (q,)
+        Absolute error in the same units; 0 only where the value is exact, inf where nothing is
+        known.
+    status : Status or tuple of q Status
+    step : ndarray (q,) or float
+        Half-width of the samples used, in units of t.
+    noise : ndarray (q,) or float
+        Absolute noise of f at the scale of the samples (nan: not estimated).
+    reach : float
+        Largest abs(t) ever asked for.
+    also : mapping of int to (value, error)
+        Derivatives of other orders that the same samples give for no further call.
+    """
+
+    value: NDArray[np.float64]
+    error: NDArray[np.float64]
+    status: Status | tuple[Status, ...] = Status.CONVERGED
+    step: NDArray[np.float64] | float = np.nan
+    noise: NDArray[np.float64] | float = np.nan
+    reach: float = np.nan
+    also: Mapping[int, tuple[NDArray[np.float64], NDArray[np.float64]]] = field(
+        default_factory=dict
+    )
+
+    def statuses(self) -> tuple[Status, ...]:
+        """Return one status for each output."""
+        if isinstance(self.status, Status):
+            return (self.status,) * len(self.value)
+        return self.status
+
+
+Solver: TypeAlias = Generator[Points, Values, Estimate]
+"""What `Method.solve` returns."""
+
+
+@runtime_checkable
+class Method(Protocol):
+    """A way to differentiate along a line. Implementations are frozen dataclasses of options."""
+
+    def solve(self, line: Line, order: int) -> Solver:
+        """Differentiate ``order`` times with respect to t, at t = 0."""
+        ...

@@ -1,0 +1,181 @@
+"""The names of the methods: from "finite", an alias or a value to a method with its options.
+
+Names are compared without case, spaces and punctuation. Other packages add methods through the
+entry-point group ``derivkit.methods`` or `register_method`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import inspect
+from collections.abc import Callable, Iterable
+from functools import cache
+from importlib import import_module
+from typing import Any
+
+__all__ = ["available_methods", "name_of", "register_method", "resolve"]
+
+ENTRY_POINT_GROUP = "derivkit.methods"
+
+_BUILT_IN: dict[str, tuple[str, tuple[str, ...]]] = {
+    # name: (module:class, aliases)
+    "auto": ("derivkit.methods.auto:Auto", ("default",)),
+    "finite": (
+        "derivkit.methods.finite:Finite",
+        ("finite-difference", "finite_difference", "fd", "findiff", "finite_diff"),
+    ),
+}
+
+_classes: dict[str, Callable[..., Any]] = {}  # registered by hand or loaded, by name
+_aliases: dict[str, tuple[str, ...]] = {name: names for name, (_, names) in _BUILT_IN.items()}
+
+
+def available_methods() -> dict[str, list[str]]:
+    """Return the names of all methods, each with its aliases."""
+    _load_entry_points()
+    return {name: list(names) for name, names in _aliases.items()}
+
+
+def register_method(name: str, cls: Callable[..., Any], *, aliases: Iterable[str] = ()) -> None:
+    """Add a method under ``name``, so that it can be chosen by keyword.
+
+    Parameters
+    ----------
+    name : str
+        Must not be taken; case, spaces and punctuation do not matter.
+    cls : type
+        A class that follows `derivkit.methods.protocol.Method`; its constructor's keywords are
+        the method's options.
+    aliases : iterable of str
+
+    Raises
+    ------
+    ValueError
+        If the name or an alias is taken.
+    TypeError
+        If the class does not follow the protocol.
+    """
+    names = (name, *aliases)
+    _load_entry_points()
+    taken = _index()
+    for each in names:
+        if _plain(each) in taken:
+            raise ValueError(
+                f"the method name {each!r} is taken by {taken[_plain(each)]!r}; choose another"
+            )
+    if not isinstance(cls, type) or not callable(getattr(cls, "solve", None) or _whole(cls)):
+        raise TypeError(
+            f"`cls` must be a class with a method solve(line, order), got {cls!r}; "
+            "see derivkit.methods.protocol"
+        )
+    _classes[name] = cls
+    _aliases[name] = names[1:]
+    _index.cache_clear()
+
+
+def resolve(method: object, options: dict[str, Any]) -> Any:
+    """Return the method value for a name, an alias, None (auto), or a value as it stands.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name or a bad option value.
+    TypeError
+        For an unknown option, for options beside a method value, or for another kind of thing.
+    """
+    if method is None:
+        method = "auto"
+    if isinstance(method, str):
+        return _build(canonical_name(method), options)
+    if isinstance(method, type) or not (hasattr(method, "solve") or _whole(method)):
+        raise TypeError(
+            f"`method` must be a name, None, or a method value such as Finite(), got {method!r}"
+        )
+    if options:
+        raise TypeError(
+            f"options ({', '.join(options)}) go with a method's name; a method value such as "
+            f"{type(method).__name__}(...) already holds its own"
+        )
+    return method
+
+
+def name_of(method: object) -> str:
+    """Return the name a method value goes by: its registered one, else its class's."""
+    for name, cls in _classes.items():
+        if type(method) is cls:
+            return name
+    return type(method).__name__
+
+
+def canonical_name(name: str) -> str:
+    """Return the method's own name for a name or an alias of it."""
+    found = _index().get(_plain(name))
+    if found is None:
+        _load_entry_points()  # slow, so only for names that are not built in
+        found = _index().get(_plain(name))
+    if found is None:
+        raise ValueError(
+            f"`method` must be one of {', '.join(_aliases)}, got {name!r}"
+            + _suggestion(name, [*_aliases, *(a for names in _aliases.values() for a in names)])
+        )
+    return found
+
+
+def load_class(name: str) -> Callable[..., Any]:
+    """Return the class registered under a method's own name, imported when first needed."""
+    if name not in _classes:
+        module, _, attribute = _BUILT_IN[name][0].partition(":")
+        _classes[name] = getattr(import_module(module), attribute)
+    return _classes[name]
+
+
+def option_names(cls: Callable[..., Any]) -> list[str]:
+    """Return the keywords that a method's constructor takes."""
+    if dataclasses.is_dataclass(cls):
+        return [f.name for f in dataclasses.fields(cls) if f.init]
+    return list(inspect.signature(cls).parameters)
+
+
+def _build(name: str, options: dict[str, Any]) -> Any:
+    cls = load_class(name)
+    if options:
+        known = option_names(cls)
+        for key in options:
+            if key not in known:
+                raise TypeError(
+                    f"the method {name!r} has no option {key!r}; it has "
+                    f"{', '.join(known) or 'none'}" + _suggestion(key, known)
+                )
+    return cls(**options)
+
+
+def _whole(method: object) -> bool:
+    """Whether it differentiates the callable itself (automatic differentiation)."""
+    return callable(getattr(method, "value_and_derivatives", None))
+
+
+def _suggestion(word: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(word, list(known), n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def _plain(name: str) -> str:
+    return "".join(c for c in name.lower() if c.isalnum())
+
+
+@cache
+def _index() -> dict[str, str]:
+    """Map every plain name and alias to the method's own name."""
+    return {_plain(each): name for name, names in _aliases.items() for each in (name, *names)}
+
+
+@cache
+def _load_entry_points() -> None:
+    from importlib.metadata import entry_points  # noqa: PLC0415 - slow, and needed once
+
+    for point in entry_points(group=ENTRY_POINT_GROUP):
+        if point.name not in _aliases:
+            _BUILT_IN[point.name] = (point.value, ())
+            _aliases[point.name] = ()
+    _index.cache_clear()

@@ -1,0 +1,141 @@
+"""What a call returns beside the bare numbers: every derivative with its error and its story."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from derivkit.status import Status
+
+__all__ = ["DerivativeResult"]
+
+
+@dataclass(frozen=True, eq=False)
+class DerivativeResult:
+    """A derivative tensor with an error for each entry.
+
+    Attributes
+    ----------
+    value : ndarray
+        The derivatives; (p,) for a gradient.
+    error : ndarray
+        Absolute error of each entry, in the same units; inf where it could not be resolved.
+    status : ndarray of Status
+        How each entry came out.
+    names : tuple of p str
+        The parameters.
+    x0 : ndarray (p,)
+    method : str
+        Name of the method.
+    order : int
+    nfev : int
+        Model calls made for this result; those another result of the same kit had already made
+        are not counted.
+    nfev_per_parameter : ndarray (p,)
+        The same for each parameter; the call at x0 is nobody's.
+    step : ndarray
+        Half-width of the samples behind each entry, in the parameter's units.
+    noise : ndarray
+        Absolute noise of the model's output at the scale of the samples; nan if not estimated.
+    reach : ndarray (p,)
+        Largest distance from x0 at which the model was called.
+    undefined : ndarray (p,)
+        How many calls found the model undefined.
+    hessian_diag, hessian_diag_error : ndarray or None
+        Second derivatives that the same samples gave for no further call, where the method gives
+        them.
+    """
+
+    value: NDArray[np.float64]
+    error: NDArray[np.float64]
+    status: NDArray[np.object_]
+    names: tuple[str, ...]
+    x0: NDArray[np.float64]
+    method: str
+    order: int
+    nfev: int
+    nfev_per_parameter: NDArray[np.int64]
+    step: NDArray[np.float64]
+    noise: NDArray[np.float64]
+    reach: NDArray[np.float64]
+    undefined: NDArray[np.int64]
+    hessian_diag: NDArray[np.float64] | None = None
+    hessian_diag_error: NDArray[np.float64] | None = None
+
+    @property
+    def success(self) -> bool:
+        """Whether every entry is resolved."""
+        return bool(np.isfinite(self.error).all())
+
+    @property
+    def message(self) -> str:
+        """One sentence on how it went, naming the parameters that did not."""
+        bad = self.unresolved
+        if not bad:
+            return f"all {self.value.size} derivatives are resolved, with {self.nfev} model calls"
+        worst = next(s for s in self.status.ravel().tolist() if not s.resolved or bad)
+        worst = self._first_bad_status() or worst
+        return f"the derivative with respect to {', '.join(bad)} is {worst}: {worst.text}"
+
+    @property
+    def unresolved(self) -> list[str]:
+        """Names of the parameters with an entry whose error is not finite."""
+        flat = ~np.isfinite(self.error).reshape(-1, self.error.shape[-1]).all(axis=0)
+        return [name for name, bad in zip(self.names, flat, strict=False) if bad]
+
+    def _first_bad_status(self) -> Status | None:
+        bad = self.status[~np.isfinite(self.error)]
+        return bad.flat[0] if bad.size else None
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return the table: a dict for each entry."""
+        p = len(self.names)
+        outputs = self.value.size // p
+        return [
+            {
+                "parameter": self.names[i],
+                **({"output": k} if outputs > 1 else {}),
+                "value": float(self.value.reshape(-1, p)[k, i]),
+                "error": float(self.error.reshape(-1, p)[k, i]),
+                "step": float(self.step.reshape(-1, p)[k, i]),
+                "calls": int(self.nfev_per_parameter[i]),
+                "status": str(self.status.reshape(-1, p)[k, i]),
+            }
+            for k in range(outputs)
+            for i in range(p)
+        ]
+
+    def __str__(self) -> str:
+        return _as_text(self.rows(), f"{self.method}, {self.nfev} model calls: {self.message}")
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return _as_html(self.rows(), self.message)
+
+
+_FORMATS = {"value": "{:.10g}", "error": "{:.2g}", "step": "{:.3g}"}
+
+
+def _cells(row: dict[str, Any]) -> list[str]:
+    return [_FORMATS.get(key, "{}").format(value) for key, value in row.items()]
+
+
+def _as_text(rows: list[dict[str, Any]], title: str) -> str:
+    table = [list(rows[0]), *map(_cells, rows)]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    lines = ["  ".join(c.ljust(w) for c, w in zip(r, widths, strict=True)).rstrip() for r in table]
+    return "\n".join([title, *lines])
+
+
+def _as_html(rows: list[dict[str, Any]], caption: str) -> str:
+    from html import escape  # noqa: PLC0415 - only notebooks need it
+
+    def line(cells: list[str], tag: str) -> str:
+        return "<tr>" + "".join(f"<{tag}>{escape(c)}</{tag}>" for c in cells) + "</tr>"
+
+    body = "".join(line(_cells(row), "td") for row in rows)
+    return f"<table><caption>{escape(caption)}</caption>{line(list(rows[0]), 'th')}{body}</table>"
