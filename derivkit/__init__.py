@@ -29,7 +29,7 @@ _HOMES = {  # public name: its module; imported when first used (PEP 562), so th
     "register_method": "derivkit.methods.registry",
 }
 
-__all__ = [  # noqa: PLE0604, F822 - the names of _HOMES
+__all__ = [
     "CalculusKit",
     "DerivativeResult",
     "ModelError",

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+from numpy.typing import NDArray
 
 __all__ = ["ModelError", "UnresolvedWarning"]
 
@@ -24,7 +23,7 @@ class ModelError(RuntimeError):
     """
 
     def __init__(
-        self, message: str, *, x: NDArray | None = None, parameter: str | None = None
+        self, message: str, *, x: NDArray[Any] | None = None, parameter: str | None = None
     ) -> None:
         super().__init__(message)
         self.x = x

@@ -51,7 +51,7 @@ class DerivativeResult:
 
     value: NDArray[np.float64]
     error: NDArray[np.float64]
-    status: NDArray[np.object_]
+    status: NDArray[Any]
     names: tuple[str, ...]
     x0: NDArray[np.float64]
     method: str
@@ -76,19 +76,16 @@ class DerivativeResult:
         bad = self.unresolved
         if not bad:
             return f"all {self.value.size} derivatives are resolved, with {self.nfev} model calls"
-        worst = next(s for s in self.status.ravel().tolist() if not s.resolved or bad)
-        worst = self._first_bad_status() or worst
-        return f"the derivative with respect to {', '.join(bad)} is {worst}: {worst.text}"
+        status: Status = self.status[~np.isfinite(self.error)].flat[0]
+        return f"the derivative with respect to {', '.join(bad)} is {status}: {status.text}"
 
     @property
     def unresolved(self) -> list[str]:
         """Names of the parameters with an entry whose error is not finite."""
-        flat = ~np.isfinite(self.error).reshape(-1, self.error.shape[-1]).all(axis=0)
-        return [name for name, bad in zip(self.names, flat, strict=False) if bad]
-
-    def _first_bad_status(self) -> Status | None:
-        bad = self.status[~np.isfinite(self.error)]
-        return bad.flat[0] if bad.size else None
+        known = np.all(np.isfinite(self.error).reshape(-1, self.error.shape[-1]), axis=0).tolist()
+        return [
+            name for name, resolved in zip(self.names, list(known), strict=True) if not resolved
+        ]
 
     def rows(self) -> list[dict[str, Any]]:
         """Return the table: a dict for each entry."""

@@ -15,7 +15,6 @@ from derivkit.engine.choice import choose_backend
 from derivkit.errors import UnresolvedWarning
 from derivkit.methods.registry import name_of, resolve
 from derivkit.result import DerivativeResult
-from derivkit.status import Status
 
 if TYPE_CHECKING:
     from derivkit.engine.evaluation import Memo

@@ -111,7 +111,7 @@ def check_known(name: str, value: Any, known: Sequence[str]) -> None:
         raise ValueError(f"`{name}` must be one of {', '.join(known)}, got {value!r}{hint}")
 
 
-def _checked_x0(x0: Any, names: Sequence[str] | None) -> tuple[NDArray, tuple[str, ...], Any]:
+def _checked_x0(x0: Any, names: Sequence[str] | None) -> tuple[NDArray[Any], tuple[str, ...], Any]:
     """Return a read-only copy, the parameters' names, and the labelled type it came in."""
     labels, kind = names, None
     if isinstance(x0, Mapping):
@@ -153,7 +153,7 @@ def _numbers(name: str, value: Any) -> NDArray[np.float64]:
     return array.astype(float)
 
 
-def _checked_bounds(bounds: Any, x0: NDArray) -> tuple[NDArray, NDArray]:
+def _checked_bounds(bounds: Any, x0: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
     p = x0.size
     if bounds is None:
         return np.full(p, -np.inf), np.full(p, np.inf)
@@ -174,7 +174,7 @@ def _checked_bounds(bounds: Any, x0: NDArray) -> tuple[NDArray, NDArray]:
     return lower, upper
 
 
-def _bounds_from_pairs(bounds: Any, p: int) -> tuple[NDArray, NDArray]:
+def _bounds_from_pairs(bounds: Any, p: int) -> tuple[NDArray[Any], NDArray[Any]]:
     wanted = f"`bounds` must be {p} (lower, upper) pairs or a scipy.optimize.Bounds, got {bounds!r}"
     try:
         pairs = [tuple(pair) for pair in bounds]
@@ -187,7 +187,7 @@ def _bounds_from_pairs(bounds: Any, p: int) -> tuple[NDArray, NDArray]:
     return _numbers("bounds", lows), _numbers("bounds", highs)
 
 
-def _checked_scale(scale: Any, p: int) -> NDArray:
+def _checked_scale(scale: Any, p: int) -> NDArray[Any]:
     scales = _numbers("scale", scale)
     if scales.shape not in {(), (p,)}:
         raise ValueError(f"`scale` must be one number or {p}, got shape {scales.shape}")
@@ -196,7 +196,7 @@ def _checked_scale(scale: Any, p: int) -> NDArray:
     return np.array(np.broadcast_to(scales, p))
 
 
-def _guess(x0: NDArray, lower: NDArray, upper: NDArray) -> NDArray:
+def _guess(x0: NDArray[Any], lower: NDArray[Any], upper: NDArray[Any]) -> NDArray[Any]:
     """Return abs(x0), or 1 at 0; never more than half the width of the bounds."""
     size = np.abs(x0)
     return np.asarray(np.minimum(np.where(size > 0, size, 1.0), 0.5 * (upper - lower)))

@@ -175,6 +175,6 @@ class Evaluation:
             if row.size != q:
                 raise ValueError(
                     f"`function` must return the same shape everywhere, got {row.size} numbers "
-                    f"at {key} but {q} at x0"
+                    f"at {key!r} but {q} at x0"
                 )
         return np.stack(rows)

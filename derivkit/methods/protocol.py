@@ -23,7 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol, TypeAlias, runtime_checkable
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,10 +32,10 @@ from derivkit.status import Status
 
 __all__ = ["BudgetSpentError", "Estimate", "Line", "Method", "Points", "Solver", "Values"]
 
-Points: TypeAlias = NDArray[np.float64] | NDArray[np.complex128]
-"""Places t on a line, shape (m,); complex for the complex step."""
+Points: TypeAlias = NDArray[Any]
+"""Places t on a line, shape (m,); float, or complex for the complex step."""
 
-Values: TypeAlias = NDArray[np.float64] | NDArray[np.complex128]
+Values: TypeAlias = NDArray[Any]
 """The model's outputs at the places asked for, shape (m, q)."""
 
 

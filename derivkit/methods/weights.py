@@ -52,7 +52,7 @@ def weight_table(nodes: ArrayLike, order: int, x0: float = 0.0) -> NDArray[np.fl
         shifted = k * w[:-1, :j]
         w[0, :j] *= t[j] / gaps
         w[1:, :j] = (t[j] * w[1:, :j] - shifted) / gaps
-    return w / unit ** np.arange(order + 1.0)[:, None]
+    return np.asarray(w / unit ** np.arange(order + 1.0)[:, None])
 
 
 def fornberg_weights(nodes: ArrayLike, order: int, x0: float = 0.0) -> NDArray[np.float64]:
@@ -65,4 +65,5 @@ def fornberg_weights(nodes: ArrayLike, order: int, x0: float = 0.0) -> NDArray[n
     >>> fornberg_weights([-1, 0, 1], 2)
     array([ 1., -2.,  1.])
     """
-    return weight_table(nodes, order, x0)[order]
+    weights: NDArray[np.float64] = weight_table(nodes, order, x0)[order]
+    return weights
