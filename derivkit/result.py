@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from derivkit import export
 from derivkit.status import Status
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["DerivativeResult"]
 
@@ -104,6 +108,23 @@ class DerivativeResult:
             for k in range(outputs)
             for i in range(p)
         ]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all fields as numbers, strings, lists and dicts."""
+        return export.to_dict(self)
+
+    def to_json(self, *, indent: int | None = 2) -> str:
+        """Return all fields as JSON text that `from_json` reads back to the same bits."""
+        return export.to_json(self, indent=indent)
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Return the result that `to_json` wrote."""
+        return export.from_json(cls, text)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the table as a pandas DataFrame, a row for each entry."""
+        return export.to_frame(self.rows())
 
     def __str__(self) -> str:
         return _as_text(self.rows(), f"{self.method}, {self.nfev} model calls: {self.message}")

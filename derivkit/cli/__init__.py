@@ -1,0 +1,59 @@
+"""The ``derivkit`` command: derivatives of a model in a file, a package or an executable.
+
+`arguments` says what can be typed, `models` finds the model, `commands` does the work,
+`output` prints it. This file only turns outcomes into exit codes and one-line errors.
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Sequence
+
+__all__ = ["main"]
+
+RESOLVED = 0
+NOT_RESOLVED = 1
+WRONG_USAGE = 2
+MODEL_FAILED = 3
+INTERRUPTED = 130  # the shell's convention: 128 + SIGINT
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit code.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        The arguments after the command's name; ``sys.argv[1:]`` by default.
+
+    Returns
+    -------
+    int
+        0 if all is well; 1 if a derivative is unresolved or a check disagrees; 2 for wrong usage;
+        3 if the model failed; 130 if interrupted.
+    """
+    from derivkit.cli.arguments import parse  # noqa: PLC0415 - the command alone pays for it
+    from derivkit.errors import ModelError  # noqa: PLC0415
+
+    arguments = parse(sys.argv[1:] if argv is None else argv)
+    with warnings.catch_warnings():
+        warnings.showwarning = _one_line_warning
+        try:
+            return RESOLVED if arguments.run(arguments) else NOT_RESOLVED
+        except ModelError as error:
+            return _fail(str(error), MODEL_FAILED)
+        except (ValueError, TypeError, ImportError, OSError) as error:
+            return _fail(str(error), WRONG_USAGE)
+        except KeyboardInterrupt:
+            return _fail("interrupted", INTERRUPTED)
+
+
+def _fail(message: str, code: int) -> int:
+    first = message.strip().splitlines()[0] if message.strip() else "unknown error"
+    sys.stderr.write(f"derivkit: error: {first}\n")
+    return code
+
+
+def _one_line_warning(message: Warning | str, *_: object, **__: object) -> None:
+    sys.stderr.write(f"derivkit: warning: {message}\n")

@@ -1,0 +1,124 @@
+"""Results as plain data and back: dict, JSON, pandas frame. Knows fields, not what they mean.
+
+JSON has no nan and no infinity; they are written as the strings "nan", "inf" and "-inf", so that
+any reader can take the file. Every other number is written so that it reads back to the same bits.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from derivkit.status import Status
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["from_dict", "from_json", "to_dict", "to_frame", "to_json"]
+
+Result = TypeVar("Result")
+
+
+def to_dict(result: Any) -> dict[str, Any]:
+    """Return the fields of a result as numbers, strings, lists and dicts."""
+    return {
+        field.name: _plain(getattr(result, field.name))
+        for field in dataclasses.fields(result)
+        if field.init and field.name[0] != "_"
+    }
+
+
+def from_dict(cls: type[Result], data: dict[str, Any]) -> Result:
+    """Return the result whose `to_dict` is ``data``.
+
+    Raises
+    ------
+    ValueError
+        If a field that the result needs is missing, or an unknown one is there.
+    """
+    fields = {f.name: f for f in dataclasses.fields(cls) if f.init and f.name[0] != "_"}  # type: ignore[arg-type]
+    unknown = sorted(set(data) - set(fields))
+    missing = sorted(n for n, f in fields.items() if n not in data and _required(f))
+    if unknown or missing:
+        raise ValueError(
+            f"`data` must be what to_dict() gave; missing: {', '.join(missing) or 'none'}, "
+            f"unknown: {', '.join(unknown) or 'none'}"
+        )
+    return cls(**{name: _restored(value, str(fields[name].type)) for name, value in data.items()})
+
+
+def to_json(result: Any, *, indent: int | None = 2) -> str:
+    """Return a result as JSON text."""
+    return json.dumps(_strict(to_dict(result)), indent=indent, allow_nan=False)
+
+
+def from_json(cls: type[Result], text: str) -> Result:
+    """Return the result whose `to_json` is ``text``."""
+    return from_dict(cls, json.loads(text))
+
+
+def to_frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    """Return rows as a pandas DataFrame.
+
+    Raises
+    ------
+    ImportError
+        If pandas is not installed.
+    """
+    try:
+        import pandas as pd  # noqa: PLC0415 - optional
+    except ImportError as error:
+        raise ImportError(
+            "to_frame needs pandas, which is not installed; pip install 'derivkit[pandas]'"
+        ) from error
+    return pd.DataFrame(rows)
+
+
+def _required(field: dataclasses.Field[Any]) -> bool:
+    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        return _plain(value.tolist())
+    if isinstance(value, (list, tuple)):
+        return [_plain(each) for each in value]
+    if isinstance(value, dict):
+        return {str(key): _plain(each) for key, each in value.items()}
+    if isinstance(value, Status):
+        return value.value
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _strict(value: Any) -> Any:
+    """Replace what JSON cannot hold by strings that float() reads."""
+    if isinstance(value, dict):
+        return {key: _strict(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_strict(each) for each in value]
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _restored(value: Any, annotation: str) -> Any:
+    """Return plain data as the type that the field is annotated with."""
+    if value is None:
+        return None
+    if "NDArray[np.float64]" in annotation:
+        return np.array(value, dtype=float)  # reads "inf" and "nan" too
+    if "NDArray[np.int64]" in annotation:
+        return np.array(value, dtype=np.int64)
+    if "NDArray[Any]" in annotation:
+        return _statuses(value)
+    return tuple(value) if annotation.startswith("tuple") else value
+
+
+def _statuses(names: Any) -> np.ndarray[Any, Any]:
+    flat = np.array(names, dtype=object)
+    restored = np.empty(flat.shape, dtype=object)
+    for where, name in np.ndenumerate(flat):
+        restored[where] = Status(name)
+    return restored
