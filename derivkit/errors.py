@@ -6,7 +6,13 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-__all__ = ["ModelError", "UnresolvedWarning"]
+__all__ = [
+    "CheckpointError",
+    "CheckpointMismatchError",
+    "CheckpointWarning",
+    "ModelError",
+    "UnresolvedWarning",
+]
 
 
 class ModelError(RuntimeError):
@@ -32,3 +38,15 @@ class ModelError(RuntimeError):
 
 class UnresolvedWarning(UserWarning):
     """A derivative could not be resolved; its error is inf. The text names the parameter."""
+
+
+class CheckpointError(RuntimeError):
+    """The checkpoint file cannot be used. Raised before any call of the model."""
+
+
+class CheckpointMismatchError(CheckpointError):
+    """The checkpoint file holds the evaluations of another model than the one given."""
+
+
+class CheckpointWarning(UserWarning):
+    """Finished evaluations cannot be written to the checkpoint file; they are kept in memory."""

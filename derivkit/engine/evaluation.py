@@ -17,7 +17,7 @@ from derivkit.engine.model import Failure, Model, Output, Reply
 from derivkit.engine.rays import AT_X0, Key, Ray
 from derivkit.errors import ModelError
 
-__all__ = ["Backend", "Evaluation", "Memo"]
+__all__ = ["Backend", "Evaluation", "Memo", "RoutedMemo"]
 
 Memo: TypeAlias = dict[Key, Output]
 """Finished evaluations of one model around one x0; nan where it is undefined."""
@@ -31,6 +31,20 @@ class Backend(Protocol):
     ) -> Iterator[tuple[Key, Reply]]:
         """Yield (key, reply) for each point."""
         ...
+
+
+class RoutedMemo(Memo):
+    """A memo whose misses take a way of their own: past a checkpoint, or to whoever is asked.
+
+    Parameters
+    ----------
+    route : callable
+        Takes the backend that was chosen for a call, returns the one to be used.
+    """
+
+    def __init__(self, route: Callable[[Backend], Backend]) -> None:
+        super().__init__()
+        self.route = route
 
 
 class Evaluation:
@@ -62,7 +76,7 @@ class Evaluation:
     ) -> None:
         self._model = model
         self._rays = rays
-        self._backend = backend
+        self._backend = memo.route(backend) if isinstance(memo, RoutedMemo) else backend
         self._memo = memo
         self._names = names
         self._check_output = check_output
