@@ -1,0 +1,37 @@
+"""Sphinx: MyST Markdown pages, API pages from the docstrings, the furo theme."""
+
+import derivkit
+
+project = "derivkit"
+author = "The derivkit developers"
+copyright = "the derivkit developers, MIT licence"
+version = release = derivkit.__version__
+
+extensions = [
+    "myst_nb",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "sphinx.ext.mathjax",
+    "sphinx.ext.viewcode",
+]
+myst_enable_extensions = ["dollarmath", "amsmath", "colon_fence", "deflist"]
+myst_heading_anchors = 3
+source_suffix = {".md": "myst-nb", ".ipynb": "myst-nb"}
+exclude_patterns = ["_build"]
+nb_execution_mode = "off"  # `make notebooks` has executed them into _generated/notebooks
+default_role = "code"
+
+napoleon_google_docstring = False
+napoleon_use_rtype = False
+napoleon_use_ivar = True
+autodoc_typehints = "none"
+autodoc_member_order = "bysource"
+autodoc_default_options = {"members": True, "show-inheritance": False}
+
+html_theme = "furo"
+html_title = f"derivkit {release}"
+html_static_path = ["_static"]
+html_theme_options = {
+    "light_css_variables": {"color-brand-primary": "#1f5f8b", "color-brand-content": "#1f5f8b"},
+    "dark_css_variables": {"color-brand-primary": "#7fb8e0", "color-brand-content": "#7fb8e0"},
+}
