@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from derivkit.calculus.gradient import gradient_result
+from derivkit.calculus.driver import run
+from derivkit.calculus.gradient import Gradient
 from derivkit.calculus.inputs import check_problem
 
 if TYPE_CHECKING:
@@ -117,9 +118,10 @@ class CalculusKit:
         **options: Any,
     ) -> DerivativeResult:
         """Return the gradient with errors, statuses and costs; arguments as for `gradient`."""
-        return gradient_result(
+        return run(
             self._problem,
             self._memo,
+            Gradient(),
             method,
             n_workers=n_workers,
             max_evaluations=max_evaluations,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import combinations_with_replacement
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["DerivativeResult"]
 
+MOST_LISTED = 6  # parameters named in a message
+
 
 @dataclass(frozen=True, eq=False)
 class DerivativeResult:
@@ -24,7 +27,8 @@ class DerivativeResult:
     Attributes
     ----------
     value : ndarray
-        The derivatives; (p,) for a gradient.
+        The derivatives, output axes first, parameter axes last: (p,) for a gradient, (m, p) for
+        a Jacobian, (p, p) for a Hessian.
     error : ndarray
         Absolute error of each entry, in the same units; inf where it could not be resolved.
     status : ndarray of Status
@@ -38,19 +42,21 @@ class DerivativeResult:
     nfev : int
         Model calls made for this result; those another result of the same kit had already made
         are not counted.
-    nfev_per_parameter : ndarray (p,)
-        The same for each parameter; the call at x0 is nobody's.
+    nfev_per_parameter : ndarray (p,) or (p, p), …
+        The same for each entry's own line; the call at x0 is nobody's.
     step : ndarray
         Half-width of the samples behind each entry, in the parameter's units.
     noise : ndarray
         Absolute noise of the model's output at the scale of the samples; nan if not estimated.
-    reach : ndarray (p,)
+    reach : ndarray (p,) or (p, p), …
         Largest distance from x0 at which the model was called.
-    undefined : ndarray (p,)
+    undefined : ndarray (p,) or (p, p), …
         How many calls found the model undefined.
     hessian_diag, hessian_diag_error : ndarray or None
         Second derivatives that the same samples gave for no further call, where the method gives
         them.
+    parameter_axes : int
+        How many of the last axes of ``value`` run over the parameters.
     """
 
     value: NDArray[np.float64]
@@ -68,6 +74,7 @@ class DerivativeResult:
     undefined: NDArray[np.int64]
     hessian_diag: NDArray[np.float64] | None = None
     hessian_diag_error: NDArray[np.float64] | None = None
+    parameter_axes: int = 1
 
     @property
     def success(self) -> bool:
@@ -81,32 +88,37 @@ class DerivativeResult:
         if not bad:
             return f"all {self.value.size} derivatives are resolved, with {self.nfev} model calls"
         status: Status = self.status[~np.isfinite(self.error)].flat[0]
-        return f"the derivative with respect to {', '.join(bad)} is {status}: {status.text}"
+        listed = ", ".join(bad[:MOST_LISTED]) + (", …" if len(bad) > MOST_LISTED else "")
+        return f"the derivative with respect to {listed} is {status}: {status.text}"
 
     @property
     def unresolved(self) -> list[str]:
-        """Names of the parameters with an entry whose error is not finite."""
-        known = np.all(np.isfinite(self.error).reshape(-1, self.error.shape[-1]), axis=0).tolist()
-        return [
-            name for name, resolved in zip(self.names, list(known), strict=True) if not resolved
-        ]
+        """Names of the parameters, or pairs of them, with an entry whose error is not finite."""
+        entries = _entries(self.names, self.parameter_axes)
+        known = np.isfinite(self.error).reshape(-1, len(self.names) ** self.parameter_axes)
+        resolved = np.asarray(known.all(axis=0)).tolist()
+        return [name for flat, name in entries if not resolved[flat]]
 
     def rows(self) -> list[dict[str, Any]]:
-        """Return the table: a dict for each entry."""
-        p = len(self.names)
-        outputs = self.value.size // p
+        """Return the table: a dict for each entry (of equal ones the first), output by output."""
+        entries = _entries(self.names, self.parameter_axes)
+        values, errors, steps, statuses = (
+            np.reshape(a, (-1, len(self.names) ** self.parameter_axes))
+            for a in (self.value, self.error, self.step, self.status)
+        )
+        calls = np.ravel(self.nfev_per_parameter)
         return [
             {
-                "parameter": self.names[i],
-                **({"output": k} if outputs > 1 else {}),
-                "value": float(self.value.reshape(-1, p)[k, i]),
-                "error": float(self.error.reshape(-1, p)[k, i]),
-                "step": float(self.step.reshape(-1, p)[k, i]),
-                "calls": int(self.nfev_per_parameter[i]),
-                "status": str(self.status.reshape(-1, p)[k, i]),
+                "parameter": name,
+                **({"output": k} if len(values) > 1 else {}),
+                "value": float(values[k, flat]),
+                "error": float(errors[k, flat]),
+                "step": float(steps[k, flat]),
+                "calls": int(calls[flat]),
+                "status": str(statuses[k, flat]),
             }
-            for k in range(outputs)
-            for i in range(p)
+            for k in range(len(values))
+            for flat, name in entries
         ]
 
     def to_dict(self) -> dict[str, Any]:
@@ -133,6 +145,19 @@ class DerivativeResult:
 
     def _repr_html_(self) -> str:
         return _as_html(self.rows(), self.message)
+
+
+def _entries(names: tuple[str, ...], axes: int) -> list[tuple[int, str]]:
+    """Return the distinct entries of a symmetric tensor: place in the flat array, and name."""
+    if axes == 0:
+        return [(0, "the direction")]
+    if axes == 1:
+        return list(enumerate(names))
+    p = len(names)
+    return [
+        (int(np.ravel_multi_index(index, (p,) * axes)), f"({', '.join(names[i] for i in index)})")
+        for index in combinations_with_replacement(range(p), axes)
+    ]
 
 
 _FORMATS = {"value": "{:.10g}", "error": "{:.2g}", "step": "{:.3g}"}

@@ -1,95 +1,159 @@
-"""The one driver: a problem, directions, a method and an order become estimates.
+"""The one driver: a problem, tensors and a method become results.
 
-Every tensor goes through `differentiate_along`; what differs between them is only which
-directions they need and how the answers are put together.
+`prepare` needs no model: it turns tensors into stages of lines. `run` evaluates the stages and
+hands the answers back until every tensor has its pieces. What differs between tensors is only
+which lines they ask for and how the answers are put together (`pieces.Tensor`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from derivkit.calculus.inputs import Problem
+from derivkit.calculus.inputs import Problem, check_count, check_workers
+from derivkit.calculus.pieces import Answers, Pieces, Stage, Stages, Tensor
+from derivkit.calculus.stacklevel import level_of_user
+from derivkit.engine.choice import choose_backend
 from derivkit.engine.evaluation import Backend, Evaluation, Memo
-from derivkit.engine.rays import AxisRay, Ray
 from derivkit.engine.rounds import drive
-from derivkit.methods.protocol import BudgetSpentError, Estimate, Line, Method
+from derivkit.errors import UnresolvedWarning
+from derivkit.methods.protocol import BudgetSpentError, Estimate
+from derivkit.methods.registry import name_of, resolve
+from derivkit.result import DerivativeResult
 from derivkit.status import Status
 
-if TYPE_CHECKING:
-    from derivkit.engine.model import Output
-
-__all__ = ["Answers", "axis_lines", "differentiate_along"]
+__all__ = ["Plan", "prepare", "run", "run_together"]
 
 
-@dataclass(frozen=True, slots=True)
-class Answers:
-    """The estimates of one call, one a line, and what they cost.
+@dataclass
+class Plan:
+    """Tensors of one problem on their way: the stages still to come, the pieces already there.
 
     Attributes
     ----------
-    estimates : list of Estimate
-    shape : tuple of int
-        The model's output shape.
-    nfev : int
-        Model calls made by this call, x0 included.
-    nfev_of : list of int
-        The same for each line, x0 apart.
-    undefined_of : list of int
-        How many of them were undefined.
+    problem : Problem
+    tensors : sequence of Tensor
+    method : str
+        Its name.
+    stage : Stage or None
+        What is to be evaluated next, for all tensors together; None when all are done.
     """
 
-    estimates: list[Estimate]
-    shape: tuple[int, ...]
-    nfev: int
-    nfev_of: list[int]
-    undefined_of: list[int]
+    problem: Problem
+    tensors: Sequence[Tensor]
+    method: str
+    stage: Stage | None
+    _running: dict[int, Stages]
+    _sizes: dict[int, int]
+    _pieces: dict[int, Pieces]
+
+    def check_output(self, output: Any) -> None:
+        """Raise if the model's output is not of the kind the tensors are for."""
+        for tensor in self.tensors:
+            tensor.check_output(output)
+
+    def advance(self, answers: Answers | None = None) -> None:
+        """Hand each tensor its share of the answers, and gather the next stage."""
+        stages = {}
+        start = 0
+        for k, running in list(self._running.items()):
+            share = None
+            if answers is not None:
+                share = _between(answers, start, start + self._sizes[k])
+                start += self._sizes[k]
+            try:
+                stages[k] = next(running) if share is None else running.send(share)
+            except StopIteration as stop:
+                self._pieces[k] = stop.value
+                del self._running[k]
+        self._sizes = {k: len(stage.rays) for k, stage in stages.items()}
+        self.stage = _joined(list(stages.values())) if stages else None
+
+    def results(self, nfev: int) -> list[DerivativeResult]:
+        """Return one result a tensor, and warn if an entry could not be resolved."""
+        found = [
+            _result(self, tensor, self._pieces[k], nfev) for k, tensor in enumerate(self.tensors)
+        ]
+        for result in found:
+            if not result.success:
+                warnings.warn(result.message, UnresolvedWarning, stacklevel=level_of_user())
+        return found
 
 
-def axis_lines(problem: Problem, budget: int | None = None) -> tuple[list[Ray], list[Line]]:
-    """Return the ray and the line of every parameter."""
-    x0, lower, upper = problem.x0, problem.lower.tolist(), problem.upper.tolist()
-    starts, scales = x0.tolist(), problem.scale.tolist()
-    given = problem.scale_given.tolist()
-    share = None if budget is None else max(0, budget - 1) // problem.p
-    rays: list[Ray] = [
-        AxisRay(x0, i, s, low, high)
-        for i, (s, low, high) in enumerate(zip(starts, lower, upper, strict=True))
-    ]
-    lines = [
-        Line(scale, low - s, high - s, s, g, share)
-        for scale, low, high, s, g in zip(scales, lower, upper, starts, given, strict=True)
-    ]
-    return rays, lines
+def prepare(
+    problem: Problem, tensors: Sequence[Tensor], method: Any, budget: int | None = None
+) -> Plan:
+    """Return a plan at its first stage; ``budget`` is the most model calls, x0 included."""
+    share = None if budget is None else budget - 1
+    running = {k: t.stages(problem, method, share) for k, t in enumerate(tensors)}
+    plan = Plan(problem, tensors, name_of(method), None, running, {}, {})
+    plan.advance()
+    return plan
 
 
-def differentiate_along(
+def run(
+    problem: Problem, memo: Memo, tensor: Tensor, method: Any = None, **keywords: Any
+) -> DerivativeResult:
+    """Return the result for one tensor; keywords as for `run_together`."""
+    return run_together(problem, memo, (tensor,), method, **keywords)[0]
+
+
+def run_together(
     problem: Problem,
-    rays: Sequence[Ray],
-    lines: Sequence[Line],
-    *,
-    method: Method,
-    order: int,
-    backend: Backend,
     memo: Memo,
-    budget: int | None = None,
-    check_output: Callable[[Output], None] = lambda _: None,
-) -> Answers:
-    """Differentiate ``order`` times along every line, all lines' points in common rounds."""
-    evaluation = Evaluation(problem.model, rays, backend, memo, problem.names, check_output)
-    solvers = [_guarded(method.solve(line, order)) for line in lines]
-    estimates = drive(solvers, evaluation, budget=budget, refusal=BudgetSpentError)
-    q = int(np.prod(evaluation.shape))
-    return Answers(
-        [_nothing_known(q) if e is None else e for e in estimates],
-        evaluation.shape,
-        evaluation.nfev,
-        evaluation.nfev_of,
-        evaluation.undefined_of,
+    tensors: Sequence[Tensor],
+    method: Any = None,
+    *,
+    n_workers: int | None = None,
+    max_evaluations: int | None = None,
+    **options: Any,
+) -> list[DerivativeResult]:
+    """Return a result for each tensor; all their points go into common rounds.
+
+    Parameters
+    ----------
+    problem : Problem
+    memo : Memo
+        The kit's finished evaluations.
+    tensors : sequence of Tensor
+    method : str, method value or None
+    n_workers, max_evaluations : int or None
+        As in `CalculusKit.gradient`.
+    **options
+        The method's.
+    """
+    chosen = resolve(method, options)
+    budget = None if max_evaluations is None else check_count("max_evaluations", max_evaluations)
+    backend = choose_backend(problem.model, check_workers(n_workers))
+    plan = prepare(problem, tensors, chosen, budget)
+    nfev = 0
+    while plan.stage is not None:
+        left = None if budget is None else budget - nfev
+        answers, calls = _evaluated(plan, plan.stage, backend, memo, left)
+        nfev += calls
+        plan.advance(answers)
+    return plan.results(nfev)
+
+
+def _evaluated(
+    plan: Plan, stage: Stage, backend: Backend, memo: Memo, budget: int | None
+) -> tuple[Answers, int]:
+    """Follow all lines of a stage in common rounds; also return the model calls made."""
+    problem = plan.problem
+    evaluation = Evaluation(
+        problem.model, stage.rays, backend, memo, problem.names, plan.check_output
     )
+    solvers = [_guarded(solver) for solver in stage.solvers]
+    left = None if budget is None else budget - evaluation.cost_of_x0
+    estimates = drive(solvers, evaluation, budget=left, refusal=BudgetSpentError)
+    shape = evaluation.shape
+    q = int(np.prod(shape))
+    known = [_nothing_known(q) if e is None else e for e in estimates]
+    return Answers(known, shape, evaluation.nfev_of, evaluation.undefined_of), evaluation.nfev
 
 
 def _guarded(solver: Any) -> Any:
@@ -102,3 +166,40 @@ def _guarded(solver: Any) -> Any:
 
 def _nothing_known(q: int) -> Estimate:
     return Estimate(np.full(q, np.nan), np.full(q, np.inf), Status.BUDGET_SPENT)
+
+
+def _between(answers: Answers, start: int, stop: int) -> Answers:
+    return Answers(
+        answers.estimates[start:stop],
+        answers.shape,
+        answers.nfev_of[start:stop],
+        answers.undefined_of[start:stop],
+    )
+
+
+def _joined(stages: list[Stage]) -> Stage:
+    if len(stages) == 1:
+        return stages[0]
+    return Stage(
+        [ray for stage in stages for ray in stage.rays],
+        [solver for stage in stages for solver in stage.solvers],
+    )
+
+
+def _result(plan: Plan, tensor: Tensor, pieces: Pieces, nfev: int) -> DerivativeResult:
+    return DerivativeResult(
+        value=pieces.value,
+        error=pieces.error,
+        status=pieces.status,
+        names=plan.problem.names,
+        x0=plan.problem.x0,
+        method=plan.method,
+        order=tensor.order,
+        nfev=nfev,
+        nfev_per_parameter=pieces.nfev,
+        step=pieces.step,
+        noise=pieces.noise,
+        reach=pieces.reach,
+        undefined=pieces.undefined,
+        **pieces.extra,
+    )

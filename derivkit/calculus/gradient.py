@@ -2,25 +2,57 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from derivkit.calculus.driver import Answers, axis_lines, differentiate_along
-from derivkit.calculus.inputs import Problem, check_count, check_problem
-from derivkit.engine.choice import choose_backend
-from derivkit.errors import UnresolvedWarning
-from derivkit.methods.registry import name_of, resolve
-from derivkit.result import DerivativeResult
+from derivkit.calculus.driver import run
+from derivkit.calculus.inputs import Problem, check_problem
+from derivkit.calculus.lines import axis_lines
+from derivkit.calculus.pieces import Answers, Stage, Stages, stacked
+from derivkit.methods.protocol import Method
 
 if TYPE_CHECKING:
-    from derivkit.engine.evaluation import Memo
     from derivkit.engine.model import Output
 
-__all__ = ["build_gradient", "gradient_result"]
+__all__ = ["Gradient", "build_gradient"]
+
+
+@dataclass(frozen=True)
+class Gradient:
+    """First derivatives (p,) of a scalar function."""
+
+    order: int = 1
+
+    def check_output(self, output: Output) -> None:
+        """Raise a TypeError unless the output is one number."""
+        if np.size(output) != 1:
+            raise TypeError(
+                f"`function` must return a scalar for a gradient, got an array of shape "
+                f"{np.shape(output)}; use jacobian for a vector-valued function"
+            )
+
+    def stages(self, problem: Problem, method: Method, budget: int | None) -> Stages:
+        """One line a parameter."""
+        share = None if budget is None else budget // problem.p
+        rays, lines = axis_lines(problem, share)
+        answers = yield Stage(rays, [method.solve(line, 1) for line in lines])
+        pieces = stacked(Answers(answers.estimates, (), answers.nfev_of, answers.undefined_of))
+        return replace(pieces, extra=_second_derivatives(answers))
+
+
+def _second_derivatives(answers: Answers) -> dict[str, Any]:
+    """Return the Hessian's diagonal where every line gave it as a by-product."""
+    found = [e.also[2] for e in answers.estimates if 2 in e.also]
+    if len(found) < len(answers.estimates):
+        return {}
+    return {
+        "hessian_diag": np.array([value[0] for value, _ in found]),
+        "hessian_diag_error": np.array([error[0] for _, error in found]),
+    }
 
 
 def build_gradient(
@@ -32,71 +64,4 @@ def build_gradient(
 ) -> NDArray[np.float64]:
     """Return the gradient (p,) of a scalar function at theta0; see `CalculusKit.gradient`."""
     problem = check_problem(function, theta0)
-    return gradient_result(problem, {}, method, n_workers=n_workers, **options).value
-
-
-def gradient_result(
-    problem: Problem,
-    memo: Memo,
-    method: Any = None,
-    *,
-    n_workers: int | None = None,
-    max_evaluations: int | None = None,
-    **options: Any,
-) -> DerivativeResult:
-    """Return the gradient with errors; the one function behind all faces of the gradient."""
-    chosen = resolve(method, options)
-    budget = None if max_evaluations is None else check_count("max_evaluations", max_evaluations)
-    rays, lines = axis_lines(problem, budget)
-    answers = differentiate_along(
-        problem,
-        rays,
-        lines,
-        method=chosen,
-        order=1,
-        backend=choose_backend(problem.model, n_workers),
-        memo=memo,
-        budget=budget,
-        check_output=_must_be_scalar,
-    )
-    return warn_unresolved(_assemble(problem, answers, name_of(chosen), 1))
-
-
-def _must_be_scalar(output: Output) -> None:
-    if np.size(output) != 1:
-        raise TypeError(
-            f"`function` must return a scalar for a gradient, got an array of shape "
-            f"{np.shape(output)}; use jacobian for a vector-valued function"
-        )
-
-
-def _assemble(problem: Problem, answers: Answers, method: str, order: int) -> DerivativeResult:
-    estimates = answers.estimates
-    diag = [e.also.get(2) for e in estimates]
-    whole = all(d is not None for d in diag)
-    status = np.empty(len(estimates), dtype=object)
-    status[:] = [e.statuses()[0] for e in estimates]
-    return DerivativeResult(
-        value=np.array([e.value[0] for e in estimates]),
-        error=np.array([e.error[0] for e in estimates]),
-        status=status,
-        names=problem.names,
-        x0=problem.x0,
-        method=method,
-        order=order,
-        nfev=answers.nfev,
-        nfev_per_parameter=np.array(answers.nfev_of),
-        step=np.array([np.ravel(e.step)[0] for e in estimates]),
-        noise=np.array([np.ravel(e.noise)[0] for e in estimates]),
-        reach=np.array([e.reach for e in estimates]),
-        undefined=np.array(answers.undefined_of),
-        hessian_diag=np.array([d[0][0] for d in diag if d]) if whole else None,
-        hessian_diag_error=np.array([d[1][0] for d in diag if d]) if whole else None,
-    )
-
-
-def warn_unresolved(result: DerivativeResult) -> DerivativeResult:
-    """Warn once if an entry's error is inf, and hand the result on."""
-    if not result.success:
-        warnings.warn(result.message, UnresolvedWarning, stacklevel=4)
-    return result
+    return run(problem, {}, Gradient(), method, n_workers=n_workers, **options).value

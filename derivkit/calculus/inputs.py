@@ -12,7 +12,15 @@ from numpy.typing import NDArray
 
 from derivkit.engine.model import UNDEFINED_BY_DEFAULT, Model
 
-__all__ = ["Problem", "check_count", "check_problem"]
+__all__ = [
+    "Problem",
+    "check_count",
+    "check_direction",
+    "check_indices",
+    "check_known",
+    "check_problem",
+    "check_workers",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +59,7 @@ class Problem:
 
     def moved_to(self, x0: Any) -> Problem:
         """Return the same problem at another point."""
-        moved, names, labels = _checked_x0(x0, None)
+        moved, _, labels = _checked_x0(x0, None)
         if moved.size != self.p:
             raise ValueError(f"`x0` must have {self.p} entries, got {moved.size}")
         return replace(
@@ -101,6 +109,47 @@ def check_count(name: str, value: Any, *, least: int = 1) -> int:
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
         raise ValueError(f"`{name}` must be a whole number of at least {least}, got {value!r}")
     return int(value)
+
+
+def check_workers(n_workers: Any) -> int | None:
+    """Return None, a positive number of workers, or -1 for as many as there are."""
+    if n_workers is None:
+        return None
+    if isinstance(n_workers, bool) or not isinstance(n_workers, (int, np.integer)):
+        raise TypeError(f"`n_workers` must be a whole number or None, got {n_workers!r}")
+    if n_workers < 1 and n_workers != -1:
+        raise ValueError(f"`n_workers` must be at least 1, or -1 for all cores, got {n_workers}")
+    return int(n_workers)
+
+
+def check_direction(name: str, v: Any, p: int) -> NDArray[np.float64]:
+    """Return a direction of p finite numbers that are not all 0."""
+    if isinstance(v, Mapping):
+        v = list(v.values())
+    direction = _numbers(name, v)
+    if direction.shape != (p,):
+        raise ValueError(f"`{name}` must have shape ({p},), got {direction.shape}")
+    if not (np.isfinite(direction).all() and direction.any()):
+        raise ValueError(f"`{name}` must be finite and not all 0, got {v!r}")
+    return direction
+
+
+def check_indices(indices: Sequence[Any], names: Sequence[str]) -> tuple[int, ...]:
+    """Return parameters, given by index or by name, as indices."""
+    if not indices:
+        raise ValueError("`indices` must be at least one parameter, got none")
+    return tuple(_checked_index(i, names) for i in indices)
+
+
+def _checked_index(i: Any, names: Sequence[str]) -> int:
+    if isinstance(i, str):
+        check_known("indices", i, names)
+        return list(names).index(i)
+    if isinstance(i, bool) or not isinstance(i, (int, np.integer)):
+        raise TypeError(f"`indices` must be whole numbers or names, got {i!r}")
+    if not -len(names) <= i < len(names):
+        raise ValueError(f"`indices` must lie in 0..{len(names) - 1}, got {i}")
+    return int(i) % len(names)
 
 
 def check_known(name: str, value: Any, known: Sequence[str]) -> None:

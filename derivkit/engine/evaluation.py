@@ -94,10 +94,16 @@ class Evaluation:
             raise RuntimeError("nothing has been evaluated yet")
         return self._shape
 
+    @property
+    def cost_of_x0(self) -> int:
+        """How many model calls x0 will take, whoever asks for it first: 1, or 0."""
+        return int(AT_X0 not in self._memo)
+
     def cost(self, line: int, points: NDArray[Any]) -> int:
-        """Return how many model calls the request would take: points that are not in the memo."""
+        """Return how many model calls the request would take, x0 apart: points not in the memo."""
         key = self._rays[line].key
-        return len({k for t in points.tolist() if (k := key(t)) not in self._memo})
+        known = self._memo
+        return len({k for t in points.tolist() if (k := key(t)) not in known and k != AT_X0})
 
     def ask(self, requests: dict[int, NDArray[Any]]) -> dict[int, NDArray[Any]]:
         """Return the values (m, q) at each line's points, calling the model where it must be."""
