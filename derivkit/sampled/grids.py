@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["Grid", "numeric", "read_axes", "read_grids"]
+__all__ = ["Grid", "finite", "numeric", "read_axes", "read_grids"]
 
 # A coordinate that is a sum or product of two numbers (linspace, arange, start + i * step) is off
 # by up to one rounding of each; a model evaluated there is off by as much itself.
@@ -112,3 +112,15 @@ def numeric(f: Any) -> NDArray[Any]:
     if values.dtype.kind in "iu":
         values = values.astype(np.float64)
     return np.where(np.ma.getmaskarray(f), np.nan, values) if masked else values
+
+
+def finite(values: NDArray[Any]) -> NDArray[Any]:
+    """Return the samples, checked to be finite."""
+    bad = np.argwhere(~np.isfinite(values))
+    if len(bad):
+        place = tuple(int(i) for i in bad[0])
+        raise ValueError(
+            f"`f` must be finite, got {values[place]} at index {place}; leave such samples out and "
+            "pass the coordinates of the others."
+        )
+    return values

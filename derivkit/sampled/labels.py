@@ -104,7 +104,7 @@ def _coordinates(labels: Any) -> Any:
     """Return labels as numbers; times become seconds since the first."""
     if labels is None:
         return 1.0
-    x = np.asarray(labels)
+    x = np.asarray(labels.tz_convert(None) if getattr(labels, "tz", None) else labels)
     if x.dtype.kind in "mM":
         return (x - x[:1]) / np.timedelta64(1, "s")
     if x.dtype.kind not in "iuf":

@@ -7,7 +7,7 @@ only the sample moves within it. On a uniform grid all the middle windows share 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     Array = NDArray[Any]
 
-__all__ = ["Stencil", "difference_stencil", "interior_width", "stencil", "window_weights"]
+__all__ = ["Formula", "Stencil", "difference_stencil", "window_weights"]
 
 # Windows worked on at a time: 13 nodes x 2 orders x 4096 doubles (0.85 MB) stay in a core's cache.
 _BLOCK = 4096
@@ -57,9 +57,9 @@ def window_weights(nodes: Array, at: Array, order: int) -> Array:
 
     Examples
     --------
-    >>> window_weights(np.array([[0, 1, 2], [0, 1, 4]]), np.array([1, 1]), 1)
-    array([[-0.5       ,  0.        ,  0.5       ],
-           [-0.75      ,  0.66666667,  0.08333333]])
+    >>> window_weights(np.array([[0, 1, 3], [0, 1, 5]]), np.array([1, 1]), 1)
+    array([[-0.66666667,  0.5       ,  0.16666667],
+           [-0.8       ,  0.75      ,  0.05      ]])
     """
     shifted = nodes - at[:, None]
     unit = np.abs(shifted).max(axis=1, keepdims=True)  # products of raw gaps could overflow
@@ -130,7 +130,7 @@ class Stencil:
 
 
 def _slide(weights: Array, f: Any) -> Any:
-    """Return the sums of weights times neighbours: (M, ...) from weights (n, 1 or M), f (N, ...)."""
+    """Return sums (M, ...) of weights (n, 1 or M) times neighbours in f (N, ...)."""
     count = len(f) - len(weights) + 1
     columns = weights.reshape(*weights.shape, *(1,) * (f.ndim - 1))
     # The centre of an antisymmetric formula has no weight; it needs no pass over the samples.
@@ -155,22 +155,55 @@ def _apply_functional(formula: Stencil, samples: Any, axis: int) -> Any:
     return jnp.moveaxis(jnp.concatenate(parts), 0, axis)
 
 
-def stencil(grid: Grid, order: int, interior: int, edge: int) -> Stencil:
-    """Return the formula with windows of ``interior`` samples in the middle, ``edge`` at the edges.
+@dataclass(frozen=True)
+class Formula:
+    """What is asked of a stencil.
 
-    The grid must hold at least as many samples as either window.
+    Attributes
+    ----------
+    axis : int
+    grid : Grid
+        Where the samples along ``axis`` lie.
+    order, accuracy : int
+        The ``order``-th derivative, with an error of spacing**accuracy in the middle.
+    edge : int
+        How many samples the formula takes at the edges.
     """
-    nodes = np.arange(float(len(grid.x))) if grid.step is not None else grid.x
-    first = (interior - 1) // 2
-    count = len(nodes) - interior + 1
-    windows = sliding_window_view(nodes, interior)[: 1 if grid.step is not None else count]
-    middle = window_weights(windows, windows[:, first], order)
-    if grid.step is not None and interior % 2:  # the exact weights mirror, up to the sign (-1)^k
-        middle = (middle + (-1) ** order * middle[:, ::-1]) / 2
-    left = _edge_weights(nodes[:edge], nodes[:first], order)
-    right = _edge_weights(nodes[-edge:], nodes[first + count :], order)
-    unit = 1.0 if grid.step is None else grid.step**order
-    return Stencil(left / unit, middle.T / unit, right / unit)
+
+    axis: int
+    grid: Grid
+    order: int
+    accuracy: int
+    edge: int
+
+    @property
+    def interior(self) -> int:
+        """How many samples the formula takes in the middle.
+
+        ``order + accuracy`` nodes are exact to that accuracy anywhere; on a uniform grid the
+        symmetry of an even derivative saves one.
+        """
+        return self.order + self.accuracy - (self.grid.step is not None and self.order % 2 == 0)
+
+    def more_accurate(self) -> Formula:
+        """Return the formula two orders more accurate, at the edges too."""
+        better = self.accuracy + 2
+        return replace(self, accuracy=better, edge=self.order + better)
+
+    def stencil(self) -> Stencil:
+        """Return the weights; the grid must hold at least as many samples as either window."""
+        step, interior, order = self.grid.step, self.interior, self.order
+        nodes = np.arange(float(len(self.grid.x))) if step is not None else self.grid.x
+        first = (interior - 1) // 2
+        last = len(nodes) - (interior - 1 - first)
+        windows = sliding_window_view(nodes, interior)[: 1 if step is not None else None]
+        middle = window_weights(windows, windows[:, first], order)
+        if step is not None:  # the exact weights mirror, up to the sign (-1)^order
+            middle = (middle + (-1) ** order * middle[:, ::-1]) / 2
+        left = _edge_weights(nodes[: self.edge], nodes[:first], order)
+        right = _edge_weights(nodes[-self.edge :], nodes[last:], order)
+        unit = 1.0 if step is None else step**order
+        return Stencil(left / unit, middle.T / unit, right / unit)
 
 
 def _edge_weights(nodes: Array, at: Array, order: int) -> Array:
@@ -178,15 +211,6 @@ def _edge_weights(nodes: Array, at: Array, order: int) -> Array:
     if at.size == 0:
         return np.zeros((0, len(nodes)))
     return window_weights(np.broadcast_to(nodes, (len(at), len(nodes))), at, order)
-
-
-def interior_width(grid: Grid, order: int, accuracy: int) -> int:
-    """Return how many samples a centred formula of this accuracy takes.
-
-    ``order + accuracy`` nodes are exact to that accuracy anywhere; on a uniform grid the symmetry
-    of an even derivative saves one.
-    """
-    return order + accuracy - (grid.step is not None and order % 2 == 0)
 
 
 def difference_stencil(grid: Grid, count: int) -> Stencil:
