@@ -14,27 +14,48 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from derivkit.calculus_kit import CalculusKit
-    from derivkit.errors import ModelError, UnresolvedWarning
+    from derivkit.engine.clusters import RayExecutor
+    from derivkit.errors import (
+        CheckpointError,
+        CheckpointMismatchError,
+        CheckpointWarning,
+        ModelError,
+        UnresolvedWarning,
+        WorkerDiedError,
+    )
     from derivkit.methods.registry import available_methods, register_method
+    from derivkit.program import Program
     from derivkit.result import DerivativeResult
     from derivkit.status import Status
 
 _HOMES = {  # public name: its module; imported when first used (PEP 562), so that import is fast
     "CalculusKit": "derivkit.calculus_kit",
+    "CheckpointError": "derivkit.errors",
+    "CheckpointMismatchError": "derivkit.errors",
+    "CheckpointWarning": "derivkit.errors",
     "DerivativeResult": "derivkit.result",
     "ModelError": "derivkit.errors",
+    "RayExecutor": "derivkit.engine.clusters",
+    "Program": "derivkit.program",
     "Status": "derivkit.status",
     "UnresolvedWarning": "derivkit.errors",
+    "WorkerDiedError": "derivkit.errors",
     "available_methods": "derivkit.methods.registry",
     "register_method": "derivkit.methods.registry",
 }
 
 __all__ = [
     "CalculusKit",
+    "CheckpointError",
+    "CheckpointMismatchError",
+    "CheckpointWarning",
     "DerivativeResult",
     "ModelError",
+    "Program",
+    "RayExecutor",
     "Status",
     "UnresolvedWarning",
+    "WorkerDiedError",
     "available_methods",
     "register_method",
 ]

@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 from derivkit.calculus.driver import run
 from derivkit.calculus.gradient import Gradient
 from derivkit.calculus.inputs import check_problem
+from derivkit.engine.evaluation import RoutedMemo
 
 if TYPE_CHECKING:
+    from derivkit.engine.checkpoint import Checkpoint
     from derivkit.engine.evaluation import Memo
     from derivkit.result import DerivativeResult
 
@@ -41,6 +43,20 @@ class CalculusKit:
     undefined : exception type or sequence of them, optional
         What the function raises where it is undefined, beside ValueError, ArithmeticError and
         numpy.linalg.LinAlgError.
+    executor : concurrent.futures.Executor or str, optional
+        Where the calls run, if not as ``n_workers`` and joblib's configuration say: an executor
+        (of a process or MPI pool, a Dask client's, a `RayExecutor`), or "processes", "threads" or
+        "fork" for as many as ``n_workers``.
+    timeout : float, optional
+        Most seconds for one call of the function; beyond, a ModelError names the point, unless
+        TimeoutError is in ``undefined``.
+    checkpoint : path-like, optional
+        A file in which every finished evaluation is kept, from which a run that was killed goes
+        on: made if it is not there. The checkpoint page of the documentation tells more.
+    version : str, optional
+        Names the model in the checkpoint, instead of its code and data.
+    checkpoint_mismatch : {"refuse", "discard", "trust"}
+        What to do with a checkpoint of another model: raise, delete what is in it, or use it.
 
     Examples
     --------
@@ -61,6 +77,11 @@ class CalculusKit:
         vectorized: bool = False,
         names: Sequence[str] | None = None,
         undefined: Any = (),
+        executor: Any = None,
+        timeout: float | None = None,
+        checkpoint: Any = None,
+        version: str | None = None,
+        checkpoint_mismatch: str = "refuse",
     ) -> None:
         self._problem = check_problem(
             function,
@@ -70,8 +91,27 @@ class CalculusKit:
             vectorized=vectorized,
             names=names,
             undefined=undefined,
+            executor=executor,
+            timeout=timeout,
         )
         self._memo: Memo = {}
+        self._checkpoint: Checkpoint | None = None
+        if checkpoint is not None:
+            from derivkit.engine.checkpoint import open_checkpoint  # noqa: PLC0415 - loads sqlite3
+
+            self._checkpoint = open_checkpoint(
+                checkpoint,
+                function,
+                version=version,
+                mismatch=checkpoint_mismatch,
+                names=self._problem.names,
+            )
+            self._memo = RoutedMemo(self._checkpoint.through)
+
+    @property
+    def checkpoint(self) -> Checkpoint | None:
+        """The open checkpoint: its path, and how many evaluations were stored and reused."""
+        return self._checkpoint
 
     def gradient(
         self,

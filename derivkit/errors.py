@@ -11,6 +11,7 @@ __all__ = [
     "CheckpointMismatchError",
     "CheckpointWarning",
     "ModelError",
+    "TracingError",
     "UnresolvedWarning",
 ]
 
@@ -36,6 +37,10 @@ class ModelError(RuntimeError):
         self.parameter = parameter
 
 
+class TracingError(ModelError):
+    """The model runs, but automatic differentiation cannot follow what it does."""
+
+
 class UnresolvedWarning(UserWarning):
     """A derivative could not be resolved; its error is inf. The text names the parameter."""
 
@@ -50,3 +55,14 @@ class CheckpointMismatchError(CheckpointError):
 
 class CheckpointWarning(UserWarning):
     """Finished evaluations cannot be written to the checkpoint file; they are kept in memory."""
+
+
+class WorkerDiedError(RuntimeError):
+    """A worker process ended while it called the model, and did so again in a process of its own.
+
+    Add it to ``undefined=`` to have such points worked around.
+    """
+
+
+class RemoteError(RuntimeError):
+    """What a model raised in a worker, where the exception itself could not be brought back."""

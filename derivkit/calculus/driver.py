@@ -14,13 +14,15 @@ from typing import Any
 
 import numpy as np
 
+from derivkit.calculus.automatic import differentiate_whole
 from derivkit.calculus.inputs import Problem, check_count, check_workers
 from derivkit.calculus.pieces import Answers, Pieces, Stage, Stages, Tensor
 from derivkit.calculus.stacklevel import level_of_user
 from derivkit.engine.choice import choose_backend
 from derivkit.engine.evaluation import Backend, Evaluation, Memo
 from derivkit.engine.rounds import drive
-from derivkit.errors import UnresolvedWarning
+from derivkit.errors import TracingError, UnresolvedWarning
+from derivkit.methods.autodiff.protocol import WholeMethod
 from derivkit.methods.protocol import BudgetSpentError, Estimate
 from derivkit.methods.registry import name_of, resolve
 from derivkit.result import DerivativeResult
@@ -128,7 +130,15 @@ def run_together(
     """
     chosen = resolve(method, options)
     budget = None if max_evaluations is None else check_count("max_evaluations", max_evaluations)
-    backend = choose_backend(problem.model, check_workers(n_workers))
+    if isinstance(chosen, WholeMethod):
+        try:
+            return differentiate_whole(problem, tensors, chosen, budget)
+        except TracingError:
+            fallback = getattr(chosen, "fallback", None)
+            if fallback is None:
+                raise
+            chosen = resolve(fallback, {})
+    backend = choose_backend(problem.model, check_workers(n_workers), problem.execution)
     plan = prepare(problem, tensors, chosen, budget)
     nfev = 0
     while plan.stage is not None:

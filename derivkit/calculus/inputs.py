@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from derivkit.engine.choice import WHEREVER, Execution
 from derivkit.engine.model import UNDEFINED_BY_DEFAULT, Model
 
 __all__ = [
@@ -41,6 +42,8 @@ class Problem:
         Where the user gave it.
     labels : object
         What x0 was labelled with: None, or a type to return results in.
+    execution : Execution
+        Where and how the model is called.
     """
 
     model: Model
@@ -51,6 +54,7 @@ class Problem:
     scale: NDArray[np.float64]
     scale_given: NDArray[np.bool_]
     labels: Any = None
+    execution: Execution = WHEREVER
 
     @property
     def p(self) -> int:
@@ -79,6 +83,8 @@ def check_problem(
     vectorized: bool = False,
     names: Sequence[str] | None = None,
     undefined: Sequence[type[BaseException]] = (),
+    executor: Any = None,
+    timeout: float | None = None,
 ) -> Problem:
     """Check what a user handed to a face.
 
@@ -101,7 +107,8 @@ def check_problem(
     model = Model(
         function, (*UNDEFINED_BY_DEFAULT, *_checked_undefined(undefined)), bool(vectorized)
     )
-    return Problem(model, point, labels, lower, upper, scales, given, kind)
+    execution = Execution(executor, timeout)
+    return Problem(model, point, labels, lower, upper, scales, given, kind, execution)
 
 
 def check_count(name: str, value: Any, *, least: int = 1) -> int:

@@ -1,20 +1,23 @@
-"""Where the model is called: in the caller's thread, in one vectorised call, or through joblib."""
+"""Calls in this thread: one by one, or many points in one vectorised call."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from derivkit.engine.deadline import call_within
 from derivkit.engine.model import Failure, Model, Reply, as_output
 from derivkit.engine.rays import Key
 
-__all__ = ["serial", "vectorised"]
+__all__ = ["SerialWithin", "VectorisedWithin", "limited_reply", "serial", "vectorised"]
 
-LARGEST_BATCH = 2**22  # numbers in one vectorised call's (n, p) array: 32 MB
+LARGEST_BATCH = 2**21  # numbers in one vectorised call's (n, p) array: 16 MB
 
 
 def serial(model: Model, points: Iterable[tuple[Key, NDArray[Any]]]) -> Iterator[tuple[Key, Reply]]:
@@ -24,34 +27,84 @@ def serial(model: Model, points: Iterable[tuple[Key, NDArray[Any]]]) -> Iterator
         yield key, reply(x)
 
 
+@dataclass(frozen=True, slots=True)
+class SerialWithin:
+    """As `serial`, each call within so many seconds."""
+
+    timeout: float
+
+    def __call__(
+        self, model: Model, points: Iterable[tuple[Key, NDArray[Any]]]
+    ) -> Iterator[tuple[Key, Reply]]:
+        """Yield (key, reply) for each point."""
+        for key, x in points:
+            yield key, limited_reply(model, x, self.timeout)
+
+
+def limited_reply(model: Model, x: NDArray[Any], timeout: float | None) -> Reply:
+    """Return the model's reply, or a failure where it takes too long."""
+    try:
+        return call_within(timeout, model.reply, x)
+    except TimeoutError as error:
+        return Failure(error, undefined=isinstance(error, model.undefined))
+
+
 def vectorised(
     model: Model, points: Iterable[tuple[Key, NDArray[Any]]]
 ) -> Iterator[tuple[Key, Reply]]:
     """Call the model once for all points; in several calls where they would fill the memory."""
     rest = iter(points)
-    for first in rest:
-        rows = max(1, LARGEST_BATCH // max(1, first[1].size))
-        chunk = [first, *islice(rest, rows - 1)]
-        yield from _one_call(model, chunk)
+    for key, x in rest:
+        rows = max(1, LARGEST_BATCH // x.size)
+        yield from _one_call(model, *_stacked(key, x, islice(rest, rows - 1), rows))
 
 
-def _one_call(model: Model, chunk: list[tuple[Key, NDArray[Any]]]) -> Iterator[tuple[Key, Reply]]:
+@dataclass(frozen=True, slots=True)
+class VectorisedWithin:
+    """As `vectorised`, each call within so many seconds."""
+
+    timeout: float
+
+    def __call__(
+        self, model: Model, points: Iterable[tuple[Key, NDArray[Any]]]
+    ) -> Iterator[tuple[Key, Reply]]:
+        """Yield (key, reply) for each point."""
+        limited = partial(call_within, self.timeout, model.function)
+        return vectorised(replace(model, function=limited), points)
+
+
+def _stacked(
+    key: Key, x: NDArray[Any], others: Iterable[tuple[Key, NDArray[Any]]], most: int
+) -> tuple[list[Key], NDArray[Any]]:
+    """Return the keys and the points (n, p), without holding all points twice."""
+    keys, block = [key], np.empty((most, x.size), x.dtype)
+    block[0] = x
+    for row, (other, moved) in enumerate(others, start=1):
+        keys.append(other)
+        block[row] = moved
+    return keys, block[: len(keys)]
+
+
+def _one_call(model: Model, keys: list[Key], block: NDArray[Any]) -> Iterator[tuple[Key, Reply]]:
     try:
-        outputs = np.asarray(model.function(np.stack([x for _, x in chunk])))
+        outputs = np.asarray(model.function(block.copy()))
     except Exception:  # noqa: BLE001 - find the point that raises, and keep the others
-        for key, x in chunk:
-            yield key, model.reply(x)
+        yield from ((key, model.reply(x)) for key, x in zip(keys, block, strict=True))
         return
-    if outputs.ndim == 0 or len(outputs) != len(chunk):
-        yield chunk[0][0], Failure(_wrong_shape(outputs, chunk), undefined=False)
+    complex_allowed = block.dtype.kind == "c"
+    if outputs.ndim == 0 or len(outputs) != len(keys):
+        yield keys[0], Failure(_wrong_shape(outputs, block), undefined=False, output=True)
         return
-    outputs = np.asarray(as_output(outputs, complex_allowed=chunk[0][1].dtype.kind == "c"))
-    rows = outputs.tolist() if outputs.ndim == 1 else outputs
-    yield from zip((key for key, _ in chunk), rows, strict=True)
+    try:
+        rows = np.asarray(as_output(outputs, complex_allowed=complex_allowed))
+    except TypeError as error:
+        yield keys[0], Failure(error, undefined=False, output=True)
+        return
+    yield from zip(keys, rows.tolist() if rows.ndim == 1 else rows, strict=True)
 
 
-def _wrong_shape(outputs: NDArray[Any], chunk: list[tuple[Key, NDArray[Any]]]) -> TypeError:
-    n, p = len(chunk), chunk[0][1].size
+def _wrong_shape(outputs: NDArray[Any], block: NDArray[Any]) -> TypeError:
+    n, p = block.shape
     return TypeError(
         f"a vectorized `function` must map ({n}, {p}) to ({n},) or ({n}, m), "
         f"got shape {outputs.shape}"

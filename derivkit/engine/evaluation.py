@@ -7,7 +7,7 @@ backend's; what a failed call means to the user is decided here.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from derivkit.engine.model import Failure, Model, Output, Reply
 from derivkit.engine.rays import AT_X0, Key, Ray
-from derivkit.errors import ModelError
+from derivkit.errors import ModelError, RemoteError, WorkerDiedError
 
 __all__ = ["Backend", "Evaluation", "Memo", "RoutedMemo"]
 
@@ -131,9 +131,17 @@ class Evaluation:
         if not missing:
             return
         points = ((k, self._rays[line].place(t)) for k, (line, t) in missing.items())
-        for key, reply in self._backend(self._model, points):
-            line, t = missing[key]
-            self._note(key, self._output(reply, key, line, t), line)
+        replies = self._backend(self._model, points)
+        try:
+            for key, reply in replies:
+                line, t = missing[key]
+                self._note(key, self._output(reply, key, line, t), line)
+        except KeyboardInterrupt as interrupt:
+            interrupt.add_note(_kept(len(self._memo)))
+            raise
+        finally:  # now, not when a traceback lets go of it: workers may be running
+            if isinstance(replies, Generator):
+                replies.close()
 
     def _note(self, key: Key, output: Output, line: int) -> None:
         self.nfev += 1
@@ -167,17 +175,18 @@ class Evaluation:
             return reply
         if reply.undefined and key != AT_X0:
             return math.nan
-        if isinstance(reply.error, TypeError) and reply.error.__traceback__ is None:
+        if reply.output:
             raise reply.error
         raise self._model_error(reply.error, key, line, t) from reply.error
 
     def _model_error(self, error: BaseException, key: Key, line: int, t: complex) -> ModelError:
         x = self._rays[line].place(t)
-        what = f"{type(error).__name__}: {error}"
+        known = not isinstance(error, (RemoteError, WorkerDiedError))
+        what = f"{type(error).__name__}: {error}" if known else str(error)
         if key == AT_X0:
             return ModelError(f"the model failed at x0 = {x}: {what}", x=x)
         moved = [self._names[i] for i in self._rays[line].indices[:4]]
-        at = ", ".join(f"{self._names[i]} = {x[i]!r}" for i in self._rays[line].indices[:4])
+        at = ", ".join(f"{self._names[i]} = {x[i].item()!r}" for i in self._rays[line].indices[:4])
         return ModelError(
             f"the model failed while {' and '.join(moved)} was varied, at {at}: {what}",
             x=x,
@@ -198,3 +207,7 @@ class Evaluation:
                     f"at {key!r} but {q} at x0"
                 )
         return np.stack(rows)
+
+
+def _kept(n: int) -> str:
+    return f"{n} finished evaluations are kept in the kit: the same call goes on from there"

@@ -35,10 +35,13 @@ class Failure:
         What it raised.
     undefined : bool
         Whether that means "undefined here" rather than a bug.
+    output : bool
+        Whether the model returned, but something that is not numbers; the error says so.
     """
 
     error: BaseException
     undefined: bool
+    output: bool = False
 
 
 Reply: TypeAlias = Output | Failure
@@ -63,19 +66,22 @@ class Model:
     vectorized: bool = False
 
     def reply(self, x: NDArray[Any]) -> Reply:
-        """Return the output at one point, or the failure; only interrupts are let through."""
+        """Return the output at one point, or the failure; only interrupts are let through.
+
+        A ``sys.exit`` in the model is a failure too: it must not end the session.
+        """
         try:
             y = self.function(x[None, :])[0] if self.vectorized else self.function(x)
         except self.undefined as error:
             return Failure(error, undefined=True)
-        except Exception as error:  # noqa: BLE001 - whatever a user's function may raise
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a user's may raise
             return Failure(error, undefined=False)
         if type(y) is float:
             return y
         try:
             return as_output(y, complex_allowed=x.dtype.kind == "c")
         except TypeError as error:
-            return Failure(error, undefined=False)
+            return Failure(error, undefined=False, output=True)
 
 
 def as_output(y: Any, *, complex_allowed: bool = False) -> Output:

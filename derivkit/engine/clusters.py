@@ -1,0 +1,99 @@
+"""Executors that others made, and how large data reach their workers: Dask, Ray, any other.
+
+What is imported of those packages is imported where it is used.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from derivkit.engine.executors import UNKNOWN_SIZE, Pool
+from derivkit.engine.shipping import LARGE, SharedFile
+
+__all__ = ["RayExecutor", "pool_of", "runs_threads", "size_of"]
+
+
+def pool_of(executor: Any) -> Pool:
+    """Return a user's executor with the best way to place large data for its workers."""
+    client = getattr(executor, "_client", None)
+    if client is not None and hasattr(client, "scatter"):
+        return Pool(executor, max(1, sum(client.nthreads().values())), _scattered_by(client))
+    if isinstance(executor, ProcessPoolExecutor) or "loky" in type(executor).__module__:
+        return Pool(executor, size_of(executor), SharedFile().place)
+    return Pool(executor, size_of(executor))
+
+
+def runs_threads(executor: Any) -> bool:
+    """Return whether an executor's tasks run in threads of this process."""
+    return isinstance(executor, ThreadPoolExecutor)
+
+
+def size_of(executor: Any) -> int:
+    """Return how many tasks an executor runs at a time, or a guess."""
+    size = getattr(executor, "_max_workers", None)
+    return size if isinstance(size, int) and size > 0 else UNKNOWN_SIZE
+
+
+def _scattered_by(client: Any) -> Callable[[NDArray[np.uint8]], Any]:
+    """Return what sends data once to all workers of a Dask client and returns its future."""
+
+    def place(part: NDArray[np.uint8]) -> Any:
+        client.wait_for_workers(1)
+        return client.scatter(part, broadcast=True, hash=False)
+
+    return place
+
+
+class RayExecutor(Executor):
+    """A `concurrent.futures` executor whose tasks run on a Ray cluster.
+
+    Parameters
+    ----------
+    max_retries : int
+        How often Ray runs a task again whose worker died.
+    **options
+        Options of a Ray task, as ``num_cpus=2`` or ``resources={...}``.
+
+    Raises
+    ------
+    ImportError
+        If Ray is not installed.
+
+    Examples
+    --------
+    >>> kit = CalculusKit(model, x0, executor=RayExecutor())  # doctest: +SKIP
+    """
+
+    def __init__(self, *, max_retries: int = 3, **options: Any) -> None:
+        try:
+            import ray  # noqa: PLC0415 - an extra
+        except ImportError as error:
+            raise ImportError("RayExecutor needs Ray: pip install 'derivkit[ray]'") from error
+        os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+        if not ray.is_initialized():
+            ray.init()
+        self._ray = ray
+        self._options = {"max_retries": max_retries, **options}
+        self._remote: dict[Any, Any] = {}
+        self._put: dict[int, tuple[Any, Any]] = {}
+        self._max_workers = max(1, int(ray.cluster_resources().get("CPU", 1)))
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Run ``fn(*args, **kwargs)`` on the cluster; large arrays are sent once."""
+        if fn not in self._remote:
+            self._remote[fn] = self._ray.remote(fn).options(**self._options)
+        future: Future[Any] = self._remote[fn].remote(*map(self._sent, args), **kwargs).future()
+        return future
+
+    def _sent(self, argument: Any) -> Any:
+        if not isinstance(argument, np.ndarray) or argument.nbytes < LARGE:
+            return argument
+        if id(argument) not in self._put:  # the array is kept, so that its id stays its own
+            self._put[id(argument)] = argument, self._ray.put(argument)
+        return self._put[id(argument)][1]

@@ -1,0 +1,82 @@
+"""Calls in threads of this process: for models that release the interpreter and are thread-safe.
+
+The threads are daemons, so that an interrupt ends the program even while a call runs.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, Future
+from queue import SimpleQueue
+from typing import Any
+
+from numpy.typing import NDArray
+
+from derivkit.engine.backends import limited_reply
+from derivkit.engine.executors import Job, Pool, outcomes
+from derivkit.engine.model import Model, Reply
+from derivkit.engine.rays import Key
+
+__all__ = ["DaemonThreads", "ThroughThreads"]
+
+
+class DaemonThreads(Executor):
+    """An executor of n threads that do not keep the interpreter alive."""
+
+    def __init__(self, n: int) -> None:
+        self._tasks: SimpleQueue[Any] = SimpleQueue()
+        self._n = n
+        for _ in range(n):
+            threading.Thread(target=_work, args=(self._tasks,), daemon=True).start()
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Schedule ``fn(*args, **kwargs)``."""
+        future: Future[Any] = Future()
+        self._tasks.put((future, fn, args, kwargs))
+        return future
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002
+        """Let the threads end after what has been submitted."""
+        for _ in range(self._n):
+            self._tasks.put(None)
+
+    def __del__(self) -> None:
+        self.shutdown()
+
+
+def _work(tasks: SimpleQueue[Any]) -> None:
+    while (item := tasks.get()) is not None:
+        future, fn, args, kwargs = item
+        if future.set_running_or_notify_cancel():
+            try:
+                future.set_result(fn(*args, **kwargs))
+            except BaseException as error:  # noqa: BLE001 - belongs to whoever asked
+                future.set_exception(error)
+        del item, future, fn, args, kwargs
+
+
+class ThroughThreads:
+    """A backend that calls the model itself in an executor's threads.
+
+    Parameters
+    ----------
+    executor : concurrent.futures.Executor
+        Of threads.
+    size : int
+        How many.
+    timeout : float or None
+        Seconds for a call; one that takes longer is left running and given up.
+    """
+
+    def __init__(self, executor: Executor, size: int, timeout: float | None = None) -> None:
+        self._pool = Pool(executor, size)
+        self._timeout = timeout
+
+    def __call__(self, model: Model, points: Iterable[Job]) -> Iterator[tuple[Key, Reply]]:
+        """Yield (key, reply) for each point, as they come."""
+
+        def submit(executor: Executor, x: NDArray[Any]) -> Future[Reply]:
+            return executor.submit(limited_reply, model, x, self._timeout)
+
+        yield from outcomes(self._pool, submit, iter(points))
