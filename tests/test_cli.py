@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from derivkit.cli import main
-from derivkit.cli.models import FileFunction, Program, load_function
+from derivkit.cli.models import FileFunction, load_function
+from derivkit.program import Program
 
 EXAMPLE = str(Path(__file__).parents[1] / "examples" / "misra1a.py")
 CERTIFIED = ["238.94212918", "5.5015643181e-4"]

@@ -8,9 +8,10 @@ from argparse import Namespace
 from typing import Any
 
 from derivkit.calculus_kit import CalculusKit
-from derivkit.cli.models import Program, load_function
+from derivkit.cli.models import load_function
 from derivkit.cli.output import written
 from derivkit.methods.registry import available_methods, load_class, option_names
+from derivkit.program import Program
 
 __all__ = ["check", "methods", "tensor"]
 

@@ -1,0 +1,90 @@
+"""The examples on real data: what they compute is compared with published or exact values."""
+
+import runpy
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from derivkit import CalculusKit
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+
+
+def example(name):
+    return runpy.run_path(str(EXAMPLES / f"{name}.py"))
+
+
+def test_misra1a_reproduces_the_certified_residual_sum_of_squares():
+    misra1a = example("misra1a")
+    theta = np.array(list(misra1a["CERTIFIED"].values()))
+    assert misra1a["rss"](theta) == pytest.approx(misra1a["CERTIFIED_RSS"], rel=1e-10)
+
+
+def misra1a_gradient(misra1a, theta):
+    """d log L / d (b1, b2), by hand."""
+    b1, b2 = theta
+    decay = np.exp(-b2 * misra1a["PRESSURE"])
+    slopes = np.array([1.0 - decay, b1 * misra1a["PRESSURE"] * decay])
+    return slopes @ misra1a["residuals"](theta) / misra1a["CERTIFIED_RESIDUAL_SD"] ** 2
+
+
+@pytest.mark.parametrize(
+    "theta", [(238.94212918, 5.5015643181e-4), (250.0, 5e-4), (500.0, 1e-4)], ids=str
+)
+def test_the_gradient_of_misra1a_is_right_and_within_its_error(theta):
+    misra1a = example("misra1a")
+    result = CalculusKit(misra1a["log_likelihood"], theta).gradient_result()
+    exact = misra1a_gradient(misra1a, np.array(theta))
+    assert np.all(np.abs(result.value - exact) <= result.error)
+    spread = np.array([1e-2, 1e5]) ** 2 * np.array(theta)  # curvature x parameter: natural unit
+    assert np.all(np.abs(result.value - exact) <= 1e-6 * np.maximum(np.abs(exact), spread))
+
+
+def test_the_supernova_gradient_agrees_with_its_formula_for_the_offset():
+    supernovae = example("supernovae")
+    theta = np.array(list(supernovae["FIDUCIAL"].values()))
+    result = CalculusKit(supernovae["log_likelihood"], supernovae["FIDUCIAL"]).gradient_result()
+    pulls = (supernovae["MAGNITUDE"] - supernovae["magnitudes"](theta)) / supernovae["SIGMA"] ** 2
+    assert result.value[2] == pytest.approx(pulls.sum(), rel=1e-8)
+    assert result.success
+
+
+def test_the_supernova_distances_are_those_of_an_empty_and_of_a_full_universe():
+    supernovae = example("supernovae")
+    z = supernovae["REDSHIFT"]
+    einstein_de_sitter = 2.0 * (1.0 + z) * (1.0 - 1.0 / np.sqrt(1.0 + z))
+    np.testing.assert_allclose(
+        supernovae["magnitudes"](np.array([1.0, -1.0, 0.0])),
+        5.0 * np.log10(einstein_de_sitter),
+        atol=1e-12,
+    )
+    de_sitter = (1.0 + z) * z
+    np.testing.assert_allclose(
+        supernovae["magnitudes"](np.array([0.0, -1.0, 0.0])), 5.0 * np.log10(de_sitter), atol=1e-12
+    )
+
+
+def test_the_epidemic_gradient_agrees_with_that_of_a_thousand_times_tighter_solver():
+    epidemic = example("epidemic")
+    theta = np.array(list(epidemic["NEAR_THE_BEST"].values()))
+    rough = CalculusKit(epidemic["log_likelihood"], theta).gradient_result()
+
+    def tight(t):
+        return epidemic["log_likelihood"](t, 1e-12)
+
+    h = 1e-3 * theta
+    points = [theta + k * step for step in np.diag(h) for k in (-2, -1, 1, 2)]
+    f = np.reshape([tight(x) for x in points], (2, 4))
+    five_point = (f @ [1.0, -8.0, 8.0, -1.0]) / (12.0 * h)
+    np.testing.assert_allclose(rough.value, five_point, rtol=2e-3, atol=0.2)
+
+
+@pytest.mark.skipif(shutil.which("awk") is None, reason="needs awk")
+def test_the_period_of_a_small_pendulum_has_the_textbook_derivatives():
+    period = example("external_program")["period"]
+    g, length = 9.81, 1.0
+    gradient = CalculusKit(period, [g, length, 1e-5]).gradient()
+    small = 2.0 * np.pi * np.sqrt(length / g)
+    np.testing.assert_allclose(gradient[:2], [-small / (2 * g), small / (2 * length)], rtol=1e-7)
