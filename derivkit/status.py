@@ -17,6 +17,7 @@ class Status(Enum):
     BUDGET_SPENT = "budget spent"
     UNRESOLVED = "unresolved"
     UNDEFINED = "undefined"
+    NOT_ANALYTIC = "not analytic"
 
     @property
     def text(self) -> str:
@@ -32,7 +33,7 @@ class Status(Enum):
         return self.value
 
 
-_UNRESOLVED = frozenset({Status.UNRESOLVED, Status.UNDEFINED})
+_UNRESOLVED = frozenset({Status.UNRESOLVED, Status.UNDEFINED, Status.NOT_ANALYTIC})
 
 _TEXTS = {
     Status.EXACT: "the derivative follows from the function itself, to rounding",
@@ -46,4 +47,6 @@ _TEXTS = {
     "finer than the steps tried; give `scale` for this parameter, or look at the model near x0",
     Status.UNDEFINED: "the model is undefined (nan, inf or a domain error) too close to x0; "
     "move x0 inside the domain, or give `bounds`",
+    Status.NOT_ANALYTIC: "the complex step and real samples disagree: the model takes abs, conj, "
+    "the real part or a comparison of its complex argument on the way; use method='auto'",
 }

@@ -131,13 +131,13 @@ def run_together(
     chosen = resolve(method, options)
     budget = None if max_evaluations is None else check_count("max_evaluations", max_evaluations)
     if isinstance(chosen, WholeMethod):
+        fallback = getattr(chosen, "fallback", None)
         try:
             return differentiate_whole(problem, tensors, chosen, budget)
         except TracingError:
-            fallback = getattr(chosen, "fallback", None)
             if fallback is None:
                 raise
-            chosen = resolve(fallback, {})
+        chosen = resolve(fallback, {})
     backend = choose_backend(problem.model, check_workers(n_workers), problem.execution)
     plan = prepare(problem, tensors, chosen, budget)
     nfev = 0
@@ -211,5 +211,6 @@ def _result(plan: Plan, tensor: Tensor, pieces: Pieces, nfev: int) -> Derivative
         noise=pieces.noise,
         reach=pieces.reach,
         undefined=pieces.undefined,
+        labels=plan.problem.labels,
         **pieces.extra,
     )

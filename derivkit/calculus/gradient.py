@@ -35,6 +35,10 @@ class Gradient:
                 f"{np.shape(output)}; use jacobian for a vector-valued function"
             )
 
+    def from_whole(self, whole: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the gradient of an output that may be an array of one number."""
+        return whole.reshape(whole.shape[-1])
+
     def stages(self, problem: Problem, method: Method, budget: int | None) -> Stages:
         """One line a parameter."""
         share = None if budget is None else budget // problem.p

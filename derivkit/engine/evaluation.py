@@ -183,6 +183,8 @@ class Evaluation:
         x = self._rays[line].place(t)
         known = not isinstance(error, (RemoteError, WorkerDiedError))
         what = f"{type(error).__name__}: {error}" if known else str(error)
+        if isinstance(t, complex):
+            what += "; the complex step needs a model that takes complex numbers: use method='auto'"
         if key == AT_X0:
             return ModelError(f"the model failed at x0 = {x}: {what}", x=x)
         moved = [self._names[i] for i in self._rays[line].indices[:4]]

@@ -25,6 +25,12 @@ _BUILT_IN: dict[str, tuple[str, tuple[str, ...]]] = {
         "derivkit.methods.finite:Finite",
         ("finite-difference", "finite_difference", "fd", "findiff", "finite_diff"),
     ),
+    "complex_step": ("derivkit.methods.complex_step:ComplexStep", ("complex", "cs")),
+    "autodiff": ("derivkit.methods.autodiff.choice:Autodiff", ()),
+    "jax": ("derivkit.methods.autodiff.jax:Jax", ("jax-autodiff", "jd")),
+    "torch": ("derivkit.methods.autodiff.torch:Torch", ()),
+    "tensorflow": ("derivkit.methods.autodiff.tensorflow:TensorFlow", ()),
+    "autograd": ("derivkit.methods.autodiff.autograd:Autograd", ()),
 }
 
 _classes: dict[str, Callable[..., Any]] = {}  # registered by hand or loaded, by name

@@ -1,0 +1,107 @@
+"""What all the libraries share: being imported late, and failures that are explained.
+
+A function fails under a library for one of two reasons. It is broken, and its own exception is
+shown; or it does something that the library cannot follow. The second is told from the first by
+running it on plain arrays: if it runs there, tracing is to blame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from derivkit.errors import TracingError
+from derivkit.methods.registry import canonical_name
+
+__all__ = ["check_fallback", "check_real", "explained", "imported", "untraceable"]
+
+MOST_QUOTED = 160  # characters of a library's own message; some fill a screen
+
+
+def imported(name: str) -> Any:
+    """Return the library.
+
+    Raises
+    ------
+    ImportError
+        If it is missing; names the extra.
+    """
+    try:
+        return import_module(name)
+    except ImportError as error:
+        raise ImportError(
+            f"method={name!r} needs the package {name!r}; pip install 'derivkit[{name}]'"
+        ) from error
+
+
+def check_fallback(fallback: str | None) -> None:
+    """Raise a ValueError or TypeError unless ``fallback`` is None or the name of a method."""
+    if fallback is None:
+        return
+    if not isinstance(fallback, str):
+        raise TypeError(f"`fallback` must be the name of a method or None, got {fallback!r}")
+    canonical_name(fallback)
+
+
+def check_real(kind: str) -> None:
+    """Raise a TypeError for a complex output, given its dtype's kind."""
+    if kind == "c":
+        raise TypeError(
+            "`function` must return real numbers, got complex ones; return their real and "
+            "imaginary parts as an array to differentiate both"
+        )
+
+
+@contextmanager
+def explained(
+    library: str, f: Callable[[Any], Any], plain: tuple[Callable[[], Any], ...], advice: str
+) -> Iterator[None]:
+    """Turn a failure into a `TracingError` where the function runs on one of the plain arrays.
+
+    Parameters
+    ----------
+    library : str
+    f : callable
+    plain : tuple of callables
+        Each makes an array like x0 that is not traced.
+    advice : str
+        How to write a function for this library.
+    """
+    try:
+        yield
+    except TracingError:
+        raise
+    except Exception as error:
+        if any(_runs(f, make) for make in plain):
+            raise untraceable(
+                library, f"{type(error).__name__}: {_quoted(error)}", advice
+            ) from error
+        raise
+
+
+def untraceable(library: str, cause: str, advice: str) -> TracingError:
+    """Return the error for a function that runs but cannot be followed."""
+    return TracingError(
+        f"{library} cannot differentiate `function` ({cause}); {advice}, or use the numerical "
+        "method='auto' instead (fallback='auto' does so by itself)"
+    )
+
+
+def _quoted(error: Exception) -> str:
+    """Return the first line of a library's message, shortened."""
+    line = str(error).strip().partition("\n")[0].strip().rstrip(".")
+    return line if len(line) <= MOST_QUOTED else line[:MOST_QUOTED].rstrip() + " …"
+
+
+def _runs(f: Callable[[Any], Any], make: Callable[[], Any]) -> bool:
+    """Whether the function returns numbers for an array that is not traced."""
+    try:
+        output: NDArray[Any] = np.asarray(f(make()))
+    except Exception:  # noqa: BLE001 - whatever it raises, it does not run
+        return False
+    return output.dtype.kind in "fiub"
