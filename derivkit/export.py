@@ -28,7 +28,7 @@ def to_dict(result: Any) -> dict[str, Any]:
     return {
         field.name: _plain(getattr(result, field.name))
         for field in dataclasses.fields(result)
-        if field.init and field.name[0] != "_"
+        if _kept(field)
     }
 
 
@@ -40,7 +40,7 @@ def from_dict(cls: type[Result], data: dict[str, Any]) -> Result:
     ValueError
         If a field that the result needs is missing, or an unknown one is there.
     """
-    fields = {f.name: f for f in dataclasses.fields(cls) if f.init and f.name[0] != "_"}  # type: ignore[arg-type]
+    fields = {f.name: f for f in dataclasses.fields(cls) if _kept(f)}  # type: ignore[arg-type]
     unknown = sorted(set(data) - set(fields))
     missing = sorted(n for n, f in fields.items() if n not in data and _required(f))
     if unknown or missing:
@@ -76,6 +76,11 @@ def to_frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
             "to_frame needs pandas, which is not installed; pip install 'derivkit[pandas]'"
         ) from error
     return pd.DataFrame(rows)
+
+
+def _kept(field: dataclasses.Field[Any]) -> bool:
+    """Whether a field is data; labels are the user's own objects, and the names are kept."""
+    return field.init and field.name[0] != "_" and field.name != "labels"
 
 
 def _required(field: dataclasses.Field[Any]) -> bool:

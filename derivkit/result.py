@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from derivkit import export
+from derivkit.labels import KINDS, Labels
 from derivkit.status import Status
 
 if TYPE_CHECKING:
@@ -57,6 +58,8 @@ class DerivativeResult:
         them.
     parameter_axes : int
         How many of the last axes of ``value`` run over the parameters.
+    labels : Labels or None
+        What x0 was labelled with; see `labelled`.
     """
 
     value: NDArray[np.float64]
@@ -75,6 +78,7 @@ class DerivativeResult:
     hessian_diag: NDArray[np.float64] | None = None
     hessian_diag_error: NDArray[np.float64] | None = None
     parameter_axes: int = 1
+    labels: Labels | None = None
 
     @property
     def success(self) -> bool:
@@ -120,6 +124,27 @@ class DerivativeResult:
             for k in range(len(values))
             for flat, name in entries
         ]
+
+    def labelled(self, field: str = "value", *, kind: str | None = None) -> Any:
+        """Return the values, or another field of their shape, labelled as x0 was.
+
+        Parameters
+        ----------
+        field : str
+            "value", "error", "status", "step" or "noise".
+        kind : {"array", "dict", "pandas"}, optional
+            Instead of the kind of x0.
+
+        Returns
+        -------
+        ndarray, dict, pandas.Series or pandas.DataFrame
+            A gradient as dict or Series; a Jacobian or Hessian as nested dict or DataFrame.
+        """
+        if kind is not None and kind not in KINDS:
+            raise ValueError(f"`kind` must be one of {', '.join(KINDS)}, got {kind!r}")
+        given = self.labels or Labels("array", self.names)
+        labels = Labels(kind or given.kind, given.keys)
+        return labels.given_to(getattr(self, field), self.parameter_axes)
 
     def to_dict(self) -> dict[str, Any]:
         """Return all fields as numbers, strings, lists and dicts."""

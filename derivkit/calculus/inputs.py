@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from derivkit.engine.choice import WHEREVER, Execution
 from derivkit.engine.model import UNDEFINED_BY_DEFAULT, Model
+from derivkit.labels import Labels, in_order, labels_of
 
 __all__ = [
     "Problem",
@@ -40,8 +41,8 @@ class Problem:
         Length over which the model is expected to vary with each parameter.
     scale_given : ndarray (p,) of bool
         Where the user gave it.
-    labels : object
-        What x0 was labelled with: None, or a type to return results in.
+    labels : Labels or None
+        What x0 was labelled with, and so the kind to return results in.
     execution : Execution
         Where and how the model is called.
     """
@@ -53,7 +54,7 @@ class Problem:
     upper: NDArray[np.float64]
     scale: NDArray[np.float64]
     scale_given: NDArray[np.bool_]
-    labels: Any = None
+    labels: Labels | None = None
     execution: Execution = WHEREVER
 
     @property
@@ -100,15 +101,15 @@ def check_problem(
             f"`function` must be callable, got {type(function).__name__}; "
             "the order of arguments is (function, x0)"
         )
-    point, labels, kind = _checked_x0(x0, names)
+    point, checked_names, labels = _checked_x0(x0, names)
+    bounds = in_order("bounds", bounds, checked_names, (None, None))
     lower, upper = _checked_bounds(bounds, point)
-    given = np.full(point.size, scale is not None)
-    scales = _guess(point, lower, upper) if scale is None else _checked_scale(scale, point.size)
+    scales, given = _scales(scale, _guess(point, lower, upper), checked_names)
     model = Model(
         function, (*UNDEFINED_BY_DEFAULT, *_checked_undefined(undefined)), bool(vectorized)
     )
     execution = Execution(executor, timeout)
-    return Problem(model, point, labels, lower, upper, scales, given, kind, execution)
+    return Problem(model, point, checked_names, lower, upper, scales, given, labels, execution)
 
 
 def check_count(name: str, value: Any, *, least: int = 1) -> int:
@@ -167,13 +168,17 @@ def check_known(name: str, value: Any, known: Sequence[str]) -> None:
         raise ValueError(f"`{name}` must be one of {', '.join(known)}, got {value!r}{hint}")
 
 
-def _checked_x0(x0: Any, names: Sequence[str] | None) -> tuple[NDArray[Any], tuple[str, ...], Any]:
-    """Return a read-only copy, the parameters' names, and the labelled type it came in."""
-    labels, kind = names, None
+def _checked_x0(
+    x0: Any, names: Sequence[str] | None
+) -> tuple[NDArray[Any], tuple[str, ...], Labels | None]:
+    """Return a read-only copy, the parameters' names, and the labels it came with."""
+    labels = labels_of(x0)
+    if labels is not None and names is None:
+        names = tuple(map(str, labels.keys))
     if isinstance(x0, Mapping):
-        labels, kind, x0 = tuple(map(str, x0)), dict, list(x0.values())
-    elif hasattr(x0, "to_numpy") and hasattr(x0, "index"):
-        labels, kind, x0 = tuple(map(str, x0.index)), type(x0), x0.to_numpy()
+        x0 = list(x0.values())
+    elif labels is not None:
+        x0 = x0.to_numpy()
     point = _numbers("x0", x0)
     if point.ndim == 0:
         point = point[None]
@@ -184,7 +189,7 @@ def _checked_x0(x0: Any, names: Sequence[str] | None) -> tuple[NDArray[Any], tup
     if not np.isfinite(point).all():
         raise ValueError(f"`x0` must be finite, got {point}")
     point.flags.writeable = False
-    return point, _checked_names(labels, point.size), kind
+    return point, _checked_names(names, point.size), labels
 
 
 def _checked_names(names: Sequence[str] | None, p: int) -> tuple[str, ...]:
@@ -241,6 +246,21 @@ def _bounds_from_pairs(bounds: Any, p: int) -> tuple[NDArray[Any], NDArray[Any]]
     lows = [-np.inf if low is None else low for low, _ in pairs]
     highs = [np.inf if high is None else high for _, high in pairs]
     return _numbers("bounds", lows), _numbers("bounds", highs)
+
+
+def _scales(
+    scale: Any, guess: NDArray[Any], names: Sequence[str]
+) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    """Return the scale of every parameter, and whether the user gave it."""
+    if scale is None:
+        return guess, np.zeros(guess.size, dtype=bool)
+    if isinstance(scale, Mapping):
+        wanted = in_order("scale", scale, names, None)
+        given = np.array([each is not None for each in wanted])
+        scale = [g if s is None else s for s, g in zip(wanted, guess.tolist(), strict=True)]
+    else:
+        given = np.ones(guess.size, dtype=bool)
+    return _checked_scale(scale, guess.size), given
 
 
 def _checked_scale(scale: Any, p: int) -> NDArray[Any]:
