@@ -71,13 +71,13 @@ def gradient(
     Notes
     -----
     Each value is the derivative of the polynomial through ``order + accuracy`` neighbouring
-    samples [1]_. Higher accuracy helps smooth samples only: it amplifies noise a little more, and
+    samples. Higher accuracy helps smooth samples only: it amplifies noise a little more, and
     does nothing for a kink.
 
     References
     ----------
-    .. [1] Fornberg, B. (1988), Generation of finite difference formulas on arbitrarily spaced
-       grids, Math. Comp. 51, 699-706, doi:10.1090/S0025-5718-1988-0935077-0.
+    Fornberg, B. (1988), Generation of finite difference formulas on arbitrarily spaced grids,
+    Math. Comp. 51, 699-706, doi:10.1090/S0025-5718-1988-0935077-0.
 
     Examples
     --------

@@ -50,16 +50,16 @@ def smooth_derivative(y: Array, x: Array, order: int) -> tuple[Array, Array, str
     samples and orthogonal in roughness (Demmler & Reinsch) it is a product with
     :math:`1 / (1 + \lambda \rho_k)`, and everything else a sum over them. :math:`\lambda` has the
     largest restricted likelihood of the model in which s is a Gaussian process; the error is
-    the deviation of the derivative in that model [1]_, and so holds the bias.
+    the deviation of the derivative in that model (Wahba 1983), and so holds the bias.
 
     References
     ----------
-    .. [1] Wahba, G. (1983), Bayesian "confidence intervals" for the cross-validated smoothing
-       spline, J. R. Stat. Soc. B 45, 133-150, doi:10.1111/j.2517-6161.1983.tb01239.x.
-    .. [2] Demmler, A. & Reinsch, C. (1975), Oscillation matrices with spline smoothing,
-       Numer. Math. 24, 375-382, doi:10.1007/BF01437406.
-    .. [3] Wahba, G. (1985), A comparison of GCV and GML for choosing the smoothing parameter,
-       Ann. Statist. 13, 1378-1402, doi:10.1214/aos/1176349743.
+    Wahba, G. (1983), Bayesian "confidence intervals" for the cross-validated smoothing spline,
+    J. R. Stat. Soc. B 45, 133-150, doi:10.1111/j.2517-6161.1983.tb01239.x.
+    Demmler, A. & Reinsch, C. (1975), Oscillation matrices with spline smoothing,
+    Numer. Math. 24, 375-382, doi:10.1007/BF01437406.
+    Wahba, G. (1985), A comparison of GCV and GML for choosing the smoothing parameter in the
+    generalized spline smoothing problem, Ann. Statist. 13, 1378-1402, doi:10.1214/aos/1176349743.
     """
     width = x[-1] - x[0]
     modes = _modes((x - x[0]) / width, order)
