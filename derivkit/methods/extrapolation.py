@@ -1,0 +1,243 @@
+"""Extrapolation to zero step: the same stencil on a ladder of steps, each half the one before.
+
+Every entry of the extrapolation tableau is a linear functional of the samples. Its weights are
+worked out once for a stencil, an order and a number of levels, and kept; a ladder of samples then
+costs one product with a small matrix. Nothing here asks for points.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from derivkit.methods.polynomial import basis_of, tail_factors, tail_of
+from derivkit.methods.weights import fornberg_weights
+
+__all__ = ["Ladder", "gauss_richardson", "ladder_of", "plain_stencil"]
+
+Array = NDArray[np.float64]
+
+RATIO = 2.0  # of neighbouring steps: most samples serve on several levels, and halves are exact
+
+
+@dataclass(frozen=True, eq=False)
+class Ladder:
+    """A stencil on L levels, as linear functionals of its N samples.
+
+    Attributes
+    ----------
+    nodes : ndarray (N,)
+        In units of the largest step; 0 first, and a further level's nodes at the end.
+    functionals : ndarray (E (2 + j), N)
+        The weights of the E candidate values, of the E differences that tell their truncation,
+        and of the j contrasts of each that tell its noise.
+    amplification : ndarray (E, 1)
+        Factor by which a candidate carries the noise of one sample: the norm of its weights.
+    diagonal : ndarray of int
+        The candidates that use all steps from the largest down.
+    rungs : ndarray (L, N)
+        Weights of the stencil on each level alone.
+    powers : tuple of (int, int)
+        The error of one rung goes as h**first, h**(first + gap), …
+    factors : ndarray (E, j, 1)
+        What the sums of a candidate's squared contrasts are multiplied with; see `noise_bound`.
+    """
+
+    nodes: Array
+    functionals: Array
+    amplification: Array
+    diagonal: NDArray[np.intp]
+    rungs: Array
+    powers: tuple[int, int]
+    factors: Array
+
+    @property
+    def candidates(self) -> int:
+        """How many values the tableau offers."""
+        return len(self.amplification)
+
+
+def powers_of(offsets: tuple[int, ...], order: int) -> tuple[int, int]:
+    """Return the first power of h in a stencil's error, and the gap to the next."""
+    n = len(offsets)
+    if sum(offsets) == 0:
+        return n - order + (n - order) % 2, 2
+    return n - order, 1
+
+
+@lru_cache(maxsize=256)
+def ladder_of(offsets: tuple[int, ...], order: int, levels: int) -> Ladder:
+    r"""Return the extrapolation tableau of a stencil.
+
+    Notes
+    -----
+    With :math:`T_{i0}` the stencil with step :math:`h / 2^i`, whose error is
+    :math:`a_1 h^{p_1} + a_2 h^{p_2} + \dots`,
+
+    .. math:: T_{ij} = T_{i,j-1} + \frac{T_{i,j-1} - T_{i-1,j-1}}{2^{p_j} - 1}.
+
+    The candidates are all :math:`T_{ij}` with :math:`j \ge 1`.
+
+    References
+    ----------
+    Richardson, L. F. (1911), Phil. Trans. R. Soc. A 210, 307-357, doi:10.1098/rsta.1911.0009.
+    Ridders, C. J. F. (1982), Accurate computation of F'(x) and F'(x)F''(x), Advances in
+    Engineering Software 4, 75-76, doi:10.1016/S0141-1195(82)80057-0.
+    """
+    nodes = _nodes(offsets, levels)
+    rungs = np.array([_rung(nodes, offsets, order, RATIO**-i) for i in range(levels)])
+    first, gap = powers_of(offsets, order)
+    table = [[rungs[0]]]
+    for i in range(1, levels):
+        row = [rungs[i]]
+        for j in range(1, i + 1):
+            shrink = RATIO ** (first + gap * (j - 1)) - 1.0
+            row.append(row[j - 1] + (row[j - 1] - table[i - 1][j - 1]) / shrink)
+        table.append(row)
+    places = [(i, j) for i in range(1, levels) for j in range(1, i + 1)]
+    values = [table[i][j] for i, j in places]
+    gaps = [table[i][j] - table[i][j - 1] for i, j in places]
+    diagonal = [k for k, (i, j) in enumerate(places) if i == j]
+    windows = [np.flatnonzero(np.any(rungs[i - j : i + 1] != 0, axis=0)) for i, j in places]
+    windows = [np.union1d(0, window) for window in windows]
+    return _assembled(nodes, values, gaps, windows, diagonal, rungs, (first, gap))
+
+
+@lru_cache(maxsize=256)
+def plain_stencil(offsets: tuple[int, ...], wider: tuple[int, ...], order: int) -> Ladder:
+    """Return a stencil without extrapolation, whose error a wider one tells."""
+    nodes = np.array(sorted(wider, key=abs), dtype=float)
+    value, check = (_rung(nodes, which, order, 1.0) for which in (offsets, wider))
+    powers = powers_of(offsets, order)
+    everywhere = [np.arange(len(nodes))]
+    return _assembled(nodes, [value], [check - value], everywhere, [0], value[None], powers)
+
+
+def _assembled(
+    nodes: Array,
+    values: list[Array],
+    gaps: list[Array],
+    windows: list[NDArray[np.intp]],
+    diagonal: list[int],
+    rungs: Array,
+    powers: tuple[int, int],
+) -> Ladder:
+    """Return the ladder with the contrasts of each candidate's window of nodes."""
+    tails, factors = _tails(nodes, windows)
+    functionals = np.array([*values, *gaps, *tails.reshape(-1, len(nodes))])
+    amplification = np.sqrt(np.square(values).sum(axis=1))[:, None]
+    return Ladder(nodes, functionals, amplification, np.array(diagonal), rungs, powers, factors)
+
+
+def _tails(nodes: Array, windows: list[NDArray[np.intp]]) -> tuple[Array, Array]:
+    """Return the contrasts (E, j, N) that tell each window's noise, and their factors (E, j, 1).
+
+    Noise is measured where a candidate has its samples: that of many models grows with the step,
+    and structure finer than the window looks like noise to it, and to it alone.
+    """
+    tails = []
+    for chosen in windows:
+        unit = nodes[chosen] / np.abs(nodes[chosen]).max()
+        contrasts = np.zeros((len(chosen), len(nodes)))
+        contrasts[:, chosen] = basis_of(unit, 0).contrasts
+        tails.append(tail_of(contrasts))
+    most = max(1, *map(len, tails))
+    padded = np.zeros((len(tails), most, len(nodes)))
+    for row, tail in zip(padded, tails, strict=True):
+        row[: len(tail)] = tail
+    return padded, np.array([tail_factors(len(tail), most) for tail in tails])
+
+
+def _nodes(offsets: tuple[int, ...], levels: int) -> Array:
+    """Return the distinct places of all levels, 0 first, each level's new ones at the end."""
+    nodes = [0.0]
+    for i in range(levels):
+        new = {k * RATIO**-i for k in offsets} - set(nodes)
+        nodes.extend(sorted(new, key=lambda t: (abs(t), t)))
+    return np.array(nodes)
+
+
+def _rung(nodes: Array, offsets: tuple[int, ...], order: int, step: float) -> Array:
+    """Return the weights of the stencil with this step, among all nodes."""
+    places = {t: k for k, t in enumerate(nodes.tolist())}
+    row = np.zeros(len(nodes))
+    weights = fornberg_weights(np.array(offsets, dtype=float), order) / step**order
+    row[[places[k * step] for k in offsets]] = weights
+    return row
+
+
+LENGTHS = np.array([0.5, 1.0, 2.0, 4.0])  # of the process, in units of the largest h**gap
+
+JITTER = 1e-12  # relative; keeps the covariance of long length scales invertible
+
+
+def gauss_richardson(ladder: Ladder, samples: Array, noise: Array) -> tuple[Array, Array, Array]:
+    r"""Extrapolate by regression with a Gaussian process that knows how the error shrinks.
+
+    Parameters
+    ----------
+    ladder : Ladder
+    samples : ndarray (N, q)
+    noise : ndarray (q,)
+        Standard deviation of the noise of one sample.
+
+    Returns
+    -------
+    value, deviation, amplification : ndarray (q,)
+        The limit, the posterior standard deviation of its truncation, and the factor by which it
+        carries the noise of one sample; in units of the largest step.
+
+    Notes
+    -----
+    The rungs are modelled as :math:`D(h) = D(0) + s\,h^p g(h) + \text{noise}` with g a Gaussian
+    process of covariance :math:`\exp(-(u - u')^2 / 2\ell^2)`, :math:`u = h^{gap}`; the limit is
+    the generalised least-squares estimate with a flat prior. The length is the likeliest of four;
+    the amplitude s has its own maximum-likelihood value.
+
+    References
+    ----------
+    Oates, C. J., Karvonen, T., Teckentrup, A. L., Strocchi, M. & Niederer, S. A. (2025),
+    Probabilistic Richardson extrapolation, J. R. Stat. Soc. B 87, 457-479,
+    doi:10.1093/jrsssb/qkae098.
+    """
+    rungs, first, gap = ladder.rungs, *ladder.powers
+    data = (rungs @ samples).T[:, None, :]  # (q, 1, L)
+    prior, carried = _covariances(len(rungs), first, gap), rungs @ rungs.T
+    size = np.abs(np.diff(data[:, 0], axis=1)).max(axis=1) / (1.0 - RATIO**-first)
+    share = (noise / np.where(size > 0, size, 1.0)) ** 2
+    covariance = prior + share[:, None, None, None] * carried  # (q, lengths, L, L)
+    inverse = np.linalg.inv(covariance)
+    weights = inverse.sum(axis=-1)
+    precision = weights.sum(axis=-1)
+    weights /= precision[..., None]
+    limit = (weights * data).sum(axis=-1)
+    rest = data - limit[..., None]
+    square = (rest[..., None, :] @ inverse @ rest[..., None])[..., 0, 0] / max(1, len(rungs) - 1)
+    likelihood = _log_likelihood(square, covariance, precision, len(rungs))
+    best = likelihood.argmax(axis=1)
+    q = np.arange(len(best))
+    own = weights[q, best]
+    truncation = np.sqrt(np.einsum("qi,qij,qj->q", own, prior[best], own) * square[q, best])
+    return limit[q, best], truncation, np.sqrt(np.square(own @ rungs).sum(axis=1))
+
+
+def _log_likelihood(square: Array, covariance: Array, precision: Array, levels: int) -> Array:
+    """Return the restricted likelihood of each length, amplitude and limit integrated out."""
+    tiny = np.finfo(float).tiny
+    _, determinant = np.linalg.slogdet(covariance)
+    freedom = levels - 1
+    return np.asarray(
+        -0.5 * (freedom * np.log(np.maximum(square, tiny)) + determinant + np.log(precision))
+    )
+
+
+@lru_cache(maxsize=64)
+def _covariances(levels: int, first: int, gap: int) -> Array:
+    """Return the prior covariance of the rungs' errors for every length, (lengths, L, L)."""
+    h = RATIO ** -np.arange(levels, dtype=float)
+    u, b = h**gap, h**first
+    likeness = np.exp(-0.5 * ((u[:, None] - u) / LENGTHS[:, None, None]) ** 2)
+    return np.asarray(b[:, None] * b * (likeness + JITTER * np.eye(levels)))

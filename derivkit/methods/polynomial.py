@@ -1,0 +1,225 @@
+"""Polynomial fits through samples on a line: orthonormal polynomials, their spectrum, its noise.
+
+Everything is a linear functional of the samples, worked out once for each set of unit nodes and
+kept: a fit is one product of a small matrix with the samples. Nothing here asks for points.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = [
+    "Basis",
+    "Fit",
+    "basis_of",
+    "best_degree",
+    "fit",
+    "noise_bound",
+    "rounding_floor",
+    "tail_factors",
+    "tail_of",
+]
+
+Array = NDArray[np.float64]
+
+# A bound on the error that noise makes, from the last j = 1, 2, … coefficients of a spectrum, is
+# this times their root mean square. Student's factors for 95 % are 12.7, 4.3, 3.2, 2.8, 2.6, 2.4;
+# as the smallest of the bounds is taken, each must be larger for all of them to hold 96 %.
+TAIL_FACTORS = np.array([30.0, 9.0, 5.5, 4.2, 3.7, 3.4])
+
+NO_BOUND = 1e300  # a factor that never wins
+
+NOISE_FREE_DEGREES = 3  # coefficients of degree 0..2 are never taken for noise
+
+DEVIATIONS_IN_BOUND = 3.0  # a noise bound is about this many standard deviations
+
+
+@dataclass(frozen=True, eq=False)
+class Basis:
+    """The orthonormal polynomials phi_0 … phi_{n-1} on n nodes.
+
+    Attributes
+    ----------
+    contrasts : ndarray (n, n)
+        Row k times the samples is the coefficient of phi_k. For samples that are white noise,
+        all coefficients have the variance of the noise; for a smooth function they decay.
+    derivatives : ndarray (orders + 1, n)
+        Entry [d, k] is the d-th derivative of phi_k at 0, in units of nodes**-d.
+    """
+
+    contrasts: Array
+    derivatives: Array
+
+
+def basis_of(nodes: Array, orders: int) -> Basis:
+    """Return the basis on distinct unit nodes (n,), with derivatives at 0 up to ``orders``.
+
+    Built by multiplying the last polynomial by t and orthogonalising twice against all before
+    ("Vandermonde with Arnoldi"), which is stable at any degree.
+
+    References
+    ----------
+    Brubeck, P. D., Nakatsukasa, Y. & Trefethen, L. N. (2021), Vandermonde with Arnoldi,
+    SIAM Review 63, 405-415, doi:10.1137/19M130100X.
+    """
+    return _cached_basis(tuple(nodes.tolist()), orders)
+
+
+@lru_cache(maxsize=256)
+def _cached_basis(nodes: tuple[float, ...], orders: int) -> Basis:
+    t = np.array(nodes)
+    n = t.size
+    contrasts, derivatives = np.zeros((n, n)), np.zeros((orders + 1, n))
+    contrasts[0], derivatives[0, 0] = n**-0.5, n**-0.5
+    rising = np.arange(1.0, orders + 1)
+    for k in range(1, n):
+        v, dv = t * contrasts[k - 1], np.zeros(orders + 1)
+        dv[1:] = rising * derivatives[:-1, k - 1]  # (t phi)^(d) at 0 is d phi^(d-1)
+        for _ in range(2):
+            overlap = contrasts[:k] @ v
+            v -= overlap @ contrasts[:k]
+            dv -= derivatives[:, :k] @ overlap
+        length = np.sqrt(v @ v)
+        contrasts[k], derivatives[:, k] = v / length, dv / length
+    contrasts.flags.writeable = derivatives.flags.writeable = False
+    return Basis(contrasts, derivatives)
+
+
+def noise_bound(tails: Array, factors: Array) -> Array:
+    """Return a bound (…, q) on the noise of one sample.
+
+    Parameters
+    ----------
+    tails : ndarray (…, j, q)
+        Coefficients of the highest degrees, the highest first; see `tail_of`.
+    factors : ndarray (…, j, 1)
+        From `tail_factors`.
+
+    Notes
+    -----
+    The least of the bounds that the last 1, 2, … coefficients give: signal among them only makes
+    a bound larger, so that what decays fastest is believed.
+    """
+    return np.asarray(np.sqrt((factors * np.cumsum(tails * tails, axis=-2)).min(axis=-2)))
+
+
+@lru_cache(maxsize=64)
+def tail_factors(count: int, room: int = 0) -> Array:
+    """Return the squared factors (j, 1) for sums of 1 … count squares; ``room`` pads them.
+
+    Without a single coefficient nothing bounds the noise.
+    """
+    factors = np.full((max(count, room, 1), 1), NO_BOUND)
+    factors[:count, 0] = TAIL_FACTORS[:count] ** 2 / np.arange(1.0, count + 1)
+    return factors
+
+
+def tail_of(spectrum: Array) -> Array:
+    """Return the rows of a spectrum (n, …) that tell the noise, the highest degree first."""
+    return spectrum[: NOISE_FREE_DEGREES - 1 : -1][: len(TAIL_FACTORS)]
+
+
+def rounding_floor(values: Array) -> Array:
+    """Return the least error (q,) that a sample can be believed to have: one unit of rounding."""
+    return np.asarray(np.finfo(float).eps * np.abs(values).max(axis=0))
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """The derivative that polynomials of every degree give, from the same samples.
+
+    Attributes
+    ----------
+    values, truncation, spread : ndarray (degrees, q), (degrees, q), (degrees, 1)
+        Row k is of the polynomial of degree k: the derivative, what the coefficients beyond k
+        say that it lacks, and the factor by which it carries the noise of one sample.
+    spectrum : ndarray (n, q)
+    """
+
+    values: Array
+    truncation: Array
+    spread: Array
+    spectrum: Array
+
+
+def fit(
+    nodes: Array, samples: Array, order: int, *, ridge: float = 0.0, degrees: int | None = None
+) -> Fit:
+    r"""Fit polynomials of every degree to samples at unit nodes and differentiate them at 0.
+
+    Parameters
+    ----------
+    nodes : ndarray (n,)
+        Distinct, of size about 1.
+    samples : ndarray (n, q)
+    order : int
+    ridge : float
+        Coefficients of degree k >= 1 are divided by :math:`1 + \mathrm{ridge}\,k^2`: Tikhonov's
+        penalty on the fit's roughness, in the basis in which it is diagonal.
+    degrees : int, optional
+        Highest degree fitted; n - 1 by default.
+
+    Notes
+    -----
+    With :math:`c_k = \sum_i \phi_k(t_i) f_i`, the fit of degree K is
+    :math:`\sum_{k \le K} c_k \phi_k`, and its derivative at 0 is
+    :math:`D_K = \sum_{k \le K} c_k \phi_k^{(d)}(0)`.
+    What is cut off is estimated from the terms that follow.
+    """
+    basis = basis_of(nodes, order)
+    spectrum = basis.contrasts @ samples
+    slopes = basis.derivatives[order][:, None]
+    if ridge:
+        slopes = slopes / (1.0 + ridge * np.arange(float(len(nodes)))[:, None] ** 2)
+    terms = spectrum * slopes
+    last = len(nodes) if degrees is None else degrees + 1
+    values = np.cumsum(terms[:last], axis=0)
+    spread = np.sqrt(np.cumsum(slopes[:last] ** 2, axis=0))
+    return Fit(values, _cut_off(terms, order)[:last], spread, spectrum)
+
+
+def _cut_off(terms: Array, order: int) -> Array:
+    """Return, for each degree, what the terms beyond it amount to.
+
+    Terms alternate between (almost) nothing and something where the nodes are symmetric, so two
+    neighbours always count together. Behind the last term, as much is expected as the decay of the
+    last pairs promises, but never less than a tenth of the last pair.
+    """
+    size = np.abs(terms)
+    pairs = size.copy()
+    pairs[:-1] += size[1:]  # pair k: terms k and k + 1
+    beyond = np.empty_like(size)
+    beyond[:-2] = pairs[1:-1]
+    ratio = np.ones_like(size[-1])
+    if len(size) >= 5:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratio = np.nan_to_num(pairs[-2] / pairs[-4], nan=1.0, posinf=1.0)
+    after = pairs[-2] * np.clip(ratio, LEAST_DECAY, 1.0)
+    beyond[-2:] = after
+    if len(size) > 2:
+        beyond[-2] = np.maximum(size[-1], after)
+    beyond[:order] = np.inf  # a polynomial of lower degree knows nothing of the derivative
+    return beyond
+
+
+LEAST_DECAY = 0.1  # the next pair of terms is never believed to be more than ten times smaller
+
+
+def best_degree(found: Fit, noise: Array) -> tuple[Array, Array, Array]:
+    """Return the value (q,), truncation and noise error of the degree with the least of both.
+
+    Parameters
+    ----------
+    found : Fit
+    noise : ndarray (q,)
+        Bound on the noise of one sample.
+    """
+    carried = found.spread * noise
+    total = found.truncation + carried
+    k = total.argmin(axis=0)
+    outputs = np.arange(total.shape[1])
+    return found.values[k, outputs], found.truncation[k, outputs], carried[k, outputs]

@@ -1,0 +1,104 @@
+"""From numbers to an answer: what an error consists of, and which status it deserves.
+
+Shared by all methods that sample. Nothing here asks for points.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from derivkit.methods.polynomial import DEVIATIONS_IN_BOUND
+from derivkit.methods.protocol import Estimate
+from derivkit.status import Status
+
+__all__ = ["Verdict", "conclude", "nothing_defined"]
+
+Array: TypeAlias = NDArray[np.float64]
+
+NOISY = 100.0  # units of rounding of f: below, noise is what any long computation has
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A value with the two parts of its error, each (q,).
+
+    Attributes
+    ----------
+    value, truncation, carried : ndarray (q,)
+        The derivative; what the formula leaves out; what the samples' noise amounts to in it.
+    noise, floor : ndarray (q,)
+        Bound on the noise of one sample, and the least that rounding makes it.
+    unresolved : ndarray (q,) of bool or bool
+        Where the formula does not converge, so that truncation is not to be believed.
+    """
+
+    value: Array
+    truncation: Array
+    carried: Array
+    noise: Array
+    floor: Array
+    unresolved: NDArray[np.bool_] | bool = False
+
+    @property
+    def error(self) -> Array:
+        """The whole error."""
+        return np.asarray(self.truncation + self.carried)
+
+
+def conclude(
+    verdict: Verdict,
+    *,
+    defined: NDArray[np.bool_],
+    step: Array | float,
+    reach: float,
+    one_sided: bool = False,
+    spent: bool = False,
+) -> Estimate:
+    """Return the estimate with a status for each output.
+
+    Parameters
+    ----------
+    verdict : Verdict
+    defined : ndarray (q,) of bool
+        Outputs that are defined at x0.
+    step, reach : float
+        As in `Estimate`.
+    one_sided : bool
+        Whether the samples had to be shifted.
+    spent : bool
+        Whether the budget ended the search.
+    """
+    error = np.where(verdict.unresolved, np.inf, verdict.error)
+    error[~np.isfinite(verdict.value)] = np.inf
+    noisy = (verdict.carried > verdict.truncation) & (verdict.noise > NOISY * verdict.floor)
+    usual = Status.ONE_SIDED if one_sided else Status.CONVERGED
+    usual = Status.BUDGET_SPENT if spent else usual
+    sigma = verdict.noise / DEVIATIONS_IN_BOUND
+    value = verdict.value
+    if defined.all() and not noisy.any() and np.isfinite(error).all():
+        return Estimate(value, error, usual, step, sigma, reach)
+    status = tuple(
+        _status(d, e, n, usual)
+        for d, e, n in zip(defined.tolist(), error.tolist(), noisy.tolist(), strict=True)
+    )
+    value, error = np.where(defined, value, np.nan), np.where(defined, error, np.inf)
+    return Estimate(value, error, status, step, sigma, reach)
+
+
+def _status(defined: bool, error: float, noisy: bool, usual: Status) -> Status:
+    if not defined:
+        return Status.UNDEFINED
+    if error == np.inf:
+        return Status.UNRESOLVED
+    return Status.NOISE_LIMITED if noisy and usual is Status.CONVERGED else usual
+
+
+def nothing_defined(outputs: int, reach: float) -> Estimate:
+    """Return the answer where the model is undefined too close to x0."""
+    return Estimate(
+        np.full(outputs, np.nan), np.full(outputs, np.inf), Status.UNDEFINED, reach=reach
+    )
