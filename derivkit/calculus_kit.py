@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from derivkit.calculus.driver import run
 from derivkit.calculus.gradient import Gradient
+from derivkit.calculus.hessian import Hessian, HessianDiag
 from derivkit.calculus.inputs import check_problem
+from derivkit.calculus.jacobian import Jacobian
 from derivkit.engine.evaluation import RoutedMemo
 
 if TYPE_CHECKING:
@@ -30,7 +29,8 @@ class CalculusKit:
         The model: takes one array of parameters (p,) and returns a number, or an array for
         Jacobians. It must be deterministic. It gets a fresh array each call.
     x0 : array_like (p,), mapping or pandas Series
-        The point. Copied.
+        The point. Copied. Where it is labelled, so are the derivatives; the function still gets
+        an array.
     bounds : sequence of (lower, upper) or scipy.optimize.Bounds, optional
         No point is ever outside. None or ±inf for an open side.
     scale : float or array_like (p,), optional
@@ -120,8 +120,8 @@ class CalculusKit:
         n_workers: int | None = None,
         max_evaluations: int | None = None,
         **options: Any,
-    ) -> NDArray[np.float64]:
-        """Return the gradient (p,) of a scalar function.
+    ) -> Any:
+        """Return the gradient (p,) of a scalar function; a dict or Series where x0 is one.
 
         Parameters
         ----------
@@ -147,23 +147,56 @@ class CalculusKit:
         """
         return self.gradient_result(
             method, n_workers=n_workers, max_evaluations=max_evaluations, **options
-        ).value
+        ).labelled()
 
-    def gradient_result(
-        self,
-        method: Any = None,
-        *,
-        n_workers: int | None = None,
-        max_evaluations: int | None = None,
-        **options: Any,
-    ) -> DerivativeResult:
+    def gradient_result(self, method: Any = None, **keywords: Any) -> DerivativeResult:
         """Return the gradient with errors, statuses and costs; arguments as for `gradient`."""
-        return run(
-            self._problem,
-            self._memo,
-            Gradient(),
-            method,
-            n_workers=n_workers,
-            max_evaluations=max_evaluations,
-            **options,
-        )
+        return run(self._problem, self._memo, Gradient(), method, **keywords)
+
+    def jacobian(self, method: Any = None, **keywords: Any) -> Any:
+        """Return the Jacobian (m, p) of a vector-valued function; arguments as for `gradient`.
+
+        Outputs of any shape ``out`` give ``(*out, p)``. A scalar function is a TypeError.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from derivkit import CalculusKit
+        >>> kit = CalculusKit(lambda x: np.array([np.sin(x[0]) + x[1], x[0] * x[1]]), [0.5, 2.0])
+        >>> print(np.round(kit.jacobian(), 6))
+        [[0.877583 1.      ]
+         [2.       0.5     ]]
+        """
+        return self.jacobian_result(method, **keywords).labelled()
+
+    def jacobian_result(self, method: Any = None, **keywords: Any) -> DerivativeResult:
+        """Return the Jacobian with errors, statuses and costs; arguments as for `gradient`."""
+        return run(self._problem, self._memo, Jacobian(), method, **keywords)
+
+    def hessian(self, method: Any = None, **keywords: Any) -> Any:
+        """Return the Hessian (p, p), exactly symmetric; arguments as for `gradient`.
+
+        A function with outputs of shape ``out`` gives ``(*out, p, p)``.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from derivkit import CalculusKit
+        >>> kit = CalculusKit(lambda x: np.sin(x[0]) + x[0] * x[1] + x[1] ** 2, [0.5, 2.0])
+        >>> print(np.round(kit.hessian(), 6))
+        [[-0.479426  1.      ]
+         [ 1.        2.      ]]
+        """
+        return self.hessian_result(method, **keywords).labelled()
+
+    def hessian_result(self, method: Any = None, **keywords: Any) -> DerivativeResult:
+        """Return the Hessian with errors, statuses and costs; arguments as for `gradient`."""
+        return run(self._problem, self._memo, Hessian(), method, **keywords)
+
+    def hessian_diag(self, method: Any = None, **keywords: Any) -> Any:
+        """Return the Hessian's diagonal, (p,) or (*out, p); arguments as for `gradient`."""
+        return self.hessian_diag_result(method, **keywords).labelled()
+
+    def hessian_diag_result(self, method: Any = None, **keywords: Any) -> DerivativeResult:
+        """Return the Hessian's diagonal with errors; arguments as for `gradient`."""
+        return run(self._problem, self._memo, HessianDiag(), method, **keywords)

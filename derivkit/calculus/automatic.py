@@ -164,5 +164,6 @@ def _result(
         noise=np.full(value.shape, np.nan),
         reach=np.zeros(axes),
         undefined=np.zeros(axes, dtype=int),
+        parameter_axes=len(axes),
         labels=problem.labels,
     )

@@ -40,7 +40,7 @@ class Gradient:
         return whole.reshape(whole.shape[-1])
 
     def stages(self, problem: Problem, method: Method, budget: int | None) -> Stages:
-        """One line a parameter."""
+        """Follow one line a parameter."""
         share = None if budget is None else budget // problem.p
         rays, lines = axis_lines(problem, share)
         answers = yield Stage(rays, [method.solve(line, 1) for line in lines])

@@ -32,7 +32,7 @@ class Jacobian:
         must_be_array(output)
 
     def stages(self, problem: Problem, method: Method, budget: int | None) -> Stages:
-        """One line a parameter."""
+        """Follow one line a parameter."""
         share = None if budget is None else budget // problem.p
         rays, lines = axis_lines(problem, share)
         return stacked((yield Stage(rays, [method.solve(line, 1) for line in lines])))
