@@ -20,6 +20,7 @@ from derivkit.calculus.pieces import Answers, Pieces, Stage, Stages, Tensor
 from derivkit.calculus.stacklevel import level_of_user
 from derivkit.engine.choice import choose_backend
 from derivkit.engine.evaluation import Backend, Evaluation, Memo
+from derivkit.engine.progress import Show, Watch, watching
 from derivkit.engine.rounds import drive
 from derivkit.errors import TracingError, UnresolvedWarning
 from derivkit.methods.autodiff.protocol import WholeMethod
@@ -112,6 +113,7 @@ def run_together(
     *,
     n_workers: int | None = None,
     max_evaluations: int | None = None,
+    progress: bool | Show | None = None,
     **options: Any,
 ) -> list[DerivativeResult]:
     """Return a result for each tensor; all their points go into common rounds.
@@ -123,7 +125,7 @@ def run_together(
         The kit's finished evaluations.
     tensors : sequence of Tensor
     method : str, method value or None
-    n_workers, max_evaluations : int or None
+    n_workers, max_evaluations, progress
         As in `CalculusKit.gradient`.
     **options
         The method's.
@@ -141,21 +143,27 @@ def run_together(
     backend = choose_backend(problem.model, check_workers(n_workers), problem.execution)
     plan = prepare(problem, tensors, chosen, budget)
     nfev = 0
-    while plan.stage is not None:
-        left = None if budget is None else budget - nfev
-        answers, calls = _evaluated(plan, plan.stage, backend, memo, left)
-        nfev += calls
-        plan.advance(answers)
+    with watching(progress, ", ".join(type(t).__name__.lower() for t in tensors)) as watch:
+        while plan.stage is not None:
+            left = None if budget is None else budget - nfev
+            answers, calls = _evaluated(plan, plan.stage, backend, memo, left, watch)
+            nfev += calls
+            plan.advance(answers)
     return plan.results(nfev)
 
 
 def _evaluated(
-    plan: Plan, stage: Stage, backend: Backend, memo: Memo, budget: int | None
+    plan: Plan,
+    stage: Stage,
+    backend: Backend,
+    memo: Memo,
+    budget: int | None,
+    watch: Watch | None,
 ) -> tuple[Answers, int]:
     """Follow all lines of a stage in common rounds; also return the model calls made."""
     problem = plan.problem
     evaluation = Evaluation(
-        problem.model, stage.rays, backend, memo, problem.names, plan.check_output
+        problem.model, stage.rays, backend, memo, problem.names, plan.check_output, watch
     )
     solvers = [_guarded(solver) for solver in stage.solvers]
     left = None if budget is None else budget - evaluation.cost_of_x0

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from derivkit.engine.model import Failure, Model, Output, Reply
+from derivkit.engine.progress import Watch
 from derivkit.engine.rays import AT_X0, Key, Ray
 from derivkit.errors import ModelError, RemoteError, WorkerDiedError
 
@@ -63,6 +64,8 @@ class Evaluation:
     check_output : callable
         Called with the output at x0, before further calls where calls are serial; raises if it
         is not of the kind that is due.
+    watch : Watch, optional
+        Told of every reply.
     """
 
     def __init__(
@@ -73,7 +76,9 @@ class Evaluation:
         memo: Memo,
         names: Sequence[str],
         check_output: Callable[[Output], None] = lambda _: None,
+        watch: Watch | None = None,
     ) -> None:
+        self._watch = watch
         self._model = model
         self._rays = rays
         self._backend = memo.route(backend) if isinstance(memo, RoutedMemo) else backend
@@ -132,6 +137,10 @@ class Evaluation:
             return
         points = ((k, self._rays[line].place(t)) for k, (line, t) in missing.items())
         replies = self._backend(self._model, points)
+        if self._watch is not None:
+            replies = self._watch.over(
+                replies, {k: self._moved(k, i) for k, (i, _) in missing.items()}
+            )
         try:
             for key, reply in replies:
                 line, t = missing[key]
@@ -142,6 +151,10 @@ class Evaluation:
         finally:  # now, not when a traceback lets go of it: workers may be running
             if isinstance(replies, Generator):
                 replies.close()
+
+    def _moved(self, key: Key, line: int) -> str:
+        """Return the names of the parameters that a point moves away from x0."""
+        return "x0" if key == AT_X0 else " ".join(self._names[i] for i in self._rays[line].indices)
 
     def _note(self, key: Key, output: Output, line: int) -> None:
         self.nfev += 1

@@ -1,0 +1,182 @@
+"""How far a call has come: for a bar, a callback or the log. Watches replies, decides nothing.
+
+Quiet unless asked: with no one to tell, no watch is made, and a call costs nothing more.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from derivkit.engine.model import Reply
+from derivkit.engine.rays import Key
+
+__all__ = ["Progress", "Show", "Watch", "watching"]
+
+logger = logging.getLogger("derivkit")
+
+MOST_NAMED = 4  # parameters named in a line
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a call stands.
+
+    Attributes
+    ----------
+    done : int
+        Model calls finished.
+    expected : int
+        Model calls asked for so far; methods may ask for more when they have seen these.
+    rounds : int
+        The round that is running, counted from 1.
+    seconds : float
+        Since the call began.
+    waiting : tuple of str
+        Parameters whose points of this round are not all finished; the one with most to come
+        first. Empty when the round is done.
+    """
+
+    done: int
+    expected: int
+    rounds: int
+    seconds: float
+    waiting: tuple[str, ...]
+
+    @property
+    def rate(self) -> float:
+        """Model calls a second."""
+        return self.done / self.seconds if self.seconds > 0 else 0.0
+
+    def __str__(self) -> str:
+        lagging = f", waiting for {_listed(self.waiting)}" if self.waiting else ""
+        return f"{self.done}/{self.expected} calls, round {self.rounds}{lagging}"
+
+
+Show: TypeAlias = Callable[[Progress], Any]
+"""Takes a `Progress` after every finished model call."""
+
+
+class Watch:
+    """Counts the replies of one call and tells of them.
+
+    Parameters
+    ----------
+    show : callable or None
+        Told after every reply.
+    """
+
+    def __init__(self, show: Show | None) -> None:
+        self._show = show
+        self._start = time.perf_counter()
+        self._waiting: Counter[str] = Counter()
+        self._done = 0
+        self._expected = 0
+        self._rounds = 0
+
+    def over(
+        self, replies: Iterable[tuple[Key, Reply]], moved: Mapping[Key, str]
+    ) -> Iterator[tuple[Key, Reply]]:
+        """Pass a round's replies on, telling of each; ``moved`` names what each point moves."""
+        self._rounds += 1
+        self._expected += len(moved)
+        self._waiting = Counter(moved.values())
+        names = list(self._waiting)
+        logger.debug("round %d: %d calls, for %s", self._rounds, len(moved), _listed(names))
+        try:
+            for key, reply in replies:
+                yield key, reply
+                self._finished(moved[key])
+        finally:
+            if isinstance(replies, Generator):
+                replies.close()
+
+    def now(self) -> Progress:
+        """Return where the call stands."""
+        return Progress(
+            self._done,
+            self._expected,
+            self._rounds,
+            time.perf_counter() - self._start,
+            tuple(name for name, _ in self._waiting.most_common()),
+        )
+
+    def _finished(self, name: str) -> None:
+        self._done += 1
+        self._waiting[name] -= 1
+        if self._waiting[name] <= 0:
+            del self._waiting[name]
+        if self._show is not None:
+            self._show(self.now())
+
+
+@contextmanager
+def watching(progress: bool | Show | None, what: str) -> Iterator[Watch | None]:
+    """Return a watch over one call, or None if nobody is to be told.
+
+    Parameters
+    ----------
+    progress : bool or callable
+        True for a bar; a callable takes a `Progress` after every model call.
+    what : str
+        Stands before the bar and in the log.
+
+    Raises
+    ------
+    TypeError
+        If ``progress`` is neither.
+    ImportError
+        If a bar is wanted and tqdm is not installed.
+    """
+    if not (callable(progress) or progress in (None, False, True)):
+        raise TypeError(f"`progress` must be True, False or a callable, got {progress!r}")
+    if not progress and not logger.isEnabledFor(logging.INFO):
+        yield None
+        return
+    bar = _bar(what) if progress is True else None
+    watch = Watch(bar.show if bar else progress or None)
+    try:
+        yield watch
+    finally:
+        if bar:
+            bar.close()
+    stands = watch.now()
+    logger.info(
+        "%s: %d calls in %d rounds, %.3g s", what, stands.done, stands.rounds, stands.seconds
+    )
+
+
+class _Bar:
+    """A tqdm bar, in a terminal or a notebook; it may grow when methods ask for more."""
+
+    def __init__(self, tqdm: Any, what: str) -> None:
+        self._bar = tqdm(desc=what, unit="call", total=0)
+
+    def show(self, progress: Progress) -> None:
+        self._bar.total = progress.expected
+        self._bar.set_postfix_str(f"round {progress.rounds}, {_listed(progress.waiting)}", False)
+        self._bar.update(progress.done - self._bar.n)
+
+    def close(self) -> None:
+        self._bar.set_postfix_str("", False)
+        self._bar.close()
+
+
+def _bar(what: str) -> _Bar:
+    try:
+        from tqdm.auto import tqdm  # noqa: PLC0415 - optional
+    except ImportError as error:
+        raise ImportError(
+            "progress=True needs tqdm, which is not installed; pip install 'derivkit[progress]'"
+        ) from error
+    return _Bar(tqdm, what)
+
+
+def _listed(names: Iterable[str]) -> str:
+    each = list(names)
+    return ", ".join(each[:MOST_NAMED]) + (", …" if len(each) > MOST_NAMED else "")
