@@ -14,6 +14,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from derivkit.calculus_kit import CalculusKit
+    from derivkit.derivative_kit import DerivativeKit
     from derivkit.engine.clusters import RayExecutor
     from derivkit.errors import (
         CheckpointError,
@@ -23,24 +24,29 @@ if TYPE_CHECKING:
         UnresolvedWarning,
         WorkerDiedError,
     )
+    from derivkit.many import gradients
     from derivkit.methods.registry import available_methods, register_method
+    from derivkit.plan import Plan
     from derivkit.program import Program
     from derivkit.result import DerivativeResult
     from derivkit.status import Status
 
 _HOMES = {  # public name: its module; imported when first used (PEP 562), so that import is fast
     "CalculusKit": "derivkit.calculus_kit",
+    "DerivativeKit": "derivkit.derivative_kit",
     "CheckpointError": "derivkit.errors",
     "CheckpointMismatchError": "derivkit.errors",
     "CheckpointWarning": "derivkit.errors",
     "DerivativeResult": "derivkit.result",
     "ModelError": "derivkit.errors",
     "RayExecutor": "derivkit.engine.clusters",
+    "Plan": "derivkit.plan",
     "Program": "derivkit.program",
     "Status": "derivkit.status",
     "UnresolvedWarning": "derivkit.errors",
     "WorkerDiedError": "derivkit.errors",
     "available_methods": "derivkit.methods.registry",
+    "gradients": "derivkit.many",
     "register_method": "derivkit.methods.registry",
 }
 
@@ -49,14 +55,17 @@ __all__ = [
     "CheckpointError",
     "CheckpointMismatchError",
     "CheckpointWarning",
+    "DerivativeKit",
     "DerivativeResult",
     "ModelError",
+    "Plan",
     "Program",
     "RayExecutor",
     "Status",
     "UnresolvedWarning",
     "WorkerDiedError",
     "available_methods",
+    "gradients",
     "register_method",
 ]
 

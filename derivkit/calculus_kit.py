@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
 from derivkit.calculus.driver import run
@@ -13,8 +14,10 @@ from derivkit.calculus.jacobian import Jacobian
 from derivkit.engine.evaluation import RoutedMemo
 
 if TYPE_CHECKING:
+    from derivkit.calculus.inputs import Problem
     from derivkit.engine.checkpoint import Checkpoint
     from derivkit.engine.evaluation import Memo
+    from derivkit.plan import Plan
     from derivkit.result import DerivativeResult
 
 __all__ = ["CalculusKit"]
@@ -200,3 +203,77 @@ class CalculusKit:
     def hessian_diag_result(self, method: Any = None, **keywords: Any) -> DerivativeResult:
         """Return the Hessian's diagonal with errors; arguments as for `gradient`."""
         return run(self._problem, self._memo, HessianDiag(), method, **keywords)
+
+    def at_many(
+        self,
+        what: str,
+        points: Iterable[Any],
+        *,
+        n_workers: int | None = None,
+        return_exceptions: bool = False,
+        **arguments: Any,
+    ) -> list[Any]:
+        """Return what one of the methods gives at each of n points, all computed together.
+
+        Every round, the calls that the n points need are one batch in one pool, and a point that
+        several need is evaluated once.
+
+        Parameters
+        ----------
+        what : str
+            The method: "gradient", "hessian_result", ….
+        points : iterable of n array_like (p,)
+            Instead of x0. Bounds and a given `scale` hold for all of them.
+        n_workers : int, optional
+            How many model calls run at a time, of all points together.
+        return_exceptions : bool
+            Where the model fails, put the ModelError into the list instead of raising it.
+        **arguments
+            The method's.
+
+        Examples
+        --------
+        >>> from derivkit import CalculusKit
+        >>> kit = CalculusKit(lambda x: x[0] ** 2 * x[1], [0.0, 0.0])
+        >>> [g.round(6).tolist() for g in kit.at_many("gradient", [[1.0, 2.0], [3.0, 4.0]])]
+        [[4.0, 1.0], [24.0, 9.0]]
+        """
+        from derivkit.many import at_many  # noqa: PLC0415 - it needs this module
+
+        return at_many(
+            self,
+            what,
+            points,
+            n_workers=n_workers,
+            return_exceptions=return_exceptions,
+            **arguments,
+        )
+
+    def plan(self, what: str = "gradient", **arguments: Any) -> Plan:
+        """Return a plan: the points where the function is needed, for whoever evaluates it.
+
+        Parameters
+        ----------
+        what : str
+            The method whose result is wanted: "gradient", "jacobian_result", ….
+        **arguments
+            The method's.
+
+        Examples
+        --------
+        >>> from derivkit import CalculusKit
+        >>> plan = CalculusKit(lambda x: x[0] ** 2 * x[1], [1.0, 2.0]).plan("gradient")
+        >>> while not plan.done:
+        ...     answer = plan.tell([x[0] ** 2 * x[1] for x in plan.points()])
+        >>> answer.round(6).tolist()
+        [4.0, 1.0]
+        """
+        from derivkit.plan import Plan  # noqa: PLC0415 - it needs this module
+
+        return Plan.of(self._problem, what, arguments)
+
+    def _with(self, problem: Problem, memo: Memo) -> CalculusKit:
+        """Return a kit like this one for another problem."""
+        twin = copy(self)
+        vars(twin).update(_problem=problem, _memo=memo)
+        return twin

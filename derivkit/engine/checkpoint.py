@@ -26,8 +26,9 @@ from numpy.typing import NDArray
 from derivkit.engine.evaluation import Backend
 from derivkit.engine.fingerprint import Fingerprint, fingerprint
 from derivkit.engine.model import Failure, Model, Output, Reply
+from derivkit.engine.places import place_of
 from derivkit.engine.rays import Key
-from derivkit.engine.store import Row, Store, as_row, key_of, output_of
+from derivkit.engine.store import Row, Store, as_row, output_of
 from derivkit.errors import CheckpointError, CheckpointMismatchError, CheckpointWarning
 
 __all__ = ["Checkpoint", "open_checkpoint"]
@@ -91,7 +92,7 @@ class Checkpoint:
             rest = iter(points)
             self.refresh()
             for key, x in rest:
-                output = self.find(key_of(x))
+                output = self.find(place_of(x))
                 if output is None:
                     before = self._state(model)
                     try:
@@ -111,7 +112,7 @@ class Checkpoint:
 
         def unknown() -> Iterator[tuple[Key, NDArray[Any]]]:
             for key, x in points:
-                place = key_of(x)
+                place = place_of(x)
                 output = self.find(place)
                 if output is None:
                     asked[key] = place

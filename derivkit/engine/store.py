@@ -15,15 +15,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import RLock
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from derivkit.engine.model import Output
 from derivkit.errors import CheckpointError
 
-__all__ = ["Store", "as_row", "key_of", "output_of"]
+__all__ = ["Row", "Store", "as_row", "output_of"]
 
 APPLICATION_ID = 0x64726B31  # "drk1": tells these files from other programs' databases
 FORMAT = 1
@@ -53,13 +51,6 @@ LOG_PAGES = 4000  # of 4 KiB: how long the write-ahead log grows before it is wo
 
 Row = tuple[bytes, str, bytes | None, str | None, str | None, str | None, float]
 """x, status, value, shape, dtype, message, at."""
-
-
-def key_of(x: NDArray[Any]) -> bytes:
-    """Return the exact bytes of a point; −0 is 0."""
-    if x.dtype.kind == "c":
-        return (x + 0.0).astype("<c16", copy=False).tobytes() + b"c"
-    return (x + 0.0).astype("<f8", copy=False).tobytes()
 
 
 def as_row(key: bytes, output: Output) -> Row:

@@ -1,0 +1,273 @@
+"""Ask and tell: derivatives of models that run elsewhere – in job arrays, laboratories, by hand.
+
+A plan asks for points and is told values, in any order and as they come, until it has the result.
+It is the kit's own call, replayed on what has been told; see `engine.replay`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+
+import derivkit
+from derivkit.calculus.inputs import Problem, check_problem
+from derivkit.calculus_kit import CalculusKit
+from derivkit.calls import call_of
+from derivkit.engine.model import Failure, Model, Reply, as_output
+from derivkit.engine.places import place_of
+from derivkit.engine.replay import Replay
+from derivkit.labels import Labels
+from derivkit.plain_data import from_plain, to_plain
+from derivkit.point_table import PointTable
+
+__all__ = ["Plan"]
+
+FORMAT = "derivkit plan 1"
+
+
+class Plan:
+    """The points a derivative needs, and the derivative when their values have been told.
+
+    Parameters
+    ----------
+    what : str
+        The method of `CalculusKit` whose result is wanted: "gradient", "hessian_result", ….
+    x0 : array_like (p,), mapping or pandas Series
+    bounds, scale, names
+        As in `CalculusKit`.
+    **arguments
+        The method's.
+
+    Raises
+    ------
+    ValueError
+        If there is no such method, or an argument has a bad value.
+
+    Examples
+    --------
+    >>> from derivkit import Plan
+    >>> plan = Plan("gradient", {"a": 1.0, "b": 2.0})
+    >>> while not plan.done:
+    ...     points = plan.points()  # an array (n, p); also to_csv() and to_frame()
+    ...     answer = plan.tell([a**2 * b for a, b in points])
+    >>> {name: round(value, 6) for name, value in answer.items()}
+    {'a': 4.0, 'b': 1.0}
+    """
+
+    def __init__(
+        self,
+        what: str,
+        x0: Any,
+        *,
+        bounds: Any = None,
+        scale: Any = None,
+        names: Sequence[str] | None = None,
+        **arguments: Any,
+    ) -> None:
+        problem = check_problem(_elsewhere, x0, bounds=bounds, scale=scale, names=names)
+        self._set_up(problem, what, arguments)
+
+    def _set_up(self, problem: Problem, what: str, arguments: Mapping[str, Any]) -> None:
+        self._problem, self._what, self._arguments = problem, what, dict(arguments)
+        self._replies: dict[bytes, Reply] = {}
+        self._points: list[NDArray[Any]] = []  # by number
+        self._numbers: dict[bytes, int] = {}
+        blank = CalculusKit(_elsewhere, problem.x0)
+        self._replay = Replay(call_of(blank, what, arguments, problem), self._replies)
+        self._advance()
+
+    @classmethod
+    def of(cls, problem: Problem, what: str, arguments: Mapping[str, Any]) -> Plan:
+        """Return a plan for a problem whose function is left alone; see `CalculusKit.plan`."""
+        plan = cls.__new__(cls)
+        cls._set_up(plan, replace(problem, model=Model(_elsewhere)), what, arguments)
+        return plan
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing more is needed."""
+        return self._replay.done
+
+    def points(self) -> PointTable:
+        """Return the points whose values are needed now, and have not been told; (n, p)."""
+        places = self._replay.open
+        rows = list(places.values())
+        array = np.stack(rows) if rows else np.empty((0, self._problem.p))
+        return PointTable(array, [self._numbers[k] for k in places], self._problem.names)
+
+    def result(self) -> Any:
+        """Return what the kit's method would have returned.
+
+        Raises
+        ------
+        RuntimeError
+            If values are still missing.
+        """
+        if not self.done:
+            raise RuntimeError(
+                f"the plan still needs the values at {len(self._replay.open)} points; "
+                "tell them first"
+            )
+        return self._replay.result
+
+    def tell(self, values: Any) -> Any:
+        """Tell the function's values at the points, or at some of them.
+
+        Parameters
+        ----------
+        values : sequence, mapping or pandas object
+            One entry for each row of `points`, in its order; or by the points' numbers: a
+            mapping, a Series, or a DataFrame with an output a column. An entry is a number or an
+            array; nan, inf or an exception where the function is undefined; None where it is not
+            known yet.
+
+        Returns
+        -------
+        PointTable or result
+            The points that are needed next; the result if there are none.
+
+        Raises
+        ------
+        ModelError
+            If the function is undefined at x0.
+        TypeError, ValueError
+            If a value is not a number or has the wrong shape, or a number is not a point's.
+            Nothing of what was told in this call is kept then.
+        """
+        told = {place: r for place, r in self._told(values).items() if r is not None}
+        before = dict(self._replies)
+        self._replies.update(told)
+        try:
+            self._advance()
+        except Exception:
+            self._replies.clear()
+            self._replies.update(before)
+            raise
+        return self.result() if self.done else self.points()
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the plan to a file, as JSON; `load` goes on from it, on any machine.
+
+        Raises
+        ------
+        TypeError
+            If an argument of the plan is neither numbers nor text nor a registered method.
+        """
+        problem = self._problem
+        labels = problem.labels
+        state = {
+            "format": FORMAT,
+            "derivkit": derivkit.__version__,
+            "what": self._what,
+            "arguments": {k: to_plain(v, k) for k, v in self._arguments.items()},
+            "names": list(problem.names),
+            "labels": labels and [labels.kind, to_plain(list(labels.keys), "the names of x0")],
+            **{k: to_plain(getattr(problem, k), k) for k in _ARRAYS},
+            "points": [to_plain(x, "points") for x in self._points],
+            "values": {
+                str(self._numbers[place]): to_plain(_value_of(reply), "values")
+                for place, reply in self._replies.items()
+            },
+        }
+        whole = Path(path)
+        part = whole.with_name(f"{whole.name}.part")
+        part.write_text(json.dumps(state, indent=1, allow_nan=False))
+        part.replace(whole)  # all of it, or what was there before
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Plan:
+        """Return the plan that was saved in a file.
+
+        Raises
+        ------
+        ValueError
+            If the file is not a plan's.
+        """
+        try:
+            state = json.loads(Path(path).read_text())
+        except ValueError as error:
+            raise ValueError(f"`path` must be a plan's file, got {str(path)!r}: {error}") from error
+        if not isinstance(state, dict) or state.get("format") != FORMAT:
+            raise ValueError(
+                f"`path` must be a plan's file of this version of derivkit, got {str(path)!r}"
+            )
+        labels = state["labels"] and Labels(state["labels"][0], tuple(state["labels"][1]))
+        arrays = {k: from_plain(state[k]) for k in _ARRAYS}
+        arrays["x0"].flags.writeable = False
+        problem = Problem(
+            Model(_elsewhere), names=tuple(state["names"]), labels=labels or None, **arrays
+        )
+        plan = cls.__new__(cls)
+        arguments = {k: from_plain(v) for k, v in state["arguments"].items()}
+        cls._set_up(plan, problem, state["what"], arguments)
+        for x in state["points"]:
+            cls._number(plan, from_plain(x))
+        plan.tell({int(k): from_plain(v) for k, v in state["values"].items()})
+        return plan
+
+    def _advance(self) -> None:
+        self._replay.advance()
+        for x in self._replay.open.values():
+            self._number(x)
+
+    def _number(self, x: NDArray[Any]) -> None:
+        place = place_of(x)
+        if place not in self._numbers:
+            self._numbers[place] = len(self._points)
+            self._points.append(x)
+
+    def _told(self, values: Any) -> dict[bytes, Reply | None]:
+        """Return what was told, by place; None for what is not known yet."""
+        if hasattr(values, "index") and hasattr(values, "to_numpy"):
+            values = dict(zip(values.index.tolist(), values.to_numpy(), strict=True))
+        if isinstance(values, Mapping):
+            unknown = [n for n in values if n not in range(len(self._points))]
+            if unknown:
+                raise ValueError(
+                    f"`values` must be given by the numbers of points, 0 to "
+                    f"{len(self._points) - 1}, got {unknown[0]!r}"
+                )
+            return {
+                place_of(self._points[n]): _reply(value, self._points[n])
+                for n, value in values.items()
+            }
+        places = self._replay.open
+        if len(values) != len(places):
+            raise ValueError(
+                f"`values` must have {len(places)} entries, one for each row of points(), got "
+                f"{len(values)}; put None where a value is not known yet"
+            )
+        return {
+            place: _reply(value, x)
+            for (place, x), value in zip(places.items(), values, strict=True)
+        }
+
+
+_ARRAYS = ("x0", "lower", "upper", "scale", "scale_given")  # the problem's, as they are saved
+
+
+def _reply(value: Any, x: NDArray[Any]) -> Reply | None:
+    if value is None:
+        return None
+    if isinstance(value, Exception):
+        return Failure(value, undefined=True)
+    return as_output(value, complex_allowed=x.dtype.kind == "c")
+
+
+def _value_of(reply: Reply) -> Any:
+    return float("nan") if isinstance(reply, Failure) else reply
+
+
+def _elsewhere(_: NDArray[Any]) -> NoReturn:
+    """Stand for a function that a plan must not call."""
+    raise TypeError(
+        "a plan cannot call the function; choose a method that works on its values alone, such as "
+        "'auto' or 'finite'"
+    )
