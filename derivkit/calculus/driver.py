@@ -205,12 +205,12 @@ def _joined(stages: list[Stage]) -> Stage:
 
 
 def _result(plan: Plan, tensor: Tensor, pieces: Pieces, nfev: int) -> DerivativeResult:
+    problem = plan.problem
+    about = {"names": problem.names, "x0": problem.x0, "labels": problem.labels}
     return DerivativeResult(
         value=pieces.value,
         error=pieces.error,
         status=pieces.status,
-        names=plan.problem.names,
-        x0=plan.problem.x0,
         method=plan.method,
         order=tensor.order,
         nfev=nfev,
@@ -219,6 +219,5 @@ def _result(plan: Plan, tensor: Tensor, pieces: Pieces, nfev: int) -> Derivative
         noise=pieces.noise,
         reach=pieces.reach,
         undefined=pieces.undefined,
-        labels=plan.problem.labels,
-        **pieces.extra,
+        **(about | pieces.extra),
     )

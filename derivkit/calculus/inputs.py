@@ -20,6 +20,7 @@ __all__ = [
     "check_direction",
     "check_indices",
     "check_known",
+    "check_numbers",
     "check_problem",
     "check_workers",
 ]
@@ -128,6 +129,16 @@ def check_workers(n_workers: Any) -> int | None:
     if n_workers < 1 and n_workers != -1:
         raise ValueError(f"`n_workers` must be at least 1, or -1 for all cores, got {n_workers}")
     return int(n_workers)
+
+
+def check_numbers(name: str, value: Any) -> NDArray[np.float64]:
+    """Return one finite number, or an array of at least one."""
+    numbers = _numbers(name, value)
+    if numbers.size == 0:
+        raise ValueError(f"`{name}` must be at least one number, got none")
+    if not np.isfinite(numbers).all():
+        raise ValueError(f"`{name}` must be finite, got {numbers}")
+    return numbers
 
 
 def check_direction(name: str, v: Any, p: int) -> NDArray[np.float64]:

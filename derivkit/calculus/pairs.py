@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from derivkit.calculus.axes import Axis, Log, recorded, what_is_known
 from derivkit.calculus.inputs import Problem
 from derivkit.calculus.lines import axis_lines, oblique_line
-from derivkit.calculus.pieces import Answers, Pieces, Stage, no_room, stacked
+from derivkit.calculus.pieces import Answers, Pieces, Stage, only_x0, stacked
 from derivkit.engine.rays import Ray
 from derivkit.methods.informed import InformedSecond
 from derivkit.methods.protocol import Line, Method, Solver
@@ -126,7 +126,7 @@ class _Planes:
     def _solver(self, a: int, b: int, line: Line, unit: float) -> Solver:
         one, other = self.known[a], self.known[b]
         if line.upper - line.lower == 0:
-            return no_room()
+            return only_x0()
         levels = self.short_levels
         if not levels or one.closed or other.closed:
             return self.method.solve(line, 2)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from derivkit.calculus.inputs import Problem
     from derivkit.engine.model import Output
 
-__all__ = ["Answers", "Pieces", "Stage", "Stages", "Tensor", "no_room", "stacked"]
+__all__ = ["Answers", "Pieces", "Stage", "Stages", "Tensor", "only_x0", "stacked"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +131,8 @@ def _spread(entries: Sequence[Any], whole: tuple[int, ...]) -> NDArray[np.float6
     return np.array([np.broadcast_to(entry, q) for entry in entries]).T.reshape(whole)
 
 
-def no_room() -> Solver:
-    """Answer for a line on which the bounds leave no second point: nothing is known."""
+def only_x0() -> Solver:
+    """Ask for x0 and know no derivative: for a line on which bounds leave no second point."""
     values = yield np.zeros(1)
     q = values.shape[1]
     return Estimate(np.full(q, np.nan), np.full(q, np.inf), Status.UNDEFINED)

@@ -14,7 +14,7 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["AT_X0", "AxisRay", "Key", "ObliqueRay", "Ray"]
+__all__ = ["AT_X0", "AxisRay", "Key", "NumberRay", "ObliqueRay", "Ray"]
 
 Key: TypeAlias = tuple[complex, ...] | bytes
 """Identity of a point: (index, coordinate, index, coordinate, …) where it differs from x0, or a
@@ -115,3 +115,42 @@ class ObliqueRay:
     def _coordinates(self, t: complex) -> NDArray[Any]:
         moved = self.x0[list(self.indices)] + t * self.weights
         return moved if isinstance(t, complex) else np.clip(moved, self.lower, self.upper)
+
+
+@dataclass(frozen=True, slots=True)
+class NumberRay:
+    """A model of one number, around any place of its own: many x0 in one batch.
+
+    Attributes
+    ----------
+    anchor : float
+        The number that counts as x0 in the memo.
+    start : float
+        Where t = 0.
+    lower, upper : float
+    """
+
+    anchor: float
+    start: float
+    lower: float = -np.inf
+    upper: float = np.inf
+
+    @property
+    def indices(self) -> tuple[int, ...]:
+        """The only coordinate."""
+        return (0,)
+
+    def key(self, t: complex) -> Key:
+        """Return (0, number), as an axis does, or () at the anchor."""
+        moved = self._number(t)
+        return AT_X0 if moved == self.anchor else (0, moved)
+
+    def place(self, t: complex) -> NDArray[Any]:
+        """Return the number as a vector (1,)."""
+        return np.array([self._number(t)])
+
+    def _number(self, t: complex) -> complex:
+        moved = self.start + t
+        if isinstance(moved, complex):
+            return moved
+        return min(max(moved, self.lower), self.upper)
