@@ -38,6 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     arguments = parse(sys.argv[1:] if argv is None else argv)
     with warnings.catch_warnings():
+        warnings.simplefilter("always", UserWarning)
         warnings.showwarning = _one_line_warning
         try:
             return RESOLVED if arguments.run(arguments) else NOT_RESOLVED
