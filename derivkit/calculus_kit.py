@@ -229,7 +229,7 @@ class CalculusKit:
         return_exceptions : bool
             Where the model fails, put the ModelError into the list instead of raising it.
         **arguments
-            The method's.
+            The method's, and ``progress``.
 
         Examples
         --------

@@ -6,7 +6,7 @@ Each point's call is a `Replay`; this hands all their open points to one backend
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -17,11 +17,13 @@ from derivkit.calculus_kit import CalculusKit
 from derivkit.calls import call_of
 from derivkit.engine.choice import choose_backend
 from derivkit.engine.model import Failure, Reply
+from derivkit.engine.progress import watching
 from derivkit.engine.replay import Replay
 from derivkit.errors import ModelError
 
 if TYPE_CHECKING:
-    from derivkit.engine.evaluation import Backend
+    from derivkit.engine.progress import Show
+    from derivkit.engine.rays import Key
 
 __all__ = ["at_many", "gradients"]
 
@@ -77,6 +79,7 @@ def at_many(
     *,
     n_workers: int | None = None,
     return_exceptions: bool = False,
+    progress: bool | Show | None = None,
     **arguments: Any,
 ) -> list[Any]:
     """Return what a kit's method gives at each of many points; see `CalculusKit.at_many`."""
@@ -88,34 +91,36 @@ def at_many(
     calls = [Replay(call_of(kit, what, arguments, problem.moved_to(x0)), replies) for x0 in points]
     failed: dict[int, ModelError] = {}
     running = dict(enumerate(calls))
-    while running:
-        for i, call in list(running.items()):
-            try:
-                call.advance()
-            except ModelError as error:
-                error.add_note(f"at points[{i}]")
-                if not return_exceptions:
-                    raise
-                failed[i] = error
-            if call.done or i in failed:
-                del running[i]
-        needed = {k: x for call in running.values() for k, x in call.open.items()}
-        _evaluate(backend, problem.model, needed, replies, stop_early=not return_exceptions)
+    with watching(progress, f"{what} at {len(calls)} points") as watch:
+        while running:
+            for i, call in list(running.items()):
+                _advance(call, i, failed if return_exceptions else None)
+                if call.done or i in failed:
+                    del running[i]
+            asking = {k: i for i, call in running.items() for k in call.open}
+            needed = {k: calls[i].open[k] for k, i in asking.items()}
+            answers = backend(problem.model, needed.items()) if needed else iter(())
+            if watch is not None:
+                answers = watch.over(answers, {k: f"points[{i}]" for k, i in asking.items()})
+            _collect(answers, replies, stop_early=not return_exceptions)
     return [failed.get(i, call.result) for i, call in enumerate(calls)]
 
 
-def _evaluate(
-    backend: Backend,
-    model: Any,
-    needed: dict[bytes, NDArray[Any]],
-    replies: dict[bytes, Reply],
-    *,
-    stop_early: bool,
+def _advance(call: Replay[Any], i: int, failed: dict[int, ModelError] | None) -> None:
+    """Advance a call; note or raise that the model failed in it."""
+    try:
+        call.advance()
+    except ModelError as error:
+        error.add_note(f"at points[{i}]")
+        if failed is None:
+            raise
+        failed[i] = error
+
+
+def _collect(
+    answers: Iterator[tuple[Key, Reply]], replies: dict[bytes, Reply], *, stop_early: bool
 ) -> None:
-    """Call the model at all points; after a failure that must be shown, at no more of them."""
-    if not needed:
-        return
-    answers = backend(model, needed.items())
+    """Note the replies; after a failure that must be shown, ask for no more of them."""
     try:
         for place, reply in answers:
             replies[cast("bytes", place)] = reply

@@ -65,9 +65,15 @@ class Problem:
 
     def moved_to(self, x0: Any) -> Problem:
         """Return the same problem at another point."""
-        moved, _, labels = _checked_x0(x0, None)
+        moved, names, labels = _checked_x0(x0, None)
         if moved.size != self.p:
             raise ValueError(f"`x0` must have {self.p} entries, got {moved.size}")
+        if labels is not None and names != self.names:
+            raise ValueError(
+                f"`x0` must be labelled {', '.join(self.names)}, in this order, got "
+                f"{', '.join(names)}"
+            )
+        _must_be_inside(moved, self.lower, self.upper)
         return replace(
             self,
             x0=moved,
@@ -237,13 +243,17 @@ def _checked_bounds(bounds: Any, x0: NDArray[Any]) -> tuple[NDArray[Any], NDArra
         lower, upper = _bounds_from_pairs(bounds, p)
     if np.isnan(lower).any() or np.isnan(upper).any() or (lower >= upper).any():
         raise ValueError(f"`bounds` must be pairs with lower < upper, got {bounds!r}")
+    _must_be_inside(x0, lower, upper)
+    return lower, upper
+
+
+def _must_be_inside(x0: NDArray[Any], lower: NDArray[Any], upper: NDArray[Any]) -> None:
     outside = np.flatnonzero((x0 < lower) | (x0 > upper))
     if outside.size:
         i = int(outside[0])
         raise ValueError(
             f"`x0` must lie inside `bounds`, got x0[{i}] = {x0[i]} outside ({lower[i]}, {upper[i]})"
         )
-    return lower, upper
 
 
 def _bounds_from_pairs(bounds: Any, p: int) -> tuple[NDArray[Any], NDArray[Any]]:
