@@ -126,6 +126,7 @@ class _Walk:
         if isinstance(function, MethodType):
             return {**self.parts(function.__func__), **self._attributes(function.__self__)}
         if isinstance(function, FunctionType):
+            self._open.add(id(function))
             return self._function_parts(function)
         if _has_plain_state(function) and not named_in_library(function):
             return {"class": self.of(type(function)), **self._attributes(function)}
