@@ -90,7 +90,9 @@ class DerivativeResult:
         """One sentence on how it went, naming the parameters that did not."""
         bad = self.unresolved
         if not bad:
-            return f"all {self.value.size} derivatives are resolved, with {self.nfev} model calls"
+            n = self.value.size
+            what = f"all {n} derivatives are resolved" if n > 1 else "the derivative is resolved"
+            return f"{what}, with {self.nfev} model calls"
         status: Status = self.status[~np.isfinite(self.error)].flat[0]
         listed = ", ".join(bad[:MOST_LISTED]) + (", …" if len(bad) > MOST_LISTED else "")
         return f"the derivative with respect to {listed} is {status}: {status.text}"
@@ -164,7 +166,7 @@ class DerivativeResult:
         return export.to_frame(self.rows())
 
     def __str__(self) -> str:
-        return _as_text(self.rows(), f"{self.method}, {self.nfev} model calls: {self.message}")
+        return _as_text(self.rows(), f"{self.method}: {self.message}")
 
     __repr__ = __str__
 

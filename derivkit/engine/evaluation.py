@@ -13,6 +13,7 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from derivkit.engine.hints import hint
 from derivkit.engine.model import Failure, Model, Output, Reply
 from derivkit.engine.progress import Watch
 from derivkit.engine.rays import AT_X0, Key, Ray
@@ -199,7 +200,7 @@ class Evaluation:
         if isinstance(t, complex):
             what += "; the complex step needs a model that takes complex numbers: use method='auto'"
         if key == AT_X0:
-            return ModelError(f"the model failed at x0 = {x}: {what}", x=x)
+            return ModelError(f"the model failed at x0 = {x}: {what}{hint(error)}", x=x)
         moved = [self._names[i] for i in self._rays[line].indices[:4]]
         at = ", ".join(f"{self._names[i]} = {x[i].item()!r}" for i in self._rays[line].indices[:4])
         return ModelError(

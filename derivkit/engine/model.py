@@ -105,4 +105,5 @@ def as_output(y: Any, *, complex_allowed: bool = False) -> Output:
         )
     raise TypeError(
         f"`function` must return a number or an array of numbers, got {type(y).__name__}"
+        + ("; is its `return` missing?" if y is None else "")
     )

@@ -1,0 +1,117 @@
+"""What goes wrong the first time: each a message that names the cause and says what to do."""
+
+import threading
+
+import numpy as np
+import pytest
+
+from derivkit import CalculusKit, ModelError
+
+
+def f(theta):
+    return theta[0] ** 2
+
+
+def forgets_to_return(theta):
+    theta[0] ** 2
+
+
+FIRST_ERRORS = {
+    "arguments in the wrong order": (
+        lambda: CalculusKit([1.0], f),
+        TypeError,
+        r"`function` must be callable, got list; the order of arguments is \(function, x0\)",
+    ),
+    "the function's value instead of the function": (
+        lambda: CalculusKit(f(np.ones(1)), [1.0]),
+        TypeError,
+        "`function` must be callable, got float64",
+    ),
+    "a function of several arguments": (
+        lambda: CalculusKit(lambda a, b: a * b, [1.0, 2.0]).gradient(),
+        ModelError,
+        r"one array of all parameters: write f\(theta\), not f\(a, b\)",
+    ),
+    "a function of a dict": (
+        lambda: CalculusKit(lambda theta: theta["H0"], {"H0": 67.0}).gradient(),
+        ModelError,
+        "gets a bare array, also where x0 is labelled",
+    ),
+    "a function of attributes": (
+        lambda: CalculusKit(lambda theta: theta.H0, {"H0": 67.0}).gradient(),
+        ModelError,
+        "gets a bare array, also where x0 is labelled",
+    ),
+    "too short an x0": (
+        lambda: CalculusKit(lambda theta: theta[0] * theta[2], [1.0, 2.0]).gradient(),
+        ModelError,
+        "x0 must hold every parameter that `function` uses",
+    ),
+    "no return": (
+        lambda: CalculusKit(forgets_to_return, [1.0]).gradient(),
+        TypeError,
+        "got NoneType; is its `return` missing",
+    ),
+    "a vector where a scalar is due": (
+        lambda: CalculusKit(lambda theta: theta**2, [1.0, 2.0]).gradient(),
+        TypeError,
+        r"got an array of shape \(2,\); use jacobian",
+    ),
+    "a scalar where a vector is due": (
+        lambda: CalculusKit(f, [1.0, 2.0]).jacobian(),
+        TypeError,
+        "got a scalar; use gradient",
+    ),
+    "nan at x0": (
+        lambda: CalculusKit(lambda theta: np.nan * theta[0], [-1.0]).gradient(),
+        ModelError,
+        "must be defined at x0, but it returned nan there; choose an x0 inside its domain",
+    ),
+    "an error at x0": (
+        lambda: CalculusKit(lambda theta: 1.0 / int(theta[0]), [0.0]).gradient(),
+        ModelError,
+        r"failed at x0 = \[0.\]: ZeroDivisionError",
+    ),
+    "x0 outside its bounds": (
+        lambda: CalculusKit(f, [1.0], bounds=[(2.0, None)]),
+        ValueError,
+        r"`x0` must lie inside `bounds`, got x0\[0\] = 1.0 outside \(2.0, inf\)",
+    ),
+    "a table as x0": (
+        lambda: CalculusKit(f, [[1.0, 2.0]]),
+        ValueError,
+        r"`x0` must be one point of at least one parameter, got shape \(1, 2\)",
+    ),
+    "a misspelt method": (
+        lambda: CalculusKit(f, [1.0]).gradient("finit"),
+        ValueError,
+        "did you mean 'finite'",
+    ),
+    "a misspelt option": (
+        lambda: CalculusKit(f, [1.0]).gradient("finite", step_size=1e-3),
+        TypeError,
+        "did you mean 'stepsize'",
+    ),
+    "a function that cannot be sent to processes": (
+        lambda: CalculusKit(lambda theta, lock=threading.Lock(): theta[0], [1.0]).gradient(  # noqa: B008
+            n_workers=2
+        ),
+        TypeError,
+        "cannot be sent to worker processes: .* a lock, cannot be pickled",
+    ),
+}
+
+
+@pytest.mark.parametrize("mistake", FIRST_ERRORS)
+def test_the_message_says_what_to_do(mistake):
+    make, kind, text = FIRST_ERRORS[mistake]
+    with pytest.raises(kind, match=text) as caught:
+        make()
+    assert "\n" not in str(caught.value)
+
+
+def test_closures_and_lambdas_go_to_processes_without_further_ado():
+    offset = 3.0
+    assert CalculusKit(lambda theta: theta[0] ** 2 + offset, [1.0]).gradient(
+        n_workers=2
+    ) == pytest.approx([2.0], abs=1e-9)
