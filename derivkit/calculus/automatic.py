@@ -7,7 +7,7 @@ error is what rounding does to them (`methods.autodiff.rounding`).
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -54,21 +54,18 @@ def _one(
     whole = _at(counted, method, problem.x0, tensor.order)
     _check_value(whole.value, problem, tensor)
     eps = float(np.finfo(whole.value.dtype).eps)
-    nearby: list[NDArray[np.float64]] = []
-    for x in neighbours(problem.x0, problem.scale, problem.lower, problem.upper, eps):
-        if budget is None or counted.calls * (1 + 1 / (1 + len(nearby))) <= budget:
-            nearby += _nearby(counted, whole.method, x, tensor)
+    nearby = list(_nearby(counted, whole.method, tensor, eps, budget))
     value = _own(tensor, whole.tensor)
     return _result(problem, tensor, value, rounding_error(value, nearby, eps), counted, whole)
 
 
 class _Counted:
-    """The user's function: counts its runs, and remembers which exception was its own."""
+    """The user's function: counts its runs, and remembers which exceptions were its own."""
 
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
         self.calls = 0
-        self.failure: Exception | None = None
+        self.failures: list[Exception] = []
 
     def __call__(self, x: Any) -> Any:
         model = self.problem.model
@@ -76,7 +73,7 @@ class _Counted:
         try:
             output = model.function(x[None, :])[0] if model.vectorized else model.function(x)
         except Exception as error:
-            self.failure = error
+            self.failures.append(error)
             raise
         if output is None or isinstance(output, (str, bytes, dict)):
             raise TypeError(
@@ -93,24 +90,28 @@ def _at(counted: _Counted, method: WholeMethod, x: NDArray[Any], order: int) -> 
     except TracingError:
         raise
     except Exception as error:
-        if error is not counted.failure:
+        if not any(error is own for own in counted.failures):
             raise
         what = f"{type(error).__name__}: {error}"
         raise ModelError(f"the model failed at x0 = {x}: {what}", x=x) from error
 
 
 def _nearby(
-    counted: _Counted, method: WholeMethod, x: NDArray[Any], tensor: Tensor
-) -> list[NDArray[np.float64]]:
-    """Return the tensor right beside x0, or nothing if the function is undefined there."""
-    try:
-        return [_own(tensor, _at(counted, method, x, tensor.order).tensor)]
-    except TracingError:  # it takes another branch there
-        return []
-    except ModelError as error:
-        if isinstance(error.__cause__, counted.problem.model.undefined):
-            return []
-        raise
+    counted: _Counted, method: WholeMethod, tensor: Tensor, eps: float, budget: int | None
+) -> Iterator[NDArray[np.float64]]:
+    """Yield the tensor at points beside x0, up to where the function ends or the budget."""
+    problem, each = counted.problem, counted.calls
+    for x in neighbours(problem.x0, problem.scale, problem.lower, problem.upper, eps):
+        if budget is not None and counted.calls + each > budget:
+            return
+        try:
+            yield _own(tensor, _at(counted, method, x, tensor.order).tensor)
+        except TracingError:  # it takes another branch there
+            return
+        except ModelError as error:
+            if isinstance(error.__cause__, problem.model.undefined):
+                return
+            raise
 
 
 def _check_value(value: NDArray[Any], problem: Problem, tensor: Tensor) -> None:
@@ -165,5 +166,4 @@ def _result(
         reach=np.zeros(axes),
         undefined=np.zeros(axes, dtype=int),
         parameter_axes=len(axes),
-        labels=problem.labels,
     )

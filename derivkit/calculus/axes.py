@@ -107,6 +107,8 @@ def _step_of(estimate: Estimate, line: Line, log: Log) -> tuple[float, bool]:
     steps = np.ravel(estimate.step)
     usable = steps[np.isfinite(steps) & (steps > 0)]
     size = float(np.median(usable)) if usable.size else line.scale
+    if not (np.abs(estimate.value) > estimate.error).any():
+        size = min(size, line.scale)  # steps at which nothing was seen tell no length
     step = float(2.0 ** np.floor(np.log2(size)))
     below, above = _room(line, log)
     closed = min(below, above) < ROOM * step

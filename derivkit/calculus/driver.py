@@ -208,7 +208,7 @@ def _result(plan: Plan, tensor: Tensor, pieces: Pieces, nfev: int) -> Derivative
     problem = plan.problem
     about = {"names": problem.names, "x0": problem.x0, "labels": problem.labels}
     return DerivativeResult(
-        value=pieces.value,
+        value=pieces.value + 0.0,  # no -0
         error=pieces.error,
         status=pieces.status,
         method=plan.method,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ from derivkit.methods.protocol import Method
 if TYPE_CHECKING:
     from derivkit.engine.model import Output
 
-__all__ = ["Hessian", "HessianDiag", "build_hessian", "build_hessian_diag"]
+__all__ = ["Hessian", "HessianDiag", "build_hessian", "build_hessian_diag", "hessian_among"]
 
 
 @dataclass(frozen=True)
@@ -53,12 +53,18 @@ class Hessian:
 
     def stages(self, problem: Problem, method: Method, budget: int | None) -> Stages:
         """Follow the axes, then all pairs of them."""
-        p = problem.p
-        pairs = np.column_stack(np.triu_indices(p, 1))
-        diagonal, mixed = yield from second_derivatives(
-            problem, method, budget, along_axes(range(p)), pairs
-        )
-        return _symmetric(diagonal, mixed, pairs)
+        return hessian_among(problem, method, budget, range(problem.p))
+
+
+def hessian_among(
+    problem: Problem, method: Method, budget: int | None, indices: Sequence[int]
+) -> Stages:
+    """Return the second derivatives (*out, n, n) with respect to n of the parameters."""
+    pairs = np.column_stack(np.triu_indices(len(indices), 1))
+    diagonal, mixed = yield from second_derivatives(
+        problem, method, budget, along_axes(indices), pairs
+    )
+    return _symmetric(diagonal, mixed, pairs)
 
 
 def _symmetric(diagonal: Pieces, mixed: Pieces, pairs: NDArray[np.int64]) -> Pieces:

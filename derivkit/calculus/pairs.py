@@ -169,13 +169,12 @@ def _lines_along(
 
 
 def _sum(one: Direction, h_one: float, other: Direction, h_other: float) -> dict[int, float]:
-    """Return h_one one + h_other other, parameters that stay left out."""
+    """Return h_one one + h_other other, which are not parallel, without parameters that stay."""
     v: dict[int, float] = {}
     for (indices, weights), h in ((one, h_one), (other, h_other)):
         for i, weight in zip(indices, weights, strict=True):
             v[i] = v.get(i, 0.0) + h * weight
-    moved = {i: w for i, w in v.items() if w}
-    return moved or dict(zip(one[0], one[1], strict=True))
+    return {i: w for i, w in v.items() if w}
 
 
 def _worst(
