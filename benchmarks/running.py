@@ -72,7 +72,7 @@ def time_limit(seconds):
         raise Stopped
 
     previous = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    signal.setitimer(signal.ITIMER_REAL, seconds, 1.0)  # again: a callback from C may lose it
     try:
         yield
     finally:

@@ -59,7 +59,7 @@ class Component:
     def overestimate(self):
         """Claimed over true error, the latter at least half an ulp; nan without a claim."""
         truth = max(abs(self.value - self.exact), HALF_ULP * self.unit)
-        return self.claimed / truth if np.isfinite(self.claimed) else np.nan
+        return float(self.claimed) / float(truth) if np.isfinite(self.claimed) else np.nan
 
 
 def components(problems, outcomes):
