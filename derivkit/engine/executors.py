@@ -91,7 +91,7 @@ class ThroughPool:
         if self._submit is None:
             self._submit = self._packed(model)
         for key, told in self._told(self._submit, iter(points)):
-            yield key, told if isinstance(told, Failure) else heard(told)
+            yield key, _died(told, model) if isinstance(told, WorkerDiedError) else heard(told)
 
     def _packed(self, model: Model) -> Submit:
         shipment = pack(model)
@@ -153,9 +153,9 @@ def outcomes(pool: Pool, submit: Submit, points: Iterator[Job]) -> Outcomes:
                 doubtful.append(job)
         yield from _once_more(pool, submit, doubtful)
     except BaseException:  # an interrupt, or nobody wants the rest
+        pool.kill()  # before the rest is cancelled: loky stumbles over cancelled tasks
         for future in out:
             future.cancel()
-        pool.kill()
         raise
     return [job for _, job in sorted(lost, key=lambda entry: entry[0])]
 
@@ -188,7 +188,7 @@ def _once_more(pool: Pool, submit: Submit, doubtful: Sequence[Job]) -> Iterator[
         future = _submitted(submit, pool.executor, x)
         wait([future])
         error = _infrastructure_error(future)
-        yield key, future.result() if error is None else _died(error)
+        yield key, future.result() if error is None else _dead(error)
 
 
 def _isolated(
@@ -200,7 +200,7 @@ def _isolated(
     """
     for job in (yield from _each_alone(alone, submit, suspects)):
         if (yield from _each_alone(alone, submit, [job])):
-            yield job[0], _died(None)
+            yield job[0], _dead()
 
 
 def _each_alone(alone: Callable[[], Pool], submit: Submit, jobs: Sequence[Job]) -> Outcomes:
@@ -223,20 +223,18 @@ def _each_alone(alone: Callable[[], Pool], submit: Submit, jobs: Sequence[Job]) 
     return died
 
 
-def _died(error: BaseException | None) -> Failure:
+def _died(error: WorkerDiedError, model: Model) -> Failure:
+    return Failure(error, undefined=isinstance(error, model.undefined))
+
+
+def _dead(error: BaseException | None = None) -> WorkerDiedError:
     why = f" ({type(error).__name__}: {error})" if error else ""
-    return Failure(
-        WorkerDiedError(f"the worker process died{why}, and died again when it was tried alone"),
-        undefined=False,
-    )
+    return WorkerDiedError(f"the worker process died{why}, and died again when it was tried alone")
 
 
-def _pool_is_gone(lost: Sequence[Job], size: int) -> Failure:
+def _pool_is_gone(lost: Sequence[Job], size: int) -> WorkerDiedError:
     points = ", ".join(str(x) for _, x in lost[: min(size, MOST_NAMED)])
-    return Failure(
-        WorkerDiedError(
-            f"a worker of the executor died, and with it the pool, at one of {points}; "
-            "with n_workers= instead of executor= the point is found and the rest goes on"
-        ),
-        undefined=False,
+    return WorkerDiedError(
+        f"a worker of the executor died, and with it the pool, at one of {points}; "
+        "with n_workers= instead of executor= the point is found and the rest goes on"
     )

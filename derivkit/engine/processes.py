@@ -10,8 +10,10 @@ from multiprocessing import get_all_start_methods, get_context
 from typing import Any
 from uuid import uuid4
 
+import numpy as np
 from joblib import cpu_count
 from joblib.externals.loky import ProcessPoolExecutor as LokyExecutor
+from joblib.externals.loky.backend.utils import kill_process_tree
 
 from derivkit.engine.executors import Pool, Submit, ThroughPool, task
 from derivkit.engine.model import Model
@@ -84,9 +86,16 @@ class _LokyPools:
         def kill() -> None:
             if _kept.get(self._kind) is executor:
                 del _kept[self._kind]
-            executor.shutdown(wait=True, kill_workers=True)
+            _end(executor)
 
         return Pool(executor, n, self._place, self._renewed, self._alone, kill)
+
+
+def _end(executor: LokyExecutor) -> None:
+    """End the workers and theirs; loky's own kill_workers fails on tasks not yet handed out."""
+    for process in list((executor._processes or {}).values()):  # noqa: SLF001
+        kill_process_tree(process)
+    executor.shutdown(wait=True)
 
 
 class ThroughFork(ThroughPool):
@@ -119,7 +128,8 @@ class ThroughFork(ThroughPool):
 
 
 def _forked(n: int) -> Pool:
-    executor = ProcessPoolExecutor(n, mp_context=get_context("fork"))
+    # seed from the system: forked copies of one random state would give every worker equal noise
+    executor = ProcessPoolExecutor(n, get_context("fork"), initializer=np.random.seed)
 
     def kill() -> None:
         for process in list((executor._processes or {}).values()):  # noqa: SLF001 - until 3.14

@@ -8,9 +8,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future
+from dataclasses import replace
 from queue import SimpleQueue
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from derivkit.engine.backends import limited_reply
@@ -75,8 +77,29 @@ class ThroughThreads:
 
     def __call__(self, model: Model, points: Iterable[Job]) -> Iterator[tuple[Key, Reply]]:
         """Yield (key, reply) for each point, as they come."""
+        model = replace(model, function=_OwnOutputs(model.function))
 
         def submit(executor: Executor, x: NDArray[Any]) -> Future[Reply]:
             return executor.submit(limited_reply, model, x, self._timeout)
 
         yield from outcomes(self._pool, submit, iter(points))
+
+
+class _OwnOutputs:
+    """A function whose threads must not return one another's memory: one would overwrite it."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._function = function
+        self._last: dict[int, NDArray[Any]] = {}
+
+    def __call__(self, x: NDArray[Any]) -> Any:
+        y = self._function(x)
+        if isinstance(y, np.ndarray):
+            me = threading.get_ident()
+            if any(np.may_share_memory(y, o) for i, o in [*self._last.items()] if i != me):
+                raise TypeError(
+                    "`function` returns the same array in several threads, so that calls overwrite "
+                    "each other's; return a fresh array, or use n_workers without threads"
+                )
+            self._last[me] = y
+        return y
