@@ -25,6 +25,11 @@ if TYPE_CHECKING:
         WorkerDiedError,
     )
     from derivkit.many import gradients
+    from derivkit.methods.adaptive import Adaptive
+    from derivkit.methods.auto import Auto
+    from derivkit.methods.finite import Finite
+    from derivkit.methods.fornberg import Fornberg
+    from derivkit.methods.local_polynomial import LocalPolynomial
     from derivkit.methods.registry import available_methods, register_method
     from derivkit.plan import Plan
     from derivkit.program import Program
@@ -32,7 +37,12 @@ if TYPE_CHECKING:
     from derivkit.status import Status
 
 _HOMES = {  # public name: its module; imported when first used (PEP 562), so that import is fast
+    "Adaptive": "derivkit.methods.adaptive",
+    "Auto": "derivkit.methods.auto",
     "CalculusKit": "derivkit.calculus_kit",
+    "Finite": "derivkit.methods.finite",
+    "Fornberg": "derivkit.methods.fornberg",
+    "LocalPolynomial": "derivkit.methods.local_polynomial",
     "DerivativeKit": "derivkit.derivative_kit",
     "CheckpointError": "derivkit.errors",
     "CheckpointMismatchError": "derivkit.errors",
@@ -51,12 +61,17 @@ _HOMES = {  # public name: its module; imported when first used (PEP 562), so th
 }
 
 __all__ = [
+    "Adaptive",
+    "Auto",
     "CalculusKit",
     "CheckpointError",
     "CheckpointMismatchError",
     "CheckpointWarning",
     "DerivativeKit",
     "DerivativeResult",
+    "Finite",
+    "Fornberg",
+    "LocalPolynomial",
     "ModelError",
     "Plan",
     "Program",

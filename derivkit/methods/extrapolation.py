@@ -7,6 +7,7 @@ costs one product with a small matrix. Nothing here asks for points.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from derivkit.methods.polynomial import basis_of, tail_factors, tail_of
 from derivkit.methods.weights import fornberg_weights
 
-__all__ = ["Ladder", "gauss_richardson", "ladder_of", "plain_stencil"]
+__all__ = ["Ladder", "balanced_step", "gauss_richardson", "ladder_of", "plain_stencil"]
 
 Array = NDArray[np.float64]
 
@@ -66,6 +67,22 @@ def powers_of(offsets: tuple[int, ...], order: int) -> tuple[int, int]:
     if sum(offsets) == 0:
         return n - order + (n - order) % 2, 2
     return n - order, 1
+
+
+@lru_cache(maxsize=64)
+def balanced_step(points: int, order: int) -> float:
+    """Return the step at which truncation and rounding balance, for derivatives all of size 1.
+
+    With error ``B h**p + N eps / h**d``, B the stencil's first neglected moment and N the sum of
+    its absolute weights, that is ``(d N eps / (p B))**(1 / (d + p))``.
+    """
+    offsets = tuple(range(-(points // 2), points // 2 + 1))
+    weights = fornberg_weights(offsets, order)
+    p, _ = powers_of(offsets, order)
+    moment = abs(float(weights @ np.array(offsets, dtype=float) ** (order + p)))
+    noise = float(np.abs(weights).sum()) * np.finfo(float).eps
+    ratio = order * noise * math.factorial(order + p) / (p * moment)
+    return float(ratio ** (1 / (order + p)))
 
 
 @lru_cache(maxsize=256)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Generator
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -17,16 +16,24 @@ from numpy.typing import NDArray
 
 from derivkit.methods.extrapolation import (
     Ladder,
+    balanced_step,
     gauss_richardson,
     ladder_of,
     plain_stencil,
-    powers_of,
 )
-from derivkit.methods.placement import Placement, Room, one_side_of, place, room_of, room_within
+from derivkit.methods.options import is_count, is_positive
+from derivkit.methods.placement import (
+    FREE_SHRINKING,
+    Placement,
+    Room,
+    one_side_of,
+    place,
+    room_of,
+    room_within,
+)
 from derivkit.methods.polynomial import DEVIATIONS_IN_BOUND, noise_bound, rounding_floor
 from derivkit.methods.protocol import BudgetSpentError, Estimate, Line, Solver
 from derivkit.methods.verdict import Verdict, conclude, nothing_defined
-from derivkit.methods.weights import fornberg_weights
 
 __all__ = ["Finite"]
 
@@ -47,6 +54,7 @@ MOST_LEVELS = 10
 PATIENCE = 2  # levels in a row that must fail to help before an adaptive ladder ends …
 PATIENCE_IF_POOR = 6  # … if its error is more than this part of the value
 POOR = 0.03
+UNRESOLVED = 0.5  # truncation beyond this part of the value, not falling with the step, is no error
 DOUBTFUL = 1e-3  # a shifted stencil beside a bound with a larger relative error is not believed
 ROUNDING = 8.0  # units of rounding of f: below, its noise is rounding and no step will change it
 HELPS = 0.5  # a level helps if it brings some output's error down to this
@@ -55,9 +63,6 @@ PROCESS_SAFETY = 3.0  # standard deviations of the Gaussian process
 
 GAP_SAFETY = 2.0  # times the difference to the value of one order less
 
-# Where nothing is known of the function's walls, a step is rather made this much smaller than that
-# the stencil is shifted, for a central stencil converges faster.
-FREE_SHRINKING = 16.0
 CENTRAL_RETREATS = 5  # before x0 is taken to lie on the wall: a factor 16 each, 1e6 in all
 MOST_RETREATS = CENTRAL_RETREATS + 4  # stencils tried where the model turns out to be undefined
 
@@ -120,16 +125,16 @@ class Finite:
     levels: int | None = None
 
     def __post_init__(self) -> None:
-        if self.stepsize != "auto" and not _is_positive(self.stepsize):
+        if self.stepsize != "auto" and not is_positive(self.stepsize):
             raise ValueError(
                 f"`stepsize` must be a positive number or 'auto', got {self.stepsize!r}"
             )
-        if not _is_count(self.num_points) or self.num_points < 3 or self.num_points % 2 == 0:
+        if not is_count(self.num_points) or self.num_points < 3 or self.num_points % 2 == 0:
             raise ValueError(f"`num_points` must be odd and at least 3, got {self.num_points!r}")
         if self.extrapolation not in EXTRAPOLATIONS:
             known = ", ".join(map(repr, EXTRAPOLATIONS))
             raise ValueError(f"`extrapolation` must be one of {known}, got {self.extrapolation!r}")
-        if self.levels is not None and not (_is_count(self.levels) and self.levels >= 2):
+        if self.levels is not None and not (is_count(self.levels) and self.levels >= 2):
             raise ValueError(f"`levels` must be None or at least 2, got {self.levels!r}")
 
     def solve(self, line: Line, order: int) -> Solver:
@@ -160,7 +165,7 @@ class Finite:
         if self.stepsize != "auto":
             return float(self.stepsize), False
         if self.extrapolation is None:
-            return _balanced_step(self.num_points, order) * line.scale, True
+            return balanced_step(self.num_points, order) * line.scale, True
         reach = LADDER_REACH.get(order, LADDER_REACH_BEYOND)
         return reach / (self.num_points // 2) * line.scale, True
 
@@ -229,7 +234,9 @@ class Finite:
             return _by_process(ladder, changes, size, noise[-1], floor)
         carried = ladder.amplification * noise / size
         k, q = self._choice(ladder, gaps + carried), np.arange(len(floor))
-        unresolved = _diverging(ladder, gaps) & (gaps[k, q] > carried[k, q])
+        unresolved = _diverging(ladder, gaps) & (
+            gaps[k, q] > np.maximum(carried[k, q], UNRESOLVED * np.abs(values[k, q]))
+        )
         return Verdict(values[k, q], gaps[k, q], carried[k, q], noise[k, q], floor, unresolved)
 
     def _choice(self, ladder: Ladder, error: Array) -> NDArray[np.intp]:
@@ -307,31 +314,3 @@ def _by_process(ladder: Ladder, changes: Array, size: float, noise: Array, floor
         noise,
         floor,
     )
-
-
-@lru_cache(maxsize=64)
-def _balanced_step(points: int, order: int) -> float:
-    """Return the step at which truncation and rounding balance, for derivatives all of size 1.
-
-    With error ``B h**p + N eps / h**d``, B the stencil's first neglected moment and N the sum of
-    its absolute weights, that is ``(d N eps / (p B))**(1 / (d + p))``.
-    """
-    offsets = tuple(range(-(points // 2), points // 2 + 1))
-    weights = fornberg_weights(offsets, order)
-    p, _ = powers_of(offsets, order)
-    moment = abs(float(weights @ np.array(offsets, dtype=float) ** (order + p)))
-    noise = float(np.abs(weights).sum()) * np.finfo(float).eps
-    ratio = order * noise * math.factorial(order + p) / (p * moment)
-    return float(ratio ** (1 / (order + p)))
-
-
-def _is_positive(number: object) -> bool:
-    return (
-        isinstance(number, (int, float, np.integer, np.floating))
-        and not isinstance(number, bool)
-        and 0 < float(number) < math.inf
-    )
-
-
-def _is_count(number: object) -> bool:
-    return isinstance(number, (int, np.integer)) and not isinstance(number, bool)

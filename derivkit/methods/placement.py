@@ -13,9 +13,24 @@ from numpy.typing import NDArray
 
 from derivkit.methods.protocol import Line
 
-__all__ = ["Placement", "Room", "on_grid", "one_side_of", "place", "room_of", "room_within"]
+__all__ = [
+    "FREE_SHRINKING",
+    "Placement",
+    "Room",
+    "on_grid",
+    "one_side_of",
+    "place",
+    "room_of",
+    "room_within",
+]
+
+# A step that the method chose is rather made this much smaller than that
+# the stencil is shifted, for a central stencil converges faster.
+FREE_SHRINKING = 16.0
 
 GRID_BITS = 10  # steps are multiples of 2**10 grains, so that halving them ten times stays exact
+
+LEAST_MULTIPLE = 2.0**10  # a step that would change by more than a thousandth stays as it is
 
 RETREAT = 1 / 16  # of the distance to an undefined neighbour: how far to go next
 
@@ -121,7 +136,7 @@ def _shift(step: float, half: int, intervals: int, room: Room) -> tuple[int, flo
     return near, fitting(near)
 
 
-def on_grid(step: float, extent: float) -> tuple[float, bool]:
+def on_grid(step: float, extent: float, bits: int = GRID_BITS) -> tuple[float, bool]:
     """Return the step rounded down to the grid of floating point, and whether that could be done.
 
     Parameters
@@ -130,15 +145,18 @@ def on_grid(step: float, extent: float) -> tuple[float, bool]:
     extent : float
         Largest coordinate to be met; its last digit is the grain of the grid.
 
+    bits : int
+        How often the step will be halved.
+
     Notes
     -----
-    With a step of whole multiples of 2**10 grains, ``x0 + k step / 2**j`` is exact for j up to 10
-    and the points' rounding does not enter the derivative. A step too small for that, which would
-    change by more than a thousandth, stays as it is.
+    With a step of whole multiples of 2**bits grains, ``x0 + k step / 2**j`` is exact for j up to
+    bits, and the points' rounding does not enter the derivative. A step too small for that, which
+    would change by more than a thousandth, stays as it is.
     """
-    grain = math.ulp(extent) * 2.0**GRID_BITS
+    grain = math.ulp(extent) * 2.0**bits
     multiple = step / grain
-    if multiple < 2.0**GRID_BITS:
+    if multiple < LEAST_MULTIPLE:
         return step, False
     return (math.floor(multiple) * grain if multiple < 2.0**52 else step), True
 

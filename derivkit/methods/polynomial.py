@@ -28,8 +28,11 @@ Array = NDArray[np.float64]
 
 # A bound on the error that noise makes, from the last j = 1, 2, … coefficients of a spectrum, is
 # this times their root mean square. Student's factors for 95 % are 12.7, 4.3, 3.2, 2.8, 2.6, 2.4;
-# as the smallest of the bounds is taken, each must be larger for all of them to hold 96 %.
-TAIL_FACTORS = np.array([30.0, 9.0, 5.5, 4.2, 3.7, 3.4])
+# as the smallest of the bounds is taken, each must be larger for all of them to hold 97 %.
+TAIL_FACTORS = np.array([30.0, 10.0, 6.5, 5.0, 4.5, 4.2])
+
+TERM_SAFETY = 2.0  # for the terms behind the pair that tells the truncation
+LEAST_DECAY = 0.03  # two terms are never believed to be more than this much smaller than the last
 
 NO_BOUND = 1e300  # a factor that never wins
 
@@ -137,12 +140,15 @@ class Fit:
     values, truncation, spread : ndarray (degrees, q), (degrees, q), (degrees, 1)
         Row k is of the polynomial of degree k: the derivative, what the coefficients beyond k
         say that it lacks, and the factor by which it carries the noise of one sample.
+    doubt : ndarray (degrees, 1)
+        The factor by which what tells the truncation carries that noise.
     spectrum : ndarray (n, q)
     """
 
     values: Array
     truncation: Array
     spread: Array
+    doubt: Array
     spectrum: Array
 
 
@@ -161,7 +167,7 @@ def fit(
         Coefficients of degree k >= 1 are divided by :math:`1 + \mathrm{ridge}\,k^2`: Tikhonov's
         penalty on the fit's roughness, in the basis in which it is diagonal.
     degrees : int, optional
-        Highest degree fitted; n - 1 by default.
+        Highest degree fitted; n - 1, the interpolant, by default.
 
     Notes
     -----
@@ -178,8 +184,13 @@ def fit(
     terms = spectrum * slopes
     last = len(nodes) if degrees is None else degrees + 1
     values = np.cumsum(terms[:last], axis=0)
-    spread = np.sqrt(np.cumsum(slopes[:last] ** 2, axis=0))
-    return Fit(values, _cut_off(terms, order)[:last], spread, spectrum)
+    squares = np.cumsum(slopes**2, axis=0)
+    ahead = np.minimum(np.arange(last) + 2, len(slopes) - 1)
+    doubt, spread = np.sqrt(squares[ahead] - squares[:last]), np.sqrt(squares[:last])
+    beyond = _cut_off(terms, order)
+    if last < len(terms):  # a fit that may not follow the samples: all they have beyond it counts
+        beyond = np.maximum.accumulate(beyond[::-1])[::-1]
+    return Fit(values, beyond[:last], spread, doubt, spectrum)
 
 
 def _cut_off(terms: Array, order: int) -> Array:
@@ -187,7 +198,7 @@ def _cut_off(terms: Array, order: int) -> Array:
 
     Terms alternate between (almost) nothing and something where the nodes are symmetric, so two
     neighbours always count together. Behind the last term, as much is expected as the decay of the
-    last pairs promises, but never less than a tenth of the last pair.
+    last pairs promises, but never less than `LEAST_DECAY` of the last pair.
     """
     size = np.abs(terms)
     pairs = size.copy()
@@ -202,11 +213,9 @@ def _cut_off(terms: Array, order: int) -> Array:
     beyond[-2:] = after
     if len(size) > 2:
         beyond[-2] = np.maximum(size[-1], after)
+    beyond *= TERM_SAFETY
     beyond[:order] = np.inf  # a polynomial of lower degree knows nothing of the derivative
     return beyond
-
-
-LEAST_DECAY = 0.1  # the next pair of terms is never believed to be more than ten times smaller
 
 
 def best_degree(found: Fit, noise: Array) -> tuple[Array, Array, Array]:
@@ -217,9 +226,14 @@ def best_degree(found: Fit, noise: Array) -> tuple[Array, Array, Array]:
     found : Fit
     noise : ndarray (q,)
         Bound on the noise of one sample.
+
+    Notes
+    -----
+    The terms that tell the truncation carry noise too, and of many degrees the one whose terms
+    cancel with it by chance would look best; so a standard deviation of it is added to them.
     """
     carried = found.spread * noise
-    total = found.truncation + carried
-    k = total.argmin(axis=0)
-    outputs = np.arange(total.shape[1])
-    return found.values[k, outputs], found.truncation[k, outputs], carried[k, outputs]
+    truncation = found.truncation + found.doubt * (noise / DEVIATIONS_IN_BOUND)
+    k = (truncation + carried).argmin(axis=0)
+    outputs = np.arange(len(noise))
+    return found.values[k, outputs], truncation[k, outputs], carried[k, outputs]

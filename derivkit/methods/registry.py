@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import inspect
+import warnings
 from collections.abc import Callable, Iterable
 from functools import cache
 from importlib import import_module
@@ -24,6 +25,18 @@ _BUILT_IN: dict[str, tuple[str, tuple[str, ...]]] = {
     "finite": (
         "derivkit.methods.finite:Finite",
         ("finite-difference", "finite_difference", "fd", "findiff", "finite_diff"),
+    ),
+    "adaptive": (
+        "derivkit.methods.adaptive:Adaptive",
+        ("adaptive-fit", "adaptive_fit", "ad", "adapt"),
+    ),
+    "local_polynomial": (
+        "derivkit.methods.local_polynomial:LocalPolynomial",
+        ("local-polynomial", "lp", "localpoly", "local_poly", "polyfit"),
+    ),
+    "fornberg": (
+        "derivkit.methods.fornberg:Fornberg",
+        ("fb", "forn", "fornberg-fd", "fornberg_fd", "fornberg_weights"),
     ),
     "complex_step": ("derivkit.methods.complex_step:ComplexStep", ("complex", "cs")),
     "autodiff": ("derivkit.methods.autodiff.choice:Autodiff", ()),
@@ -70,11 +83,7 @@ def register_method(name: str, cls: Callable[..., Any], *, aliases: Iterable[str
             raise ValueError(
                 f"the method name {each!r} is taken by {taken[_plain(each)]!r}; choose another"
             )
-    if not isinstance(cls, type) or not callable(getattr(cls, "solve", None) or _whole(cls)):
-        raise TypeError(
-            f"`cls` must be a class with a method solve(line, order), got {cls!r}; "
-            "see derivkit.methods.protocol"
-        )
+    _must_follow_protocol(cls)
     _classes[name] = cls
     _aliases[name] = names[1:]
     _index.cache_clear()
@@ -108,10 +117,12 @@ def resolve(method: object, options: dict[str, Any]) -> Any:
 
 def name_of(method: object) -> str:
     """Return the name a method value goes by: its registered one, else its class's."""
-    for name, cls in _classes.items():
-        if type(method) is cls:
+    cls = type(method)
+    for name, known in _classes.items():
+        if cls is known:
             return name
-    return type(method).__name__
+    home = f"{cls.__module__}:{cls.__qualname__}"
+    return next((name for name, (place, _) in _BUILT_IN.items() if place == home), cls.__name__)
 
 
 def canonical_name(name: str) -> str:
@@ -132,7 +143,9 @@ def load_class(name: str) -> Callable[..., Any]:
     """Return the class registered under a method's own name, imported when first needed."""
     if name not in _classes:
         module, _, attribute = _BUILT_IN[name][0].partition(":")
-        _classes[name] = getattr(import_module(module), attribute)
+        cls = getattr(import_module(module), attribute)
+        _must_follow_protocol(cls)
+        _classes[name] = cls
     return _classes[name]
 
 
@@ -154,6 +167,14 @@ def _build(name: str, options: dict[str, Any]) -> Any:
                     f"{', '.join(known) or 'none'}" + _suggestion(key, known)
                 )
     return cls(**options)
+
+
+def _must_follow_protocol(cls: object) -> None:
+    if not isinstance(cls, type) or not (callable(getattr(cls, "solve", None)) or _whole(cls)):
+        raise TypeError(
+            f"`cls` must be a class with a method solve(line, order), got {cls!r}; "
+            "see derivkit.methods.protocol"
+        )
 
 
 def _whole(method: object) -> bool:
@@ -181,7 +202,14 @@ def _load_entry_points() -> None:
     from importlib.metadata import entry_points  # noqa: PLC0415 - slow, and needed once
 
     for point in entry_points(group=ENTRY_POINT_GROUP):
-        if point.name not in _aliases:
+        taken = _index().get(_plain(point.name))
+        if taken is None:
             _BUILT_IN[point.name] = (point.value, ())
             _aliases[point.name] = ()
-    _index.cache_clear()
+            _index.cache_clear()
+        elif _BUILT_IN.get(taken, ("", ()))[0] != point.value:
+            warnings.warn(
+                f"the method {point.name!r} of {point.value!r} is ignored, as that name is taken "
+                f"by {taken!r}",
+                stacklevel=3,
+            )

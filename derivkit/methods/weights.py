@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["fornberg_weights", "weight_table"]
+__all__ = ["fornberg_weights", "unit_weights", "weight_table"]
 
 
 def weight_table(nodes: ArrayLike, order: int, x0: float = 0.0) -> NDArray[np.float64]:
@@ -66,4 +68,12 @@ def fornberg_weights(nodes: ArrayLike, order: int, x0: float = 0.0) -> NDArray[n
     array([ 1., -2.,  1.])
     """
     weights: NDArray[np.float64] = weight_table(nodes, order, x0)[order]
+    return weights
+
+
+@lru_cache(maxsize=256)
+def unit_weights(nodes: tuple[float, ...], order: int) -> NDArray[np.float64]:
+    """Return `fornberg_weights` at 0 for nodes that come again and again, kept and read-only."""
+    weights = fornberg_weights(nodes, order)
+    weights.flags.writeable = False
     return weights

@@ -1,0 +1,95 @@
+"""Finding samples that do not belong: the few without which a polynomial suddenly fits.
+
+All sets of one, two or three samples are tried at once, by the formula for what the residuals of a
+least-squares fit become without them; no fit is repeated.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from itertools import combinations
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from derivkit.methods.polynomial import basis_of
+
+__all__ = ["kept_samples"]
+
+Array: TypeAlias = NDArray[np.float64]
+
+MOST_AT_ONCE = 3  # outliers that may hide each other
+
+# How many times smaller the mean square residual must become for k samples to count as outliers.
+# For normal noise, k of some ten samples chosen for it reach a few tens (k = 1) or hundreds; for
+# a smooth function's truncation, less. A wrong sample that matters reaches millions.
+GAINS = (200.0, 1000.0, 5000.0)
+
+
+def kept_samples(
+    t: Array, values: Array, degree: int, *, most: int, tolerance: float
+) -> NDArray[np.bool_]:
+    r"""Return which samples to keep.
+
+    Parameters
+    ----------
+    t : ndarray (n,)
+        Places; the first, 0, is x0, and is kept.
+    values : ndarray (n,)
+    degree : int
+        Of the polynomial that the samples should follow.
+    most : int
+        Most samples to remove.
+    tolerance : float
+        Samples predicted this well by the others are never removed.
+
+    Notes
+    -----
+    With H the hat matrix of the fit and e its residuals, leaving out the samples S reduces the sum
+    of squares by :math:`e_S^T (I - H_{SS})^{-1} e_S`, and :math:`(I - H_{SS})^{-1} e_S` are their
+    residuals from the fit through the others. The smallest set whose removal brings the mean
+    square down by a large factor is removed.
+
+    References
+    ----------
+    Cook, R. D. & Weisberg, S. (1982), Residuals and Influence in Regression, Chapman & Hall.
+    """
+    kept = np.ones(len(t), dtype=bool)
+    spare = len(t) - degree - 1
+    removable = min(most, MOST_AT_ONCE, spare - 1)
+    if removable < 1:
+        return kept
+    fitting = basis_of(t / np.abs(t).max(), 0).contrasts[: degree + 1]
+    residuals = values - values[0]
+    residuals = residuals - fitting.T @ (fitting @ residuals)
+    total = float(residuals @ residuals)
+    if total <= tolerance**2:
+        return kept
+    rest = np.eye(len(t)) - fitting.T @ fitting
+    for size in range(1, removable + 1):
+        worst, left, missed = _best_to_leave_out(residuals, rest, total, size)
+        gained = (total / spare) / max(left / (spare - size), np.finfo(float).tiny)
+        if gained > GAINS[size - 1] and missed > tolerance:
+            kept[worst] = False
+            return kept
+    return kept
+
+
+def _best_to_leave_out(
+    residuals: Array, rest: Array, total: float, size: int
+) -> tuple[NDArray[np.intp], float, float]:
+    """Return the best set of samples to leave out, the squares left, and the least they miss by."""
+    sets = _sets(len(residuals), size)
+    inner = rest[sets[:, :, None], sets[:, None, :]]
+    own = residuals[sets]
+    missed = np.linalg.solve(inner, own[..., None])[..., 0]
+    left = total - (own * missed).sum(axis=1)
+    best = int(left.argmin())
+    return sets[best], max(float(left[best]), 0.0), float(np.abs(missed[best]).min())
+
+
+@lru_cache(maxsize=32)
+def _sets(count: int, size: int) -> NDArray[np.intp]:
+    """Return all sets of samples without x0, (sets, size)."""
+    return np.array(list(combinations(range(1, count), size)))
