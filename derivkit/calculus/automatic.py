@@ -131,6 +131,12 @@ def _own(tensor: Tensor, whole: NDArray[Any]) -> NDArray[np.float64]:
     return exact if own is None else own(exact)
 
 
+def _parameter_axes(tensor: Tensor, p: int) -> int:
+    """Return how many axes over parameters the tensor has, from what it makes of a scalar's."""
+    own = getattr(tensor, "from_whole", None)
+    return tensor.order if own is None else own(np.zeros((p,) * tensor.order)).ndim
+
+
 def _symmetric(whole: NDArray[np.float64], order: int) -> NDArray[np.float64]:
     """Return the tensor with each entry taken from the one with ascending indices."""
     if order == 1:
@@ -150,7 +156,8 @@ def _result(
     defined = np.isfinite(value)
     status = np.full(value.shape, Status.EXACT, dtype=object)
     status[~defined] = Status.UNDEFINED
-    axes = value.shape[len(np.shape(whole.value)) :] or (problem.p,)
+    n_axes = _parameter_axes(tensor, problem.p)
+    axes = value.shape[value.ndim - n_axes :]
     return DerivativeResult(
         value=np.where(defined, value, np.nan),
         error=np.where(defined, error, np.inf),
@@ -165,5 +172,5 @@ def _result(
         noise=np.full(value.shape, np.nan),
         reach=np.zeros(axes),
         undefined=np.zeros(axes, dtype=int),
-        parameter_axes=len(axes),
+        parameter_axes=n_axes,
     )

@@ -132,7 +132,7 @@ def run_together(
     """
     chosen = resolve(method, options)
     budget = None if max_evaluations is None else check_count("max_evaluations", max_evaluations)
-    if isinstance(chosen, WholeMethod):
+    if isinstance(chosen, WholeMethod) and all(tensor.order for tensor in tensors):
         fallback = getattr(chosen, "fallback", None)
         try:
             return differentiate_whole(problem, tensors, chosen, budget)

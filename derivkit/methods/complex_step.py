@@ -20,9 +20,10 @@ __all__ = ["ComplexStep"]
 
 EPS = float(np.finfo(float).eps)
 IMAGINARY = 2.0**-100  # of the scale: its square is lost against 1 whatever f does
-NUDGE = 2.0  # last digits by which x0 is moved to see the rounding
-LAST_DIGITS = 4.0  # as for automatic differentiation: error where a move changes nothing …
-SPREAD = 4.0  # … and in multiples of the change
+MOVE = EPS**0.7  # of x0: between three points so close together f' is straight but for rounding
+LAST_DIGITS = 4.0  # error, in units of rounding, where those points show none
+SAFETY = 8.0  # the error in second differences of one triple, a single draw of the rounding
+TINY = float(np.finfo(float).tiny)  # imaginary parts below it have lost digits
 FIRST_RADIUS = EPS ** (1 / 3)  # of the scale: truncation and rounding of a difference are alike
 LADDER = FIRST_RADIUS * 64.0 ** np.array(
     [-3.0, -2.0, -1.0, 1.0, 2.0]
@@ -38,8 +39,8 @@ class ComplexStep:
     r"""First derivatives to rounding, by one complex evaluation.
 
     The function must take complex parameters and be analytic in its code: no ``abs``, ``conj``,
-    ``real``, ``float``, ``math`` functions, or branches on the imaginary part. It is called at two
-    complex and two real points a parameter (twelve where the first two real ones leave a doubt).
+    ``real``, ``float``, ``math`` functions, or branches on the imaginary part. It is called at
+    three complex and two real points a parameter (twelve real ones where two leave a doubt).
 
     Raises
     ------
@@ -49,7 +50,7 @@ class ComplexStep:
     Notes
     -----
     :math:`f'(x) = \operatorname{Im} f(x + ih) / h + O(h^2)` with h = 2**-100 of the parameter's
-    scale. A second complex point, moved by two last digits, shows the rounding. Where the real
+    scale. Two further complex points, right beside x0, show the rounding. Where the real
     differences disagree, the status is `Status.NOT_ANALYTIC`, the error is inf, and the value is
     the real difference. A non-analytic share below about 1e-8 of the derivative goes unseen.
 
@@ -80,8 +81,8 @@ def _first(line: Line) -> Solver:
     # real samples first, so that the engine meets x0 among real points
     radius = np.array([FIRST_RADIUS])
     differences = _differences(line, radius, (yield _real_places(line, radius)))
-    height, nudge = IMAGINARY * line.scale, _nudge(line)
-    complex_values = yield np.array([1j * height, nudge + 1j * height])
+    height, move = max(IMAGINARY * line.scale, TINY), _move(line)
+    complex_values = yield np.array([0.0, move, 2.0 * move]) + 1j * height
     slopes = complex_values.imag / height
     if not _close(slopes[0], *differences).all():
         try:
@@ -89,7 +90,7 @@ def _first(line: Line) -> Solver:
         except BudgetSpentError:
             more = differences
         differences = _joined(differences, more)
-    return _judged(slopes[0], _rounding(slopes, complex_values), *differences)
+    return _judged(slopes[0], _rounding(slopes, complex_values) + TINY / height, *differences)
 
 
 Differences: TypeAlias = tuple[NDArray[np.float64], NDArray[np.float64]]
@@ -115,7 +116,7 @@ def _differences(
         from_left, from_right = (at_left - at_x0) / left, (at_right - at_x0) / right
         slope = (right * from_left - left * from_right) / (right - left)
         size = np.maximum(np.abs(at_left), np.abs(at_right))
-        noise = ROUNDING * EPS * size + _stair(values)
+        noise = ROUNDING * (EPS * size + TINY) + _stair(values)
         rounding = noise / np.minimum(np.abs(left), np.abs(right))
     return slope, rounding
 
@@ -132,21 +133,20 @@ def _joined(some: Differences, more: Differences) -> Differences:
     return np.concatenate([some[0], more[0]]), np.concatenate([some[1], more[1]])
 
 
-def _nudge(line: Line) -> float:
-    """Return a move by the last digits of x0 that stays inside the bounds."""
-    move = NUDGE * EPS * (abs(line.origin) or line.scale)
-    if move <= line.upper:
-        return move
-    return -move if -move >= line.lower else 0.0
+def _move(line: Line) -> float:
+    """Return a short move towards the inside of the bounds; a power of two, so made exactly."""
+    move = 2.0 ** np.floor(np.log2(MOVE * (abs(line.origin) or line.scale)))
+    return float(move if line.upper >= -line.lower else -move)
 
 
 def _rounding(slopes: NDArray[np.float64], values: NDArray[np.complex128]) -> NDArray[np.float64]:
-    """Return the rounding error (q,) seen between the two complex points."""
-    single = (values.real == values.real.astype(np.float32)).all(axis=0)
+    """Return the rounding error (q,) seen in the slopes (3, q) at the complex points."""
+    with np.errstate(over="ignore", invalid="ignore"):  # what is no float32 is none
+        single = (values.real == values.real.astype(np.float32)).all(axis=0)
     eps = np.where(single & (values.real[0] != 0), np.finfo(np.float32).eps, EPS)
-    spread = np.abs(slopes[1] - slopes[0])
+    seen = SAFETY * np.abs(slopes[0] - 2.0 * slopes[1] + slopes[2])
     floor = LAST_DIGITS * eps * np.abs(slopes[0])
-    return np.asarray(np.fmax(floor, SPREAD * spread))
+    return np.asarray(np.fmax(floor, seen))
 
 
 def _close(
