@@ -23,6 +23,7 @@ from derivkit.calculus.inputs import Problem
 from derivkit.calculus.lines import axis_lines, oblique_line
 from derivkit.calculus.pieces import Answers, Pieces, Stage, only_x0, stacked
 from derivkit.engine.rays import Ray
+from derivkit.methods.brief import BriefSecond
 from derivkit.methods.informed import InformedSecond
 from derivkit.methods.protocol import Line, Method, Solver
 from derivkit.methods.registry import name_of
@@ -54,15 +55,13 @@ def second_derivatives(
 ) -> Generator[Stage, Answers, tuple[Pieces, Pieces]]:
     """Return the pure second derivatives (*out, n) and those of the pairs (*out, len(pairs)).
 
-    Three stages: the directions themselves; one diagonal of every pair; the other diagonal where
-    the first could not be followed (a corner of the model's domain).
+    Stages: the directions themselves (of many, first a few, from which the noise is known for the
+    others); one diagonal of every pair; the other diagonal where the first could not be followed
+    (a corner of the model's domain).
     """
     share = None if budget is None else _share(budget, len(directions), len(pairs))
     rays, lines = _lines_along(problem, directions, share)
-    logs: list[Log] = [[] for _ in lines]
-    solvers = [recorded(method.solve(line, 2), log) for line, log in zip(lines, logs, strict=True)]
-    answers = yield Stage(rays, solvers)
-    known = [what_is_known(*each) for each in zip(answers.estimates, lines, logs, strict=True)]
+    answers, known = yield from _followed(method, rays, lines, len(pairs))
     pure = stacked(answers)
     planes = _Planes(problem, method, directions, lines, known, pairs, _short_levels(method, pairs))
     every = np.arange(len(pairs))
@@ -72,6 +71,50 @@ def second_derivatives(
         again = planes.put_together(pure, (yield planes.stage(lost, -1.0)), lost, -1.0)
         mixed = _replaced(mixed, again, lost)
     return pure, mixed
+
+
+def _followed(
+    method: Method, rays: list[Ray], lines: list[Line], pairs: int
+) -> Generator[Stage, Answers, tuple[Answers, list[Axis]]]:
+    """Follow the directions themselves, and say what they taught."""
+    n = len(lines)
+    logs: list[Log] = [[] for _ in lines]
+    brief = _is_default(method) and pairs > FEW_PAIRS
+    first = [0, n // 2] if brief else list(range(n))
+    answers = yield _stage(method, rays, lines, logs, first)
+    known = {
+        i: what_is_known(e, lines[i], logs[i])
+        for i, e in zip(first, answers.estimates, strict=True)
+    }
+    if brief:
+        noise = np.max([known[i].noise for i in first], axis=0)
+        others = [i for i in range(n) if i not in first]
+        more = yield _stage(BriefSecond(noise, method), rays, lines, logs, others)
+        known |= {
+            i: what_is_known(e, lines[i], logs[i])
+            for i, e in zip(others, more.estimates, strict=True)
+        }
+        answers = _in_order([(first, answers), (others, more)], n)
+    return answers, [known[i] for i in range(n)]
+
+
+def _stage(
+    method: Method, rays: list[Ray], lines: list[Line], logs: list[Log], which: list[int]
+) -> Stage:
+    solvers = [recorded(method.solve(lines[i], 2), logs[i]) for i in which]
+    return Stage([rays[i] for i in which], solvers)
+
+
+def _in_order(parts: list[tuple[list[int], Answers]], n: int) -> Answers:
+    """Return the answers of several stages in the order of their lines."""
+    place = {i: (answers, k) for which, answers in parts for k, i in enumerate(which)}
+    rows = [place[i] for i in range(n)]
+    return Answers(
+        [answers.estimates[k] for answers, k in rows],
+        parts[0][1].shape,
+        [answers.nfev_of[k] for answers, k in rows],
+        [answers.undefined_of[k] for answers, k in rows],
+    )
 
 
 @dataclass(frozen=True)
@@ -144,9 +187,14 @@ class _Planes:
 
 def _short_levels(method: Method, pairs: Pairs) -> int:
     """Return how many steps a pair gets where only the default method was asked for."""
-    if name_of(method) != "auto":
+    if not _is_default(method):
         return 0
     return 3 if len(pairs) <= FEW_PAIRS else 2
+
+
+def _is_default(method: Method) -> bool:
+    """Whether a method adapts to the model by itself, so that others may stand in for it."""
+    return name_of(method) == "auto"
 
 
 def _share(budget: int, directions: int, pairs: int) -> int:
