@@ -1,5 +1,7 @@
 """Sphinx: MyST Markdown pages, API pages from the docstrings, the furo theme."""
 
+import re
+
 import derivkit
 
 project = "derivkit"
@@ -35,3 +37,12 @@ html_theme_options = {
     "light_css_variables": {"color-brand-primary": "#1f5f8b", "color-brand-content": "#1f5f8b"},
     "dark_css_variables": {"color-brand-primary": "#7fb8e0", "color-brand-content": "#7fb8e0"},
 }
+
+
+def _shapes_escaped(app, what, name, obj, options, lines):
+    """Keep (*out, p) in a docstring from being read as the beginning of an emphasis."""
+    lines[:] = [re.sub(r"(?<!`)\(\*(\w)", r"(\\*\1", line) for line in lines]
+
+
+def setup(app):
+    app.connect("autodoc-process-docstring", _shapes_escaped)
