@@ -116,7 +116,7 @@ def test_leaving_the_program_in_the_model_does_not_end_the_session(executor):
         return x[0] if x[0] == 1.0 else sys.exit("no convergence")
 
     with pytest.raises(ModelError, match="SystemExit: no convergence"):
-        CalculusKit(model, [1.0], executor=executor).gradient(n_workers=2)
+        CalculusKit(model, [1.0], executor=executor).gradient(n_workers=2, **METHOD)
 
 
 def test_what_is_undefined_is_sorted_in_the_worker():
@@ -174,7 +174,7 @@ def test_a_model_that_dies_is_an_error_that_names_the_point_and_keeps_what_finis
         return x[0]
 
     kit = CalculusKit(model, [1.0, 2.0], names=["a", "b"])
-    with pytest.raises(ModelError, match="b was varied, at b = 2.*worker process died"):
+    with pytest.raises(ModelError, match=r"b was varied, at b = 2\..*worker process died"):
         kit.gradient(n_workers=2, **METHOD)
     assert kit._memo
 

@@ -36,13 +36,17 @@ class Likelihood:
 DATA = np.arange(LARGE, dtype=float)
 
 
+def summing(data):
+    return lambda x: float(np.sum(data) * x[0])
+
+
 @pytest.mark.parametrize(
     "function",
     [
         lambda x: x[0] * 4999950000.0,
         lambda x: float(DATA.sum() * x[0]),
-        (lambda data: lambda x: float(data.sum() * x[0]))(DATA.copy()),
-        (lambda data: lambda x: float(data[0].sum() * x[0]))([DATA.copy()]),
+        summing(DATA.copy()),
+        summing([DATA.copy()]),
         Likelihood(DATA.copy()),
         partial(lambda data, x: float(data.sum() * x[0]), DATA.copy()),
     ],

@@ -1,0 +1,162 @@
+"""A real cluster: two worker processes of dask.distributed on this machine."""
+
+import os
+import signal
+import time
+import warnings
+
+import numpy as np
+import pytest
+from joblib import parallel_config
+
+from derivkit import CalculusKit, ModelError, UnresolvedWarning, WorkerDiedError
+
+distributed = pytest.importorskip("distributed")
+
+pytestmark = [  # what the cluster leaves to the garbage collector is not ours to close
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+    pytest.mark.filterwarnings("ignore:Port .* is already in use:UserWarning"),
+]
+
+X0 = np.array([0.3, -1.7, 25.0])
+METHOD = {"method": "finite", "stepsize": 0.01, "num_points": 5}
+
+
+@pytest.fixture(scope="module")
+def client():
+    import dask
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with (
+            dask.config.set({"distributed.scheduler.allowed-failures": 1}),
+            distributed.LocalCluster(
+                n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50
+            ) as cluster,
+            distributed.Client(cluster) as client,
+        ):
+            yield client
+
+
+@pytest.fixture
+def executor(client):
+    return client.get_executor(pure=False)
+
+
+def polynomial():
+    return lambda x: x[0] * x[1] + x[2] * x[2] / 7.0
+
+
+def answer(**options):
+    result = CalculusKit(polynomial(), X0, **options).gradient_result()
+    return result.value.tobytes(), result.error.tobytes(), result.nfev
+
+
+def test_its_executor_gives_the_bits_of_a_serial_run(executor):
+    assert answer(executor=executor) == answer()
+
+
+def test_the_configuration_of_joblib_is_followed(client):
+    expected = answer()
+    with parallel_config(backend="dask", client=client):
+        assert answer() == expected
+
+
+def test_large_data_are_sent_once_and_the_model_is_set_up_once_a_worker(executor):
+    data = np.ones(10**6)
+    handles = []
+
+    def model(x):
+        if not handles:
+            time.sleep(0.2)
+            handles.append(data.sum())
+        data[0] = 0.0
+        return handles[0] * x[0]
+
+    kit = CalculusKit(model, [1.0], executor=executor)
+    start = time.monotonic()
+    np.testing.assert_allclose(kit.gradient(**METHOD), [1e6], rtol=1e-9)
+    kit.gradient("finite", stepsize=0.013, num_points=9, extrapolation=None)
+    assert time.monotonic() - start < 0.2 * 12
+    assert data[0] == 1.0
+
+
+def leaves():
+    raise SystemExit("no convergence")
+
+
+def two_arguments():
+    class TwoArgumentError(Exception):
+        def __init__(self, code, where):
+            super().__init__(f"code {code} at {where}")
+
+    raise TwoArgumentError(7, "the wall")
+
+
+def loads_what_is_not_there():
+    import a_module_that_is_not_there  # noqa: F401
+
+
+@pytest.mark.parametrize(
+    ("fail", "message"),
+    [
+        (leaves, "SystemExit: no convergence"),
+        (two_arguments, "TwoArgumentError: code 7 at the wall"),
+        (loads_what_is_not_there, "ModuleNotFoundError"),
+    ],
+)
+@pytest.mark.parametrize("through", ["executor", "joblib"])
+def test_a_failing_call_is_an_error_with_its_traceback_and_does_not_hang(
+    client, through, fail, message
+):
+    from cloudpickle import dumps, loads
+
+    fail.__module__ = "__main__"  # so that it travels by value, as from a notebook
+    fail = loads(dumps(fail))
+
+    def model(x):
+        return x[0] if x[0] == 1.0 else fail()
+
+    options = {"executor": client.get_executor(pure=False)} if through == "executor" else {}
+    with (
+        parallel_config(**({} if options else {"backend": "dask", "client": client})),
+        pytest.raises(ModelError, match=message) as caught,
+    ):
+        CalculusKit(model, [1.0], names=["H0"], **options).gradient(**METHOD)
+    assert caught.value.parameter == "H0"
+    assert fail.__name__ in "".join(caught.value.__cause__.__notes__)
+
+
+def test_an_unpicklable_result_is_a_message(executor):
+    import threading
+
+    with pytest.raises(TypeError, match="must return a number"):
+        CalculusKit(lambda x: threading.Lock(), [1.0], executor=executor).gradient(**METHOD)
+
+
+def test_a_call_that_takes_too_long_is_given_up(executor):
+    def model(x):
+        if x[0] != 1.0:
+            time.sleep(1.0)
+        return x[0]
+
+    kit = CalculusKit(model, [1.0], executor=executor, timeout=0.2)
+    with pytest.raises(ModelError, match=r"longer than timeout = 0\.2 s"):
+        kit.gradient(**METHOD)
+
+
+def test_a_point_that_kills_its_workers_is_found_and_what_finished_is_kept(executor):
+    def model(x):
+        if x[0] > 1.015:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return x[0] ** 2
+
+    kit = CalculusKit(model, [1.0], executor=executor, undefined=WorkerDiedError)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UnresolvedWarning)
+        result = kit.gradient_result(**METHOD)
+    assert result.undefined[0] >= 1
+    kit = CalculusKit(model, [1.0], executor=executor)
+    with pytest.raises(ModelError, match=r"at x\[0\] = 1\.0.*the worker process died"):
+        kit.gradient(**METHOD)
