@@ -224,7 +224,8 @@ def gauss_richardson(ladder: Ladder, samples: Array, noise: Array) -> tuple[Arra
     data = (rungs @ samples).T[:, None, :]  # (q, 1, L)
     prior, carried = _covariances(len(rungs), first, gap), rungs @ rungs.T
     size = np.abs(np.diff(data[:, 0], axis=1)).max(axis=1) / (1.0 - RATIO**-first)
-    share = (noise / np.where(size > 0, size, 1.0)) ** 2
+    amplitude = np.maximum(np.maximum(size, noise), np.finfo(float).tiny)
+    share = (noise / amplitude) ** 2
     covariance = prior + share[:, None, None, None] * carried  # (q, lengths, L, L)
     inverse = np.linalg.inv(covariance)
     weights = inverse.sum(axis=-1)

@@ -147,16 +147,24 @@ class Finite:
         step, free = self._first_step(line, order)
         shrinking = FREE_SHRINKING if free else 1.0
         room, reach, extra = room_of(line), 0.0, 0 if self.extrapolation else 1
+        fallback: Estimate | None = None
         for retreats in range(MOST_RETREATS):
             placed = place(step, self.num_points, order, extra, room, line, shrinking=shrinking)
-            climbed = yield from self._climb(placed, line, order)
+            try:
+                climbed = yield from self._climb(placed, line, order)
+            except BudgetSpentError:
+                if fallback is None:
+                    raise
+                return fallback
             reach = max(reach, float(np.abs(climbed.places).max()))
-            if climbed.verdict is not None and not _doubtful(climbed.verdict, placed, room):
-                return climbed.concluded(placed, climbed.verdict, reach)
+            if climbed.verdict is not None:
+                answer = climbed.concluded(placed, climbed.verdict, reach)
+                if fallback is not None or not _doubtful(climbed.verdict, placed, room):
+                    return answer
+                fallback = answer
             room = room_within(climbed.places, climbed.undefined, room)
-            if retreats < CENTRAL_RETREATS:
-                shrinking = math.inf  # beside a wall functions vary over the distance to it
-            else:
+            shrinking = math.inf  # beside a wall functions vary over the distance to it
+            if retreats >= CENTRAL_RETREATS:
                 room, shrinking = one_side_of(room), 1.0
         return nothing_defined(climbed.samples.shape[1], reach)
 
@@ -192,7 +200,8 @@ class Finite:
             defined = ~np.isnan(samples[0])
             if np.isnan(samples[:, defined]).any() or not defined.any():
                 return _Climbed(places, samples, None)
-            last, verdict = verdict, self._judged(ladder, samples, placed, line, order)
+            seen = samples if defined.all() else np.where(defined, samples, 0.0)
+            last, verdict = verdict, self._judged(ladder, seen, placed, line, order)
             helped = last is None or (verdict.error < HELPS * last.error).any()
             idle = 0 if helped else idle + 1
             if levels >= most or _settled(verdict, idle):
@@ -218,7 +227,7 @@ class Finite:
         self, ladder: Ladder, samples: Array, placed: Placement, line: Line, order: int
     ) -> Verdict:
         """Return the best value of the tableau, per output, with its error."""
-        changes = np.nan_to_num(samples - samples[0])  # weights of a derivative add up to 0
+        changes = samples - samples[0]  # weights of a derivative add up to 0
         size = placed.step**order
         found = ladder.functionals @ changes
         n = ladder.candidates
