@@ -72,6 +72,7 @@ class Checkpoint:
         self._numbers: dict[bytes, int] = {}  # of the file's evaluations, by `_short` of the point
         self._seen = 0
         self._retry_at = float("-inf")
+        self._gone = False
 
     @property
     def path(self) -> str:
@@ -144,6 +145,9 @@ class Checkpoint:
 
     def refresh(self) -> None:
         """Look up what the file holds now: other processes may have written to it."""
+        if not self._gone and self.store.gone():
+            self._gone = True
+            self._warn("has been removed; finished evaluations are kept in memory only")
         try:
             for number, place in self.store.finished(self.model, self._seen):
                 self._numbers[_short(place)] = number

@@ -11,7 +11,7 @@ import os
 import sqlite3
 import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import RLock
@@ -106,6 +106,11 @@ class Store:
         self._synced = -math.inf
         self._connection = self._opened()
         weakref.finalize(self, self._connection.close)
+        self._file = _identity(self.path)
+
+    def gone(self) -> bool:
+        """Whether the file has been removed or replaced since it was opened."""
+        return _identity(self.path) != self._file
 
     def meta(self) -> dict[str, str]:
         """Return what the file says of its model."""
@@ -220,6 +225,9 @@ class Store:
             connection.execute(f"pragma {k}").fetchone()[0]
             for k in ("application_id", "user_version")
         ]
+        tables = connection.execute("select count(*) from sqlite_master").fetchone()[0]
+        if not tables and not marks[0]:
+            return  # killed while the file was being made, or that is going on just now
         if marks[0] != APPLICATION_ID:
             raise CheckpointError(
                 f"`checkpoint` must be a new file or one that derivkit wrote, but "
@@ -235,7 +243,7 @@ class Store:
             raise sqlite3.DatabaseError(found)
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
-        self._quick = journal(connection, on_network=on_network(self.path))
+        self._quick = _patiently(lambda: journal(connection, on_network=on_network(self.path)))
         connection.execute(f"pragma synchronous = {self._quick}")
         connection.execute(f"pragma wal_autocheckpoint = {LOG_PAGES}")
         if connection.execute("pragma application_id").fetchone()[0] == APPLICATION_ID:
@@ -269,6 +277,26 @@ class Store:
             f"the checkpoint {name!r} is damaged ({text}); restore it from a copy, save what is "
             f"left with `sqlite3 FILE .recover`, or delete it to start afresh"
         )
+
+
+def _patiently(attempt: Callable[[], str]) -> str:
+    """Attempt what SQLite does not wait for by itself while another process opens the file."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return attempt()
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def journal(connection: sqlite3.Connection, *, on_network: bool) -> str:

@@ -1,0 +1,260 @@
+"""What may go wrong with the file: nothing finished is lost, and the user is told."""
+
+import os
+import sqlite3
+import subprocess
+import sys
+import textwrap
+import warnings
+
+import numpy as np
+import pytest
+
+from derivkit import CalculusKit, CheckpointError, CheckpointWarning
+from derivkit.engine import checkpoint as checkpoints
+from derivkit.engine import store as stores
+
+X0 = np.array([0.5, 2.0, -1.5])
+
+
+def smooth(x):
+    return float(np.sin(x[0]) + x[1] ** 2 * np.exp(x[2]))
+
+
+EXPECTED = CalculusKit(smooth, X0).gradient()
+
+
+def kit_on(path, **settings):
+    return CalculusKit(smooth, X0, checkpoint=path, **settings)
+
+
+def count(path):
+    connection = sqlite3.connect(path)
+    assert connection.execute("pragma integrity_check").fetchone() == ("ok",)
+    (found,) = connection.execute("select count(*) from evaluation").fetchone()
+    connection.close()
+    return found
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "run.db"
+
+
+@pytest.fixture
+def at_once(monkeypatch):
+    """Try again to write with every evaluation, and wait for no lock."""
+    monkeypatch.setattr(checkpoints, "RETRY_AFTER", 0.0)
+    monkeypatch.setattr(stores, "PATIENCE", 0.01)
+
+
+def run(script, **settings):
+    done = subprocess.run(
+        [sys.executable, "-W", "always", "-c", textwrap.dedent(script)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        **settings,
+    )
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+def test_a_full_disk_is_a_warning_and_what_was_kept_in_memory_is_written_when_there_is_room(
+    path, at_once
+):
+    def wide(x):
+        return smooth(x) * np.arange(1.0, 401.0)
+
+    expected = CalculusKit(wide, X0).jacobian()
+    kit = CalculusKit(wide, X0, checkpoint=path)
+    connection = kit.checkpoint.store._connection
+    (pages,) = connection.execute("pragma page_count").fetchone()
+    connection.execute(f"pragma max_page_count = {pages + 5}")
+    with pytest.warns(CheckpointWarning, match="full.*kept in memory") as warned:
+        assert kit.jacobian().tobytes() == expected.tobytes()
+    assert len(warned) == 1
+    assert kit.checkpoint.unsaved > 0 < kit.checkpoint.stored
+    in_memory = kit.checkpoint.unsaved + kit.checkpoint.stored
+    connection.execute("pragma max_page_count = 1000000")
+    kit.checkpoint.flush()
+    assert kit.checkpoint.unsaved == 0
+    assert count(path) == in_memory
+    again = CalculusKit(wide, X0, checkpoint=path)
+    assert again.jacobian().tobytes() == expected.tobytes()
+    assert again.checkpoint.reused == in_memory
+
+
+def test_a_limit_on_the_size_of_files_costs_no_result(path):
+    script = f"""
+    import resource
+    import numpy as np
+    from derivkit import CalculusKit
+    def model(x):
+        return np.sin(x).sum() + np.zeros(4000)
+    kit = CalculusKit(model, [0.5, 2.0, -1.5], checkpoint={str(path)!r})
+    resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, -1))
+    jacobian = kit.jacobian()
+    assert kit.checkpoint.unsaved > 0, kit.checkpoint
+    assert kit.checkpoint.stored > 0, kit.checkpoint
+    print(np.abs(jacobian[0] - np.cos([0.5, 2.0, -1.5])).max() < 1e-9)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (-1, -1))
+    """
+    done = run(script)
+    assert done.stdout.strip() == "True"
+    assert done.stderr.count("CheckpointWarning: the checkpoint") == 1
+    assert count(path) > 0
+
+
+def test_a_file_locked_by_another_process_is_a_warning_and_is_written_when_it_is_free(
+    path, at_once
+):
+    kit = kit_on(path)
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("begin immediate")
+    with pytest.warns(CheckpointWarning, match="locked.*kept in memory"):
+        assert kit.gradient().tobytes() == EXPECTED.tobytes()
+    other.execute("rollback")
+    other.close()
+    unsaved = kit.checkpoint.unsaved
+    kit.checkpoint.flush()
+    assert count(path) == unsaved > 0
+
+
+def test_a_new_file_that_is_locked_is_refused(path, at_once):
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute("pragma journal_mode = delete")
+    connection.execute("create table t (x)")
+    connection.execute("begin exclusive")
+    with pytest.raises(CheckpointError, match=r"run\.db"):
+        kit_on(path)
+    connection.close()
+
+
+def test_a_read_only_file_is_used_and_new_evaluations_stay_in_memory(path):
+    """Root may write anything, so the rights are given up in a process of its own."""
+    folder = path.parent
+    kit_on(path).gradient(method="finite")
+    before = count(path)
+    script = f"""
+    import os, warnings
+    import numpy as np
+    import derivkit.engine.checkpoint, derivkit.methods.auto
+    from derivkit import CalculusKit
+    def model(x):
+        global calls
+        calls += 1
+        return float(np.sin(x[0]) + x[1] ** 2 * np.exp(x[2]))
+    calls = 0
+    expected = CalculusKit(model, {X0.tolist()}).hessian_diag(method="finite")
+    derivkit.engine.checkpoint.fingerprint(model)  # imports what root alone may read
+    os.chmod({str(path)!r}, 0o444)
+    os.chmod({str(folder)!r}, 0o555)
+    os.chdir({str(folder)!r})
+    if os.geteuid() == 0:
+        os.setuid(65534)
+    alone, calls = calls, 0
+    kit = CalculusKit(model, {X0.tolist()}, checkpoint="run.db", checkpoint_mismatch="trust")
+    assert kit.hessian_diag(method="finite").tobytes() == expected.tobytes()
+    assert 0 < kit.checkpoint.reused and calls == alone - kit.checkpoint.reused
+    assert kit.checkpoint.unsaved == calls > 0, kit.checkpoint
+    """
+    closed = [p for p in folder.parents if p.stat().st_mode & 0o5 == 0]
+    parents = closed if os.geteuid() == 0 else []
+    try:
+        for parent in parents:
+            parent.chmod(0o755)
+        done = run(script)
+    finally:
+        folder.chmod(0o755)
+        for parent in parents:
+            parent.chmod(0o700)
+    assert "read-only; what is in it is used" in done.stderr
+    assert count(path) == before
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"theta,value\n" * 200, b"\x80\x04\x95pickle", b"SQLite format 3\0" + b"\xff" * 4096],
+)
+def test_what_is_not_a_checkpoint_is_refused_and_left_as_it_is(path, content):
+    path.write_bytes(content)
+    with pytest.raises(CheckpointError, match=r"run\.db"):
+        kit_on(path)
+    assert path.read_bytes() == content
+
+
+def test_another_programs_database_is_refused_and_left_as_it_is(path):
+    connection = sqlite3.connect(path)
+    connection.execute("create table evaluation (something_else)")
+    connection.commit()
+    connection.close()
+    before = path.read_bytes()
+    with pytest.raises(CheckpointError, match="another program's database"):
+        kit_on(path, checkpoint_mismatch="discard")
+    assert path.read_bytes() == before
+
+
+def test_a_checkpoint_of_a_newer_derivkit_is_refused(path):
+    kit_on(path).gradient()
+    connection = sqlite3.connect(path)
+    connection.execute("pragma user_version = 99")
+    connection.close()
+    with pytest.raises(CheckpointError, match="newer derivkit"):
+        kit_on(path)
+
+
+def test_a_damaged_checkpoint_is_refused(path):
+    points = np.linspace(0.1, 2.0, 300).reshape(100, 3)
+    kit_on(path).at_many("gradient", points)
+    content = bytearray(path.read_bytes())
+    content[8192:40960] = b"\x5a" * (40960 - 8192)
+    path.write_bytes(content)
+    with pytest.raises(CheckpointError, match="damaged"):
+        kit_on(path)
+    assert path.read_bytes() == content
+
+
+def test_a_file_that_is_damaged_under_way_costs_no_result(path):
+    kit = kit_on(path)
+    kit.gradient()
+    for name in (path, path.with_name("run.db-wal")):
+        name.write_bytes(b"\x5a" * 50_000)
+    twin = CalculusKit(smooth, X0)
+    twin.gradient()
+    with warnings.catch_warnings():  # SQLite may notice only when the next process opens the file
+        warnings.simplefilter("ignore", CheckpointWarning)
+        assert kit.hessian_diag().tobytes() == twin.hessian_diag().tobytes()
+    kit.checkpoint.store._connection.close()
+    with pytest.raises(CheckpointError, match=r"run\.db"):
+        kit_on(path)
+
+
+def test_a_file_that_is_removed_under_way_costs_no_result_and_is_told(path):
+    kit = kit_on(path)
+    for name in path.parent.iterdir():
+        name.unlink()
+    with pytest.warns(CheckpointWarning, match="has been removed"):
+        assert kit.gradient().tobytes() == EXPECTED.tobytes()
+
+
+def test_an_empty_file_becomes_a_checkpoint(path):
+    path.touch()
+    assert kit_on(path).gradient().tobytes() == EXPECTED.tobytes()
+    assert count(path) > 0
+
+
+def test_a_folder_is_refused(tmp_path):
+    with pytest.raises(CheckpointError, match="must be a file"):
+        kit_on(tmp_path)
+
+
+def test_a_file_that_was_left_before_it_had_any_table_is_a_new_one(path):
+    connection = sqlite3.connect(path)
+    assert connection.execute("pragma journal_mode = wal").fetchone() == ("wal",)
+    connection.close()
+    assert path.stat().st_size > 0
+    assert kit_on(path).gradient().tobytes() == EXPECTED.tobytes()
+    assert count(path) > 0
