@@ -22,6 +22,8 @@ __all__ = ["from_dict", "from_json", "to_dict", "to_frame", "to_json"]
 
 Result = TypeVar("Result")
 
+NOT_DATA = {"labels", "evaluations"}  # the user's own keys, and a view of the kit's memory
+
 
 def to_dict(result: Any) -> dict[str, Any]:
     """Return the fields of a result as numbers, strings, lists and dicts."""
@@ -79,8 +81,8 @@ def to_frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
 
 
 def _kept(field: dataclasses.Field[Any]) -> bool:
-    """Whether a field is data; labels are the user's own objects, and the names are kept."""
-    return field.init and field.name[0] != "_" and field.name != "labels"
+    """Whether a field is data."""
+    return field.init and field.name not in NOT_DATA
 
 
 def _required(field: dataclasses.Field[Any]) -> bool:

@@ -15,6 +15,9 @@ from derivkit.status import Status
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
+
+    from derivkit.evaluations import Evaluations
 
 __all__ = ["DerivativeResult"]
 
@@ -60,6 +63,9 @@ class DerivativeResult:
         How many of the last axes of ``value`` run over the parameters.
     labels : Labels or None
         What x0 was labelled with; see `labelled`.
+    evaluations : Evaluations or None
+        The finished model calls of the kit; None for a result read from JSON, and for methods
+        that differentiate the function itself.
     """
 
     value: NDArray[np.float64]
@@ -79,6 +85,7 @@ class DerivativeResult:
     hessian_diag_error: NDArray[np.float64] | None = None
     parameter_axes: int = 1
     labels: Labels | None = None
+    evaluations: Evaluations | None = None
 
     @property
     def success(self) -> bool:
@@ -161,9 +168,38 @@ class DerivativeResult:
         """Return the result that `to_json` wrote."""
         return export.from_json(cls, text)
 
-    def to_frame(self) -> pd.DataFrame:
-        """Return the table as a pandas DataFrame, a row for each entry."""
-        return export.to_frame(self.rows())
+    def to_frame(self, what: str = "entries") -> pd.DataFrame:
+        """Return a table as a pandas DataFrame.
+
+        Parameters
+        ----------
+        what : {"entries", "evaluations"}
+            A row for each derivative, or for each finished model call: what was moved, the
+            point, and the value.
+        """
+        if what not in {"entries", "evaluations"}:
+            raise ValueError(f"`what` must be 'entries' or 'evaluations', got {what!r}")
+        if what == "entries":
+            return export.to_frame(self.rows())
+        return export.to_frame(self.evaluations.rows() if self.evaluations is not None else [])
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the derivatives with error bars, or a matrix of them; see `derivkit.plot`."""
+        from derivkit.plot import plot_result  # noqa: PLC0415 - matplotlib is an extra
+
+        return plot_result(self, ax)
+
+    def plot_steps(self, parameter: str | int, output: int = 0, ax: Axes | None = None) -> Axes:
+        """Draw error against step for one parameter: why its step was chosen."""
+        from derivkit.plot import plot_steps  # noqa: PLC0415 - matplotlib is an extra
+
+        return plot_steps(self, parameter, output, ax)
+
+    def plot_samples(self, parameter: str | int, output: int = 0, ax: Axes | None = None) -> Axes:
+        """Draw the samples along one parameter, with the tangent and a local fit."""
+        from derivkit.plot import plot_samples  # noqa: PLC0415 - matplotlib is an extra
+
+        return plot_samples(self, parameter, output, ax)
 
     def __str__(self) -> str:
         return _as_text(self.rows(), f"{self.method}: {self.message}")
@@ -171,7 +207,7 @@ class DerivativeResult:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        return _as_html(self.rows(), self.message)
+        return _as_html(self.rows(), f"{self.method}: {self.message}")
 
 
 def _entries(names: tuple[str, ...], axes: int) -> list[tuple[int, str]]:
@@ -187,6 +223,7 @@ def _entries(names: tuple[str, ...], axes: int) -> list[tuple[int, str]]:
     ]
 
 
+_LEFT = ("parameter", "status")  # columns of text
 _FORMATS = {"value": "{:.10g}", "error": "{:.2g}", "step": "{:.3g}"}
 
 
@@ -205,7 +242,12 @@ def _as_html(rows: list[dict[str, Any]], caption: str) -> str:
     from html import escape  # noqa: PLC0415 - only notebooks need it
 
     def line(cells: list[str], tag: str) -> str:
-        return "<tr>" + "".join(f"<{tag}>{escape(c)}</{tag}>" for c in cells) + "</tr>"
+        styles = ["text-align: left" if c in _LEFT else "text-align: right" for c in rows[0]]
+        each = zip(cells, styles, strict=True)
+        return (
+            "<tr>" + "".join(f'<{tag} style="{s}">{escape(c)}</{tag}>' for c, s in each) + "</tr>"
+        )
 
     body = "".join(line(_cells(row), "td") for row in rows)
-    return f"<table><caption>{escape(caption)}</caption>{line(list(rows[0]), 'th')}{body}</table>"
+    head = f'<caption style="white-space: nowrap">{escape(caption)}</caption>'
+    return f"<table>{head}{line(list(rows[0]), 'th')}{body}</table>"

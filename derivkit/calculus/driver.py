@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,7 @@ from derivkit.engine.evaluation import Backend, Evaluation, Memo
 from derivkit.engine.progress import Show, Watch, watching
 from derivkit.engine.rounds import drive
 from derivkit.errors import TracingError, UnresolvedWarning
+from derivkit.evaluations import Evaluations
 from derivkit.methods.autodiff.protocol import WholeMethod
 from derivkit.methods.protocol import BudgetSpentError, Estimate
 from derivkit.methods.registry import name_of, resolve
@@ -149,7 +150,8 @@ def run_together(
             answers, calls = _evaluated(plan, plan.stage, backend, memo, left, watch)
             nfev += calls
             plan.advance(answers)
-    return plan.results(nfev)
+    evaluations = Evaluations(memo, problem.names, problem.x0)
+    return [replace(result, evaluations=evaluations) for result in plan.results(nfev)]
 
 
 def _evaluated(

@@ -1,0 +1,95 @@
+"""The finished model calls behind a result: as a table, or along one parameter for a picture.
+
+A view of the kit's memo: no point is copied until it is asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from derivkit.engine.rays import AT_X0, Key
+
+__all__ = ["Evaluations"]
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluations:
+    """Finished model calls around one x0.
+
+    Attributes
+    ----------
+    memo : mapping of Key to output
+        Shared with the kit, so that it grows with further calls.
+    names : tuple of p str
+    x0 : ndarray (p,)
+    """
+
+    memo: Mapping[Key, Any]
+    names: tuple[str, ...]
+    x0: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.memo)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Evaluations, (dict(self.memo), self.names, self.x0)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return a dict for each call: what was moved, the point, and the value.
+
+        Complex points, and those that differ from x0 in many coordinates, of which only a digest
+        is kept, are left out.
+        """
+        rows = []
+        for key, output in self.memo.items():
+            if isinstance(key, bytes) or any(isinstance(each, complex) for each in key):
+                continue
+            moved = dict(zip(key[::2], key[1::2], strict=True))
+            point = self.x0.copy()
+            point[list(moved)] = list(moved.values())
+            rows.append(
+                {
+                    "parameter": " ".join(self.names[i] for i in moved) or "x0",
+                    **dict(zip(self.names, point.tolist(), strict=True)),
+                    "value": output,
+                }
+            )
+        return rows
+
+    def along(self, index: int, output: int = 0) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Return the places (n,), ascending, and values (n,) where one parameter alone moved.
+
+        Parameters
+        ----------
+        index : int
+            The parameter.
+        output : int
+            Which output of a vector-valued model, counted flat.
+
+        Returns
+        -------
+        t, values : ndarray (n,)
+            Distances from x0 in the parameter's units, x0 itself (t = 0) among them; nan where
+            the model was undefined.
+        """
+        samples = {
+            0.0 if key == AT_X0 else float(key[1]) - float(self.x0[index]): value
+            for key, value in self.memo.items()
+            if key == AT_X0 or _moves_only(key, index)
+        }
+        t = np.array(sorted(samples))
+        flat = [np.ravel(samples[each]) for each in t.tolist()]
+        return t, np.array([y[min(output, y.size - 1)] for y in flat], dtype=float)
+
+
+def _moves_only(key: Key, index: int) -> bool:
+    return not isinstance(key, bytes) and len(key) == 2 and key[0] == index and _is_real(key[1])
+
+
+def _is_real(coordinate: complex) -> bool:
+    return not isinstance(coordinate, complex)
