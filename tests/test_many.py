@@ -1,0 +1,159 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from derivkit import CalculusKit, ModelError, gradients
+
+
+def smooth(x):
+    return float(np.sin(x[0]) * np.exp(x[1]) + x[2] ** 3)
+
+
+def waves(x):
+    return np.array([np.sin(x[0] + x[1]), np.cos(x[2])])
+
+
+POINTS = np.random.default_rng(2).uniform(0.5, 2.0, (12, 3))
+
+
+@pytest.mark.parametrize("n_workers", [1, 2])
+@pytest.mark.parametrize(
+    ("function", "what", "arguments"),
+    [
+        (smooth, "gradient", {}),
+        (smooth, "gradient", {"method": "finite"}),
+        (smooth, "hessian", {"method": "finite"}),
+        (waves, "jacobian", {}),
+    ],
+)
+def test_many_points_give_the_bits_of_each_alone(n_workers, function, what, arguments):
+    found = CalculusKit(function, POINTS[0]).at_many(what, POINTS, n_workers=n_workers, **arguments)
+    for x0, value in zip(POINTS, found, strict=True):
+        alone = getattr(CalculusKit(function, x0), what)(**arguments)
+        assert value.tobytes() == alone.tobytes()
+
+
+def test_gradients_are_one_array():
+    found = gradients(smooth, POINTS, "finite", stepsize=1e-3, bounds=[(0, 3)] * 3)
+    assert found.shape == (12, 3)
+    alone = CalculusKit(smooth, POINTS[3], bounds=[(0, 3)] * 3)
+    assert found[3].tobytes() == alone.gradient("finite", stepsize=1e-3).tobytes()
+
+
+def test_results_carry_errors_and_what_each_would_have_cost_alone():
+    found = CalculusKit(smooth, POINTS[0]).at_many("gradient_result", POINTS)
+    for x0, result in zip(POINTS, found, strict=True):
+        alone = CalculusKit(smooth, x0).gradient_result()
+        assert result.error.tobytes() == alone.error.tobytes()
+        assert (result.nfev, result.x0.tolist()) == (alone.nfev, x0.tolist())
+
+
+def test_a_round_of_all_points_is_one_call_of_a_vectorised_function():
+    sizes = []
+
+    def model(x):
+        sizes.append(len(x))
+        return np.sin(x).sum(axis=1)
+
+    kit = CalculusKit(model, POINTS[0], vectorized=True)
+    alone = kit.gradient_result(method="finite").nfev
+    rounds = len(sizes)
+    sizes.clear()
+    kit.at_many("gradient", POINTS, method="finite")
+    assert len(sizes) <= 2 * rounds
+    assert sum(sizes) >= 10 * alone
+
+
+def test_a_point_that_several_need_is_evaluated_once():
+    calls = []
+
+    def model(x):
+        calls.append(x)
+        return smooth(x)
+
+    kit = CalculusKit(model, POINTS[0])
+    kit.gradient()
+    alone = len(calls)
+    calls.clear()
+    found = kit.at_many("gradient", [POINTS[0]] * 5)
+    assert len(calls) == alone
+    assert all(value.tobytes() == found[0].tobytes() for value in found)
+
+
+def test_each_point_has_its_own_budget():
+    most = 40
+    found = CalculusKit(smooth, POINTS[0]).at_many("gradient_result", POINTS, max_evaluations=most)
+    assert all(result.nfev <= most for result in found)
+
+
+def test_labelled_points_give_labelled_derivatives():
+    kit = CalculusKit(smooth, {"a": 1.0, "b": 1.0, "c": 1.0})
+    assert list(kit.at_many("gradient", [{"a": 1.0, "b": 2.0, "c": 0.5}])[0]) == ["a", "b", "c"]
+    frame = pd.DataFrame(POINTS, columns=["a", "b", "c"])
+    found = kit.at_many("gradient", [row for _, row in frame.iterrows()])
+    assert pd.DataFrame(found).shape == (12, 3)
+    with pytest.raises(ValueError, match="labelled a, b, c, in this order, got b, a, c"):
+        kit.at_many("gradient", [{"b": 2.0, "a": 1.0, "c": 0.5}])
+
+
+def fails(x):
+    if x[0] > 1.5:
+        raise RuntimeError("no licence")
+    return smooth(x)
+
+
+@pytest.mark.parametrize("n_workers", [1, 2])
+def test_a_model_that_fails_at_one_point_is_an_error_that_names_it(n_workers):
+    points = [[1.0, 1.0, 1.0], [1.7, 1.0, 1.0], [1.1, 1.0, 1.0]]
+    with pytest.raises(ModelError, match="no licence") as caught:
+        CalculusKit(fails, points[0]).at_many("gradient", points, n_workers=n_workers)
+    assert caught.value.__notes__[-1] == "at points[1]"
+    assert caught.value.x[0] > 1.5
+
+
+def test_on_request_the_others_go_on():
+    points = [[1.0, 1.0, 1.0], [1.7, 1.0, 1.0], [1.1, 1.0, 1.0]]
+    first, failed, last = CalculusKit(fails, points[0]).at_many(
+        "gradient", points, return_exceptions=True
+    )
+    assert isinstance(failed, ModelError)
+    assert first.tobytes() == CalculusKit(smooth, points[0]).gradient().tobytes()
+    assert last.tobytes() == CalculusKit(smooth, points[2]).gradient().tobytes()
+
+
+def test_after_a_failure_no_further_point_is_called():
+    calls = []
+
+    def model(x):
+        calls.append(x)
+        return fails(x)
+
+    with pytest.raises(ModelError):
+        CalculusKit(model, POINTS[0]).at_many("gradient", [[1.7, 1.0, 1.0], *POINTS])
+    assert len(calls) == 1
+
+
+def test_progress_counts_all_points_together():
+    seen = []
+    CalculusKit(smooth, POINTS[0]).at_many("gradient", POINTS, progress=seen.append)
+    assert seen[-1].done == seen[-1].expected == len(seen)
+    assert seen[0].waiting[0].startswith("points[")
+
+
+def test_bad_points_are_refused_before_any_call():
+    def forbidden(x):
+        raise AssertionError("called")
+
+    kit = CalculusKit(forbidden, [0.5, 0.5], bounds=[(0, 1), (0, 1)])
+    for points, text in [
+        ([[0.5, 0.5, 0.5]], "2 entries, got 3"),
+        ([[0.5, 0.5], [0.5, 1.5]], "inside `bounds`"),
+        ([[0.5, np.nan]], "finite"),
+    ]:
+        with pytest.raises(ValueError, match=text):
+            kit.at_many("gradient", points)
+    with pytest.raises(ValueError, match="at least one point"):
+        gradients(forbidden, [])
+    with pytest.raises(ValueError, match="did you mean 'gradient'"):
+        kit.at_many("gradiant", [[0.5, 0.5]])
+    assert kit.at_many("gradient", []) == []
