@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from derivkit.engine.rays import AT_X0, Key
+from derivkit.engine.rays import Key
 
 __all__ = ["Evaluations"]
 
@@ -45,21 +45,16 @@ class Evaluations:
         Complex points, and those that differ from x0 in many coordinates, of which only a digest
         is kept, are left out.
         """
-        rows = []
-        for key, output in self.memo.items():
-            if isinstance(key, bytes) or any(isinstance(each, complex) for each in key):
-                continue
-            moved = dict(zip(key[::2], key[1::2], strict=True))
-            point = self.x0.copy()
-            point[list(moved)] = list(moved.values())
-            rows.append(
-                {
-                    "parameter": " ".join(self.names[i] for i in moved) or "x0",
-                    **dict(zip(self.names, point.tolist(), strict=True)),
-                    "value": output,
-                }
-            )
-        return rows
+        listed = ((_moved(key), output) for key, output in self.memo.items())
+        return [self._row(moved, output) for moved, output in listed if moved is not None]
+
+    def _row(self, moved: dict[int, float], output: Any) -> dict[str, Any]:
+        point = dict(enumerate(self.x0.tolist())) | moved
+        return {
+            "parameter": " ".join(self.names[i] for i in moved) or "x0",
+            **dict(zip(self.names, point.values(), strict=True)),
+            "value": output,
+        }
 
     def along(self, index: int, output: int = 0) -> tuple[NDArray[Any], NDArray[Any]]:
         """Return the places (n,), ascending, and values (n,) where one parameter alone moved.
@@ -77,19 +72,20 @@ class Evaluations:
             Distances from x0 in the parameter's units, x0 itself (t = 0) among them; nan where
             the model was undefined.
         """
+        start = float(self.x0[index])
         samples = {
-            0.0 if key == AT_X0 else float(key[1]) - float(self.x0[index]): value
+            moved.get(index, start) - start: value
             for key, value in self.memo.items()
-            if key == AT_X0 or _moves_only(key, index)
+            if (moved := _moved(key)) is not None and set(moved) <= {index}
         }
         t = np.array(sorted(samples))
         flat = [np.ravel(samples[each]) for each in t.tolist()]
         return t, np.array([y[min(output, y.size - 1)] for y in flat], dtype=float)
 
 
-def _moves_only(key: Key, index: int) -> bool:
-    return not isinstance(key, bytes) and len(key) == 2 and key[0] == index and _is_real(key[1])
-
-
-def _is_real(coordinate: complex) -> bool:
-    return not isinstance(coordinate, complex)
+def _moved(key: Key) -> dict[int, float] | None:
+    """Return the coordinates in which a point differs from x0; None if they are not kept."""
+    if isinstance(key, bytes) or any(isinstance(each, complex) for each in key):
+        return None
+    real = [each.real for each in key]
+    return {int(i): c for i, c in zip(real[::2], real[1::2], strict=True)}

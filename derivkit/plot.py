@@ -23,6 +23,8 @@ __all__ = ["plot_result", "plot_samples", "plot_steps"]
 BELIEVED, LIMIT, UNRESOLVED, QUIET = "#1f5f8b", "#d9822b", "#c23b3b", "0.55"
 MANY_DECADES = 1e3  # spread of sizes beyond which a linear axis hides the small ones
 ROUGH = 1e-3  # relative error from which a cell of a matrix is shaded
+LEAST_COLOUR = 1e-6  # of the largest entry: below, colours fade to white
+MOST_WRITTEN = 64  # entries of a matrix whose values are written into it
 MOST_LABELLED = 40  # parameters named on an axis
 WIDTH = 6.4  # inches
 
@@ -110,7 +112,6 @@ def _bars(result: DerivativeResult, ax: Axes | None) -> Axes:
     shown = np.where(np.isfinite(value), value, 0.0)
     ax.plot(shown[~known], rows[~known], "x", color=UNRESOLVED, ms=8)
     _spread(ax, shown)
-    ax.axvline(0.0, color=QUIET, lw=0.8)
     if value.size <= MOST_LABELLED:
         texts = [_number(v, e) for v, e in zip(value, error, strict=True)]
         ax.set_yticks(rows, names)
@@ -123,31 +124,50 @@ def _bars(result: DerivativeResult, ax: Axes | None) -> Axes:
 
 
 def _matrix(result: DerivativeResult, ax: Axes | None) -> Axes:
-    from matplotlib.colors import SymLogNorm  # noqa: PLC0415 - optional
-
     value, error = np.asarray(result.value), np.asarray(result.error)
     ax = _axes(ax, height=1.5 + 0.45 * min(len(value), 12))
-    sizes = np.abs(value[np.isfinite(value) & (value != 0)])
-    top = float(sizes.max(initial=1.0))
-    least = max(float(sizes.min(initial=top)), 1e-6 * top)
-    norm = SymLogNorm(linthresh=least, vmin=-top, vmax=top)
+    norm = _colours(value, error)
     image = ax.imshow(value, cmap="RdBu_r", norm=norm, aspect="auto")
-    with np.errstate(divide="ignore", invalid="ignore"):
-        relative = np.where(error > 0, error / np.abs(value), 0.0)
-    for row, column in np.argwhere(~(relative < ROUGH)):
-        known = bool(np.isfinite(error[row, column]))
-        _shade(ax, int(column), int(row), resolved=known)
+    rough = _rough(value, error)
+    for row, column in np.argwhere(rough).tolist():
+        _shade(ax, column, row, resolved=bool(np.isfinite(error[row, column])))
+    if value.size <= MOST_WRITTEN:
+        _write(ax, value, norm)
     names = list(result.names)
     ax.set_xticks(range(len(names)), names, rotation=45, ha="right")
     if result.parameter_axes == 2:
         ax.set_yticks(range(len(names)), names)
     else:
         ax.set_ylabel("output")
+        ax.locator_params(axis="y", integer=True)
     ax.figure.colorbar(image, ax=ax, label="derivative")
-    rough = int(np.sum(~(relative < ROUGH)))
-    note = f"; {rough} entries with relative error above {ROUGH:g} are hatched" if rough else ""
-    ax.set_title(_title(result) + note, fontsize="medium", wrap=True)
+    note = f"; hatched: error above {ROUGH:g} of the entry" if rough.any() else ""
+    ax.set_title(_title(result) + note, fontsize="medium")
     return ax
+
+
+def _colours(value: NDArray[Any], error: NDArray[Any]) -> Any:
+    """Return colours by sign and logarithm of size, from the least entry that stands out."""
+    from matplotlib.colors import SymLogNorm  # noqa: PLC0415 - optional
+
+    clear = np.abs(value[np.isfinite(value) & (np.abs(value) > error)])
+    top = float(clear.max(initial=0.0)) or 1.0
+    least = max(float(clear.min(initial=top)), LEAST_COLOUR * top)
+    return SymLogNorm(linthresh=least, vmin=-top, vmax=top)
+
+
+def _rough(value: NDArray[Any], error: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return where an error is large beside its entry, or beside a part of its row's largest."""
+    largest = np.max(np.abs(np.nan_to_num(value)), axis=1, keepdims=True)
+    size = np.maximum(np.abs(np.nan_to_num(value)), ROUGH * largest)
+    return np.asarray((error > ROUGH * size) | ~np.isfinite(error))
+
+
+def _write(ax: Axes, value: NDArray[Any], norm: Any) -> None:
+    for (row, column), each in np.ndenumerate(value):
+        dark = abs(float(norm(each)) - 0.5) > 0.3  # of a scale from 0 to 1 with white in the middle
+        colour = "white" if dark else "black"
+        ax.text(column, row, f"{each:.4g}", ha="center", va="center", color=colour, size="small")
 
 
 def _shade(ax: Axes, column: int, row: int, *, resolved: bool) -> None:
@@ -167,7 +187,8 @@ def _axes(ax: Axes | None, height: float = 4.2) -> Axes:
         raise ImportError(
             "pictures need matplotlib, which is not installed; pip install 'derivkit[plot]'"
         ) from error
-    return _new_figure(Figure, height).subplots()
+    axes: Axes = _new_figure(Figure, height).subplots()
+    return axes
 
 
 def _new_figure(figure: Any, height: float) -> Any:
@@ -205,8 +226,13 @@ def _bounded(ax: Axes, sizes: NDArray[Any]) -> None:
 
 def _spread(ax: Axes, value: NDArray[Any]) -> None:
     sizes = np.abs(value[value != 0])
-    if sizes.size and sizes.max() > MANY_DECADES * sizes.min():
+    if sizes.size == 0 or sizes.max() <= MANY_DECADES * sizes.min():
+        ax.axvline(0.0, color=QUIET, lw=0.8)
+    elif np.all(value > 0):
+        ax.set_xscale("log")
+    else:
         ax.set_xscale("symlog", linthresh=float(sizes.min()))
+        ax.axvline(0.0, color=QUIET, lw=0.8)
 
 
 def _names(result: DerivativeResult, size: int) -> list[str]:

@@ -1,0 +1,180 @@
+"""Pictures: what is drawn where, that nothing is shown unasked, and that they render."""
+
+import dataclasses
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from derivkit import CalculusKit, DerivativeResult, Status
+
+AT = {"a": 0.5, "b": 2.0}
+
+
+def f(theta):
+    return np.sin(theta[0]) + theta[1] ** 3
+
+
+def noisy(theta):
+    seed = np.frombuffer(theta.tobytes(), dtype=np.uint32)
+    return f(theta) * (1.0 + 1e-6 * np.random.default_rng(seed).standard_normal())
+
+
+def two(theta):
+    return np.array([np.sin(theta[0]), theta[0] * theta[1] ** 2])
+
+
+@pytest.fixture(scope="module")
+def gradient():
+    return CalculusKit(f, AT).gradient_result()
+
+
+def line(ax, label):
+    return next(each for each in ax.lines if each.get_label() == label)
+
+
+def rendered(ax):
+    """Return the picture as an array of grey values."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    canvas = FigureCanvasAgg(ax.figure)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3].mean(axis=2)
+
+
+def test_the_derivatives_are_drawn_at_their_values_with_their_names(gradient):
+    ax = gradient.plot()
+    x, rows = ax.containers[0].lines[0].get_data()
+    np.testing.assert_array_equal(x, gradient.value)
+    assert list(rows) == [0, 1]
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["a", "b"]
+
+
+def test_the_error_bars_are_as_long_as_the_errors(gradient):
+    wide = dataclasses.replace(gradient, error=np.array([0.25, 1.0]))
+    segments = wide.plot().containers[0].lines[2][0].get_segments()
+    lengths = [np.ptp(segment[:, 0]) / 2 for segment in segments]
+    np.testing.assert_allclose(lengths, [0.25, 1.0])
+
+
+def test_an_unresolved_derivative_is_a_red_cross_and_says_so(gradient):
+    unresolved = dataclasses.replace(gradient, error=np.array([np.inf, 1.0]))
+    ax = unresolved.plot()
+    crosses = next(each for each in ax.lines if each.get_marker() == "x")
+    assert list(crosses.get_ydata()) == [0]
+    texts = [t.get_text() for axes in ax.figure.axes for t in axes.get_yticklabels()]
+    assert "unresolved" in texts
+
+
+def test_the_picture_of_steps_compares_every_pair_of_samples_with_the_answer(gradient):
+    ax = gradient.plot_steps("b")
+    h, gap = line(ax, "central differences of the samples").get_data()
+    np.testing.assert_allclose(gap, h**2, rtol=1e-3)  # of b**3: exactly h**2 too much
+    grid, truncation = line(ax, "their truncation").get_data()
+    np.testing.assert_allclose(truncation, grid**2, rtol=1e-3)
+    assert line(ax, "error of the answer").get_ydata()[0] == gradient.error[1]
+    assert line(ax, "reach of the samples used").get_xdata()[0] == gradient.step[1]
+    samples = line(ax, "samples").get_xdata()
+    assert len(samples) == gradient.nfev_per_parameter[1]
+
+
+def test_the_noise_branch_falls_with_the_step_at_the_level_of_the_noise():
+    result = CalculusKit(noisy, AT).gradient_result()
+    h, noise = line(result.plot_steps(0), "their noise").get_data()
+    np.testing.assert_allclose(noise * h * np.sqrt(2), result.noise[0], rtol=1e-9)
+
+
+def test_the_samples_are_drawn_where_the_model_was_called(gradient):
+    ax = gradient.plot_samples("a")
+    x, y = line(ax, "samples used").get_data()
+    np.testing.assert_allclose(y, np.sin(x) + 8.0, rtol=1e-12)
+    t, tangent = line(ax, "tangent at x0").get_data()
+    np.testing.assert_allclose(np.diff(tangent) / np.diff(t), np.cos(0.5), rtol=1e-6)
+    t, fit = line(ax, "local fit").get_data()
+    np.testing.assert_allclose(fit, np.sin(t) + 8.0, rtol=1e-6)
+
+
+def test_samples_where_the_model_is_undefined_are_marked():
+    def walled(theta):
+        return np.sqrt(theta[0] - 0.4999) if theta[0] > 0.4999 else np.nan
+
+    result = CalculusKit(walled, [0.5]).gradient_result()
+    assert result.undefined[0] > 0
+    red = [each for each in result.plot_samples(0).lines if each.get_linestyle() == ":"]
+    assert len(red) == result.undefined[0]
+
+
+def test_a_jacobian_and_a_hessian_are_drawn_as_matrices():
+    kit = CalculusKit(two, AT)
+    ax = kit.jacobian_result().plot()
+    np.testing.assert_allclose(
+        ax.images[0].get_array(), [[np.cos(0.5), 0.0], [4.0, 2.0]], atol=1e-6
+    )
+    hessian = CalculusKit(f, AT).hessian_result().plot()
+    assert [label.get_text() for label in hessian.get_yticklabels()] == ["a", "b"]
+
+
+def test_entries_with_a_large_error_are_hatched_in_a_matrix():
+    result = CalculusKit(two, AT).jacobian_result()
+    error = np.zeros((2, 2))
+    error[1, 0] = 1.0
+    error[0, 1] = np.inf
+    hatches = {
+        (patch.get_x(), patch.get_y()): patch.get_hatch()
+        for patch in dataclasses.replace(result, error=error).plot().patches
+    }
+    assert hatches == {(-0.5, 0.5): "///", (0.5, -0.5): "xxx"}
+
+
+@pytest.mark.parametrize("draw", ["plot", "plot_steps", "plot_samples"])
+def test_an_axes_of_the_users_is_drawn_into(gradient, draw):
+    mine = Figure().subplots()
+    arguments = () if draw == "plot" else ("a",)
+    assert getattr(gradient, draw)(*arguments, ax=mine) is mine
+
+
+@pytest.mark.parametrize("draw", ["plot", "plot_steps", "plot_samples"])
+def test_every_picture_renders_with_something_in_it(gradient, draw):
+    grey = rendered(getattr(gradient, draw)(*(() if draw == "plot" else ("b",))))
+    share = np.mean(grey < 200)
+    assert 0.002 < share < 0.3
+
+
+def test_nothing_is_shown_and_pyplot_is_not_loaded():
+    code = (
+        "import sys; from derivkit import CalculusKit;"
+        "CalculusKit(lambda x: x[0]**2, [1.0]).gradient_result().plot();"
+        "sys.exit('matplotlib.pyplot' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(
+    ("draw", "text"),
+    [
+        (lambda r: r.plot_steps("c"), "`parameter` must be one of a, b, got 'c'"),
+        (lambda r: r.plot_steps(2), r"`parameter` must lie in 0\.\.1, got 2"),
+        (lambda r: r.plot_samples("a", output=1), r"`output` must lie in 0\.\.0, got 1"),
+        (lambda r: DerivativeResult.from_json(r.to_json()).plot_steps("a"), "has no evaluations"),
+        (lambda r: dataclasses.replace(r, order=2).plot_steps("a"), "of first derivatives"),
+        (lambda r: dataclasses.replace(r, value=np.zeros((2, 2, 2))).plot(), "vector or a matrix"),
+    ],
+)
+def test_what_cannot_be_drawn_is_said(gradient, draw, text):
+    with pytest.raises(ValueError, match=text):
+        draw(gradient)
+
+
+def test_the_evaluations_are_a_table_of_every_call(gradient):
+    frame = gradient.to_frame("evaluations")
+    assert len(frame) == gradient.nfev
+    assert frame.columns.tolist() == ["parameter", "a", "b", "value"]
+    np.testing.assert_array_equal(frame["value"], np.sin(frame["a"]) + frame["b"] ** 3)
+    assert set(frame["parameter"]) == {"x0", "a", "b"}
+    assert (frame["b"][frame["parameter"] == "a"] == 2.0).all()
+
+
+def test_statuses_stand_in_the_title(gradient):
+    assert str(Status.CONVERGED) in gradient.plot_steps("a").get_title()
