@@ -139,18 +139,20 @@ def _taylor_sizes(
 ) -> NDArray[np.float64]:
     """Return sizes of the Taylor coefficients 0..HIGHEST_TAYLOR for t in units of the step.
 
-    They are those of the polynomial through the samples within the step. Those of higher order
-    than it has, those that drown in noise and those that parity makes 0 follow from the rate at
-    which the others fall.
+    They are those of the polynomial fitted to the samples within the step, of the highest degree
+    at which one of its last two coefficients rises above the noise. Those of higher order and those
+    that parity makes 0 follow from the rate at which the others fall.
     """
-    inside = np.flatnonzero(np.abs(t) <= 1.0 + 1e-9)[-(HIGHEST_TAYLOR + 1) :]
+    inside = np.abs(t) <= 1.0 + 1e-9
     sizes = np.zeros((HIGHEST_TAYLOR + 1, values.shape[1]))
-    if inside.size:
-        fit = np.linalg.pinv(np.vander(t[inside], increasing=True))
+    highest = min(HIGHEST_TAYLOR, int(np.count_nonzero(inside)) - 1)
+    for degree in range(highest, -1, -1):
+        fit = np.linalg.pinv(np.vander(t[inside], degree + 1, increasing=True))
         seen = np.abs(fit @ values[inside])
         drowned = SEEN * np.linalg.norm(fit, axis=1)[:, None] * noise
-        drowned[:FIRST_PREDICTED] = 0.0
-        sizes[: inside.size] = np.where(seen > drowned, seen, 0.0)
+        if degree < FIRST_PREDICTED or (seen[-2:] > drowned[-2:]).any():
+            sizes[: degree + 1] = seen
+            break
     return _without_gaps(sizes)
 
 

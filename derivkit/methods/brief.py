@@ -21,7 +21,8 @@ __all__ = ["BriefSecond"]
 PAIRS = 3  # of samples at ±t: the least that shows how fast two successive terms fall
 DEVIATIONS = 3.0  # of the noise in the error: covers 99.7 % of a normal distribution
 TAIL_SAFETY = 4.0  # on the first term left out, guessed from those before it
-GOOD_ENOUGH = 1e-8  # of the value: accepted as well as twice the noise; usually it is a hundredth
+GOOD_ENOUGH = 1e-8  # of the value: an error that is accepted; the true one is usually far less
+ROUNDING = 2.0**-46  # of the outputs: noise below this cannot be averaged away by other steps
 SYMMETRIC = 2.0**-20  # t and -t may differ by this part, where steps are rounded
 
 
@@ -56,7 +57,9 @@ class BriefSecond:
         if not np.isfinite(values).all():
             return (yield from self.otherwise.solve(line, order))
         value, noise, tail = self._judged(t, values)
-        if (noise + tail > np.maximum(GOOD_ENOUGH * np.abs(value), 2 * noise)).any():
+        quiet = self.noise <= ROUNDING * np.max(np.abs(values), axis=0)
+        good = noise + tail <= GOOD_ENOUGH * np.abs(value)
+        if not (good | (quiet & (tail <= noise))).all():
             return (yield from self.otherwise.solve(line, order))
         reach = float(np.abs(t[0]))
         return Estimate(value, noise + tail, Status.CONVERGED, reach, self.noise, reach)
