@@ -5,7 +5,6 @@ What is imported of those packages is imported where it is used.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from typing import Any
@@ -75,7 +74,6 @@ class RayExecutor(Executor):
             import ray  # noqa: PLC0415 - an extra
         except ImportError as error:
             raise ImportError("RayExecutor needs Ray: pip install 'derivkit[ray]'") from error
-        os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
         if not ray.is_initialized():
             ray.init()
         self._ray = ray

@@ -153,7 +153,7 @@ def _told(reply: Output | Failure) -> Told:
 def _failure(error: BaseException, what: str) -> Told:
     trace = error.__traceback__ and (error.__traceback__.tb_next or error.__traceback__)
     lines = traceback.format_exception(type(error), error, trace)
-    return "failure", what, type(error).__qualname__, _text(error), "".join(lines), _pickled(error)
+    return "failure", what, type(error).__name__, _text(error), "".join(lines), _pickled(error)
 
 
 def _text(error: BaseException) -> str:

@@ -1,0 +1,100 @@
+"""Calls in this thread: one by one, and many points in one call."""
+
+import numpy as np
+import pytest
+
+from derivkit import CalculusKit, ModelError
+from derivkit.engine import backends
+from derivkit.engine.backends import serial, vectorised
+from derivkit.engine.model import Failure, Model
+
+
+def jobs(n, p=3):
+    return [((i,), np.full(p, float(i))) for i in range(n)]
+
+
+def test_a_serial_call_is_made_when_its_reply_is_asked_for():
+    calls = []
+
+    def model(x):
+        calls.append(x[0])
+        return x[0]
+
+    replies = serial(Model(model), jobs(3))
+    assert next(replies) == ((0,), 0.0)
+    assert calls == [0.0]
+
+
+def test_a_round_is_one_vectorised_call():
+    shapes = []
+
+    def model(x):
+        shapes.append(x.shape)
+        return x.sum(axis=1)
+
+    replies = list(vectorised(Model(model, vectorized=True), jobs(10)))
+    assert shapes == [(10, 3)]
+    assert replies == [((i,), 3.0 * i) for i in range(10)]
+
+
+def test_a_call_is_split_where_it_would_fill_the_memory(monkeypatch):
+    monkeypatch.setattr(backends, "LARGEST_BATCH", 12)
+    shapes = []
+
+    def model(x):
+        shapes.append(x.shape)
+        return x.sum(axis=1)
+
+    replies = list(vectorised(Model(model, vectorized=True), jobs(10)))
+    assert shapes == [(4, 3), (4, 3), (2, 3)]
+    assert replies == [((i,), 3.0 * i) for i in range(10)]
+
+
+def test_a_vectorised_call_that_raises_is_repeated_point_by_point():
+    def model(x):
+        if (x < 0).any():
+            raise ValueError("log of a negative number")
+        x[:] = np.nan  # its argument is its own
+        return np.ones(len(x))
+
+    points = [((0,), np.array([1.0])), ((1,), np.array([-1.0])), ((2,), np.array([2.0]))]
+    replies = dict(vectorised(Model(model, vectorized=True), points))
+    assert replies[0,] == replies[2,] == 1.0
+    assert isinstance(replies[1,], Failure)
+    assert replies[1,].undefined
+
+
+@pytest.mark.parametrize("wrong", [lambda x: 1.0, lambda x: np.ones(len(x) + 1)])
+def test_a_vectorised_model_of_the_wrong_shape_is_told_the_right_one(wrong):
+    kit = CalculusKit(wrong, [1.0, 2.0], vectorized=True)
+    with pytest.raises(TypeError, match=r"must map \(\d+, 2\) to \(\d+,\) or"):
+        kit.gradient()
+
+
+def test_a_vectorised_model_that_gives_no_numbers_is_told_so():
+    kit = CalculusKit(lambda x: np.array(["a"] * len(x)), [1.0], vectorized=True)
+    with pytest.raises(TypeError, match="array of numbers"):
+        kit.gradient()
+
+
+def test_leaving_the_program_in_the_model_does_not_end_the_session():
+    def model(x):
+        raise SystemExit(2)
+
+    with pytest.raises(ModelError, match=r"at x0 = .*SystemExit: 2"):
+        CalculusKit(model, [1.0]).gradient()
+
+
+def test_ten_thousand_parameters_take_little_memory_beside_the_models():
+    import tracemalloc
+
+    p = 10_000
+    kit = CalculusKit(lambda x: np.einsum("ij,ij->i", x, x), np.ones(p), vectorized=True)
+    tracemalloc.start()
+    try:
+        gradient = kit.gradient("finite", stepsize=0.1, num_points=3, extrapolation=None)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    np.testing.assert_allclose(gradient, 2.0, rtol=1e-9)
+    assert peak < 200e6
