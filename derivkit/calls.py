@@ -38,4 +38,5 @@ def call_of(
     check_known("what", what, names)
     here = replace(problem, execution=Execution())
     keywords = {**arguments, "n_workers": 1, "progress": None}
-    return lambda memo: getattr(kit._with(here, memo), what)(**keywords)  # noqa: SLF001
+    indices = keywords.pop("indices", ())  # of `mixed`, which takes them one by one
+    return lambda memo: getattr(kit._with(here, memo), what)(*indices, **keywords)  # noqa: SLF001

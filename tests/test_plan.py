@@ -38,6 +38,11 @@ def carried_out(plan, function):
     return plan.result()
 
 
+def directly(kit, what, arguments):
+    keywords = dict(arguments)
+    return getattr(kit, what)(*keywords.pop("indices", ()), **keywords)
+
+
 CALLS = [
     (scalar, "gradient", {}),
     (scalar, "gradient", {"method": "finite"}),
@@ -50,6 +55,10 @@ CALLS = [
     (vector, "jacobian", {}),
     (vector, "jacobian", {"method": "complex_step"}),
     (vector, "hessian", {"method": "finite"}),
+    (scalar, "hyper_hessian", {"method": "finite", "order": 3}),
+    (scalar, "directional", {"method": "finite", "v": np.array([1.0, -1.0, 0.5])}),
+    (scalar, "hvp", {"method": "finite", "v": [1.0, -1.0, 0.5]}),
+    (scalar, "mixed", {"method": "finite", "indices": [0, 1]}),
 ]
 
 
@@ -58,7 +67,7 @@ def test_a_plan_gives_the_bits_of_the_kit(function, what, arguments):
     if arguments.get("method") == "complex_step":
         function = complex_vector
     kit = CalculusKit(function, X0)
-    expected = getattr(kit, what)(**arguments)
+    expected = directly(kit, what, arguments)
     assert carried_out(kit.plan(what, **arguments), function).tobytes() == expected.tobytes()
 
 
@@ -71,7 +80,7 @@ def test_a_plan_survives_files_missing_values_and_any_order(tmp_path, function, 
     if arguments.get("method") == "complex_step":
         function = complex_vector
     kit = CalculusKit(function, X0)
-    expected = getattr(kit, what)(**arguments)
+    expected = directly(kit, what, arguments)
     path = tmp_path / "plan.json"
     plan = kit.plan(what, **arguments)
     order = np.random.default_rng(1)

@@ -103,7 +103,7 @@ class Store:
         self.path = Path(path).absolute()
         self.writable = True
         self._lock = RLock()
-        self._synced = -math.inf
+        self._synced = time.monotonic()
         self._connection = self._opened()
         weakref.finalize(self, self._connection.close)
         self._file = _identity(self.path)
