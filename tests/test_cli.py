@@ -37,6 +37,15 @@ def broken(theta):
 def alone(theta):
     return 1.0 if theta[0] == 0.5 else math.nan
 
+def loss_gradient(theta):
+    return [math.cos(theta[0]), 2 * theta[1]]
+
+def wrong_gradient(theta):
+    return [math.cos(theta[0]), theta[1]]
+
+def loss_hessian(theta):
+    return [[-math.sin(theta[0]), 0.0], [0.0, 2.0]]
+
 NUMBER = 3
 """
 
@@ -75,12 +84,56 @@ def test_csv_is_read_back_by_a_csv_reader(model, capsys):
     [
         ("jacobian", "both", [[np.cos(0.5), 1.0], [2.0, 0.5]]),
         ("hessian", "loss", [[-np.sin(0.5), 0.0], [0.0, 2.0]]),
+        ("hessian-diag", "loss", [-np.sin(0.5), 2.0]),
     ],
 )
 def test_every_tensor_has_its_command(model, capsys, tensor, function, exact):
     assert main([tensor, f"{model}:{function}", "--at", "0.5", "2.0", "--json"]) == 0
     value = json.loads(capsys.readouterr().out)["value"]
     np.testing.assert_allclose(value, exact, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("claim", "what", "code"),
+    [
+        ("loss_gradient", "gradient", 0),
+        ("wrong_gradient", "gradient", 1),
+        ("loss_hessian", "hessian", 0),
+    ],
+)
+def test_a_claimed_derivative_is_checked_and_the_exit_code_is_the_verdict(
+    model, capsys, claim, what, code
+):
+    words = [f"{model}:loss", f"{model}:{claim}", "--what", what, "--at", "a=0.5", "b=2.0"]
+    assert main(["check", *words]) == code
+    assert ("disagree: b" in capsys.readouterr().out) == (code == 1)
+    assert main(["check", *words, "--json"]) == code
+    assert len(json.loads(capsys.readouterr().out)) == {"gradient": 2, "hessian": 4}[what]
+
+
+@pytest.mark.parametrize("ending", ["png", "svg"])
+def test_the_plot_is_written_to_the_file(model, tmp_path, ending):
+    picture = tmp_path / f"gradient.{ending}"
+    assert main(["gradient", f"{model}:loss", "--at", "1", "2", "--plot", str(picture)]) == 0
+    assert picture.stat().st_size > 5000
+
+
+def test_a_checkpoint_is_taken_up_by_the_next_run(model, tmp_path, capsys):
+    words = ["gradient", f"{model}:loss", "--at", "0.5", "2.0", "--json"]
+    words += ["--checkpoint", str(tmp_path / "run.db")]
+    values = []
+    for _ in range(2):
+        assert main(words) == 0
+        values.append(json.loads(capsys.readouterr().out)["value"])
+    assert values[0] == values[1]
+    assert (tmp_path / "run.db").exists()
+
+
+def test_progress_is_shown_on_standard_error_only(model, capsys):
+    assert main(["gradient", f"{model}:loss", "--at", "0.5", "2.0", "--progress", "--csv"]) == 0
+    out, err = capsys.readouterr()
+    assert out.startswith("parameter,value,error")
+    assert "call" in err
 
 
 def test_negative_numbers_in_any_notation_are_numbers_not_options(model, capsys):

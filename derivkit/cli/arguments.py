@@ -11,11 +11,14 @@ from derivkit.cli import commands
 
 __all__ = ["parse"]
 
-MODEL_HELP = """\
-The model is a Python function of one array of parameters, given as path/to/file.py:function or
-package.module:function, or any program, given with --exec: "{theta}" in its arguments becomes
-the parameters (without it they are written to its standard input), and the numbers in the last
-line that it prints are the output."""
+FUNCTION_HELP = """\
+A model is a Python function of one array of parameters, given as path/to/file.py:function or
+package.module:function."""
+
+MODEL_HELP = f"""\
+{FUNCTION_HELP} Or it is any program, given with --exec:
+"{{theta}}" in its arguments becomes the parameters (without it they are written to its standard
+input), and the numbers in the last line that it prints are the output."""
 
 EXIT_CODES = """\
 exit codes:
@@ -65,6 +68,7 @@ _TENSORS = {
     "gradient": "first derivatives of a scalar model",
     "jacobian": "first derivatives of a model with several outputs",
     "hessian": "second derivatives",
+    "hessian-diag": "second derivatives, each parameter by itself",
 }
 
 
@@ -78,12 +82,19 @@ def _add_tensor(kinds: argparse._SubParsersAction, name: str, text: str) -> None
 
 
 def _add_check(kinds: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
-    parser = _add_command(kinds, "check", "compare a gradient of your own with derivkit's")
+    parser = _add_command(kinds, "check", "compare derivatives of your own with derivkit's")
     parser.add_argument("model", help="the function, file.py:function or package.module:function")
-    parser.add_argument("gradient", help="its gradient, given in the same way")
-    _add_model_options(parser)
-    parser.add_argument("--json", dest="format", action="store_const", const="json")
-    parser.set_defaults(run=commands.check, format="table")
+    parser.add_argument("claim", help="its derivatives: a function, given in the same way")
+    parser.add_argument(
+        "--what",
+        choices=("gradient", "jacobian", "hessian"),
+        default="gradient",
+        help="what the second function returns; default: gradient",
+    )
+    _add_model_options(parser, program=False)
+    _add_method_options(parser, calls=False)
+    _add_output_options(parser, picture=False)
+    parser.set_defaults(run=commands.check)
 
 
 def _add_command(
@@ -94,16 +105,18 @@ def _add_command(
     parser: argparse.ArgumentParser = kinds.add_parser(
         name,
         help=text,
-        description=f"Compute {text}, each with an error bar.\n\n{MODEL_HELP}"
-        if name in _TENSORS
-        else f"Compare a gradient of your own with derivkit's.\n\n{MODEL_HELP}",
+        description=(
+            f"Compute {text}, each with an error bar.\n\n{MODEL_HELP}"
+            if name in _TENSORS
+            else f"{text.capitalize()}: a verdict for each.\n\n{FUNCTION_HELP}"
+        ),
         epilog=EXIT_CODES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     return parser
 
 
-def _add_model_options(parser: argparse.ArgumentParser) -> None:
+def _add_model_options(parser: argparse.ArgumentParser, *, program: bool = True) -> None:
     group = parser.add_argument_group("the model and the point")
     group.add_argument(
         "--at",
@@ -112,7 +125,8 @@ def _add_model_options(parser: argparse.ArgumentParser) -> None:
         metavar="X",
         help="the parameters: numbers, or name=number for each",
     )
-    group.add_argument("--exec", dest="program", metavar="COMMAND", help="a program as the model")
+    if program:
+        group.add_argument("--exec", dest="program", metavar="COMMAND", help="the model's command")
     group.add_argument(
         "--bounds",
         nargs="+",
@@ -128,7 +142,7 @@ def _add_model_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_method_options(parser: argparse.ArgumentParser) -> None:
+def _add_method_options(parser: argparse.ArgumentParser, *, calls: bool = True) -> None:
     group = parser.add_argument_group("the method and the calls")
     group.add_argument("--method", metavar="NAME", help="see `derivkit methods`; default: auto")
     group.add_argument(
@@ -139,16 +153,19 @@ def _add_method_options(parser: argparse.ArgumentParser) -> None:
         help="an option of the method; may be repeated",
     )
     group.add_argument("--workers", type=int, metavar="N", help="model calls at the same time")
+    if not calls:
+        return
     group.add_argument("--max-evaluations", type=int, metavar="N", help="most model calls")
     group.add_argument("--checkpoint", metavar="FILE", help="keep every finished call in this file")
     group.add_argument("--progress", action="store_true", help="show a bar on standard error")
 
 
-def _add_output_options(parser: argparse.ArgumentParser) -> None:
+def _add_output_options(parser: argparse.ArgumentParser, *, picture: bool = True) -> None:
     group = parser.add_argument_group("the output")
     group.add_argument(
         "--format", choices=("table", "json", "csv"), default="table", help="default: table"
     )
     group.add_argument("--json", dest="format", action="store_const", const="json", help="as JSON")
     group.add_argument("--csv", dest="format", action="store_const", const="csv", help="as CSV")
-    group.add_argument("--plot", metavar="FILE", help="draw the result into this picture file")
+    if picture:
+        group.add_argument("--plot", metavar="FILE", help="draw the result into this picture file")

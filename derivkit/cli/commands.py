@@ -19,7 +19,7 @@ __all__ = ["check", "methods", "tensor"]
 def tensor(arguments: Namespace) -> bool:
     """Compute a gradient, Jacobian or Hessian and print it."""
     kit = CalculusKit(_model(arguments), _point(arguments.at), **_kit_options(arguments))
-    compute = getattr(kit, f"{arguments.tensor}_result")
+    compute = getattr(kit, f"{arguments.tensor.replace('-', '_')}_result")
     result = compute(arguments.method, **_call_options(arguments))
     if arguments.plot:
         result.plot().figure.savefig(arguments.plot, bbox_inches="tight")
@@ -28,12 +28,19 @@ def tensor(arguments: Namespace) -> bool:
 
 
 def check(arguments: Namespace) -> bool:
-    """Compare the user's gradient with the kit's and print the verdict."""
-    from derivkit.check import check_gradient  # noqa: PLC0415 - the other commands need it not
+    """Compare the user's derivatives with measured ones and print the verdicts."""
+    from derivkit import check as checks  # noqa: PLC0415 - the other commands need it not
 
-    function, gradient = load_function(arguments.model), load_function(arguments.gradient)
-    verdict = check_gradient(function, gradient, _point(arguments.at), **_kit_options(arguments))
-    sys.stdout.write(f"{verdict}\n")
+    verdict = getattr(checks, f"check_{arguments.what}")(
+        load_function(arguments.model),
+        load_function(arguments.claim),
+        _point(arguments.at),
+        arguments.method,
+        n_workers=arguments.workers,
+        **_kit_options(arguments),
+        **dict(_option(word) for word in arguments.option),
+    )
+    sys.stdout.write(written(verdict, arguments.format))
     return bool(verdict.success)
 
 
