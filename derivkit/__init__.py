@@ -14,6 +14,14 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from derivkit.calculus_kit import CalculusKit
+    from derivkit.check import (
+        assert_gradient,
+        assert_hessian,
+        assert_jacobian,
+        check_gradient,
+        check_hessian,
+        check_jacobian,
+    )
     from derivkit.derivative_kit import DerivativeKit
     from derivkit.engine.clusters import RayExecutor
     from derivkit.errors import (
@@ -21,6 +29,7 @@ if TYPE_CHECKING:
         CheckpointMismatchError,
         CheckpointWarning,
         ModelError,
+        TracingError,
         UnresolvedWarning,
         WorkerDiedError,
     )
@@ -55,9 +64,16 @@ _HOMES = {  # public name: its module; imported when first used (PEP 562), so th
     "Status": "derivkit.status",
     "UnresolvedWarning": "derivkit.errors",
     "WorkerDiedError": "derivkit.errors",
+    "TracingError": "derivkit.errors",
     "available_methods": "derivkit.methods.registry",
     "gradients": "derivkit.many",
     "register_method": "derivkit.methods.registry",
+    "assert_gradient": "derivkit.check",
+    "assert_hessian": "derivkit.check",
+    "assert_jacobian": "derivkit.check",
+    "check_gradient": "derivkit.check",
+    "check_hessian": "derivkit.check",
+    "check_jacobian": "derivkit.check",
 }
 
 __all__ = [
@@ -77,9 +93,16 @@ __all__ = [
     "Program",
     "RayExecutor",
     "Status",
+    "TracingError",
     "UnresolvedWarning",
     "WorkerDiedError",
+    "assert_gradient",
+    "assert_hessian",
+    "assert_jacobian",
     "available_methods",
+    "check_gradient",
+    "check_hessian",
+    "check_jacobian",
     "gradients",
     "register_method",
 ]

@@ -50,8 +50,8 @@ def rounding_error(
     Examples
     --------
     >>> exact, rough = np.array([1.0, 1.0]), np.array([1.0, 1.001])
-    >>> rounding_error(exact, [exact, rough, exact, rough], eps=1e-16).round(16)
-    array([4.00000e-16, 4.24264e-03])
+    >>> print(rounding_error(exact, [exact, rough, exact, rough], eps=1e-16))
+    [4.00000000e-16 4.24264069e-03]
     """
     least = LAST_DIGITS * eps * np.abs(value)
     if len(nearby) < 2:
