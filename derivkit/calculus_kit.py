@@ -18,10 +18,12 @@ from derivkit.calculus.inputs import (
     check_problem,
 )
 from derivkit.calculus.jacobian import Jacobian
+from derivkit.calculus.sparsity import SparseHessian, SparseJacobian, check_sparsity
 from derivkit.engine.evaluation import RoutedMemo
 
 if TYPE_CHECKING:
     from derivkit.calculus.inputs import Problem
+    from derivkit.calculus.pieces import Tensor
     from derivkit.engine.checkpoint import Checkpoint
     from derivkit.engine.evaluation import Memo
     from derivkit.plan import Plan
@@ -116,7 +118,7 @@ class CalculusKit:
                 mismatch=checkpoint_mismatch,
                 names=self._problem.names,
             )
-            self._memo = RoutedMemo(self._checkpoint.through)
+            self._memo = RoutedMemo(self._checkpoint.through, self._checkpoint.path)
 
     @property
     def checkpoint(self) -> Checkpoint | None:
@@ -163,10 +165,14 @@ class CalculusKit:
         """Return the gradient with errors, statuses and costs; arguments as for `gradient`."""
         return run(self._problem, self._memo, Gradient(), method, **keywords)
 
-    def jacobian(self, method: Any = None, **keywords: Any) -> Any:
+    def jacobian(self, method: Any = None, *, sparsity: Any = None, **keywords: Any) -> Any:
         """Return the Jacobian (m, p) of a vector-valued function; arguments as for `gradient`.
 
         Outputs of any shape ``out`` give ``(*out, p)``. A scalar function is a TypeError.
+
+        With ``sparsity`` – a pattern (m, p) as scipy.sparse matrix or array, the bandwidth of a
+        square one, or ``"detect"`` – columns that share no row are moved together, and the
+        Jacobian is a `scipy.sparse.csr_array`. Detecting takes two calls a parameter.
 
         Examples
         --------
@@ -177,16 +183,29 @@ class CalculusKit:
         [[0.877583 1.      ]
          [2.       0.5     ]]
         """
-        return self.jacobian_result(method, **keywords).labelled()
+        return self.jacobian_result(method, sparsity=sparsity, **keywords).labelled()
 
-    def jacobian_result(self, method: Any = None, **keywords: Any) -> DerivativeResult:
-        """Return the Jacobian with errors, statuses and costs; arguments as for `gradient`."""
-        return run(self._problem, self._memo, Jacobian(), method, **keywords)
+    def jacobian_result(
+        self, method: Any = None, *, sparsity: Any = None, **keywords: Any
+    ) -> DerivativeResult:
+        """Return the Jacobian with errors, statuses and costs; arguments as for `jacobian`.
 
-    def hessian(self, method: Any = None, **keywords: Any) -> Any:
+        With ``sparsity`` it is a `derivkit.sparse_result.SparseResult`.
+        """
+        tensor: Tensor = Jacobian()
+        if sparsity is not None:
+            tensor = SparseJacobian(check_sparsity(sparsity, self._problem.p))
+        return run(self._problem, self._memo, tensor, method, **keywords)
+
+    def hessian(self, method: Any = None, *, sparsity: Any = None, **keywords: Any) -> Any:
         """Return the Hessian (p, p), exactly symmetric; arguments as for `gradient`.
 
         A function with outputs of shape ``out`` gives ``(*out, p, p)``.
+
+        With ``sparsity`` – a symmetric pattern or a bandwidth – only the entries inside are
+        computed, and the Hessian is a `scipy.sparse.csr_array`. Every pair takes calls of its own,
+        since a call returns one number; where you have the gradient, its sparse Jacobian is far
+        cheaper: ``CalculusKit(gradient, x0).jacobian(sparsity=…)``.
 
         Examples
         --------
@@ -197,11 +216,19 @@ class CalculusKit:
         [[-0.479426  1.      ]
          [ 1.        2.      ]]
         """
-        return self.hessian_result(method, **keywords).labelled()
+        return self.hessian_result(method, sparsity=sparsity, **keywords).labelled()
 
-    def hessian_result(self, method: Any = None, **keywords: Any) -> DerivativeResult:
-        """Return the Hessian with errors, statuses and costs; arguments as for `gradient`."""
-        return run(self._problem, self._memo, Hessian(), method, **keywords)
+    def hessian_result(
+        self, method: Any = None, *, sparsity: Any = None, **keywords: Any
+    ) -> DerivativeResult:
+        """Return the Hessian with errors, statuses and costs; arguments as for `hessian`.
+
+        With ``sparsity`` it is a `derivkit.sparse_result.SparseResult`.
+        """
+        tensor: Tensor = Hessian()
+        if sparsity is not None:
+            tensor = SparseHessian(check_sparsity(sparsity, self._problem.p, square=True))
+        return run(self._problem, self._memo, tensor, method, **keywords)
 
     def hessian_diag(self, method: Any = None, **keywords: Any) -> Any:
         """Return the Hessian's diagonal, (p,) or (*out, p); arguments as for `gradient`."""

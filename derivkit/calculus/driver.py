@@ -8,7 +8,7 @@ which lines they ask for and how the answers are put together (`pieces.Tensor`).
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -209,7 +209,8 @@ def _joined(stages: list[Stage]) -> Stage:
 def _result(plan: Plan, tensor: Tensor, pieces: Pieces, nfev: int) -> DerivativeResult:
     problem = plan.problem
     about = {"names": problem.names, "x0": problem.x0, "labels": problem.labels}
-    return DerivativeResult(
+    build: Callable[..., DerivativeResult] = getattr(tensor, "build", DerivativeResult)
+    return build(
         value=pieces.value + 0.0,  # no -0
         error=pieces.error,
         status=pieces.status,
