@@ -14,7 +14,7 @@ import sqlite3
 import time
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import chain
@@ -121,11 +121,16 @@ class Checkpoint:
                 else:
                     known.append((key, output))
 
-        for key, reply in backend(model, unknown()):
-            self.keep(asked.pop(key), reply)
-            yield key, reply
-            while known:
-                yield known.popleft()
+        replies = backend(model, unknown())
+        try:
+            for key, reply in replies:
+                self.keep(asked.pop(key), reply)
+                yield key, reply
+                while known:
+                    yield known.popleft()
+        finally:
+            if isinstance(replies, Generator):
+                replies.close()
         yield from known
 
     def find(self, place: bytes) -> Output | None:

@@ -42,11 +42,14 @@ class RoutedMemo(Memo):
     ----------
     route : callable
         Takes the backend that was chosen for a call, returns the one to be used.
+    where : str
+        Where finished evaluations are kept, for messages.
     """
 
-    def __init__(self, route: Callable[[Backend], Backend]) -> None:
+    def __init__(self, route: Callable[[Backend], Backend], where: str = "the kit") -> None:
         super().__init__()
         self.route = route
+        self.where = where
 
 
 class Evaluation:
@@ -147,7 +150,7 @@ class Evaluation:
                 line, t = missing[key]
                 self._note(key, self._output(reply, key, line, t), line)
         except KeyboardInterrupt as interrupt:
-            interrupt.add_note(_kept(len(self._memo)))
+            interrupt.add_note(_kept(self._memo))
             raise
         finally:  # now, not when a traceback lets go of it: workers may be running
             if isinstance(replies, Generator):
@@ -225,5 +228,6 @@ class Evaluation:
         return np.stack(rows)
 
 
-def _kept(n: int) -> str:
-    return f"{n} finished evaluations are kept in the kit: the same call goes on from there"
+def _kept(memo: Memo) -> str:
+    where = memo.where if isinstance(memo, RoutedMemo) else "the kit"
+    return f"{len(memo)} finished evaluations are kept in {where}: the same call goes on from there"

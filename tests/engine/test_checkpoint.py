@@ -127,6 +127,18 @@ def test_a_model_that_breaks_half_way_loses_nothing(path):
     ) in rows(path, "status, message")
 
 
+def test_an_interrupted_run_says_where_its_evaluations_are(path):
+    def interrupted(x):
+        if len(rows(path, "id")) == 5:
+            raise KeyboardInterrupt
+        return smooth(x)
+
+    with pytest.raises(KeyboardInterrupt) as caught:
+        kit_on(path, interrupted).gradient()
+    assert f"5 finished evaluations are kept in {path}" in caught.value.__notes__[0]
+    assert len(rows(path)) == 5
+
+
 def test_a_place_where_the_model_raised_is_asked_again_and_one_with_nan_is_not(path):
     def wall(x):
         if x[0] < 0.02:
