@@ -40,40 +40,50 @@ if TYPE_CHECKING:
     from derivkit.methods.fornberg import Fornberg
     from derivkit.methods.local_polynomial import LocalPolynomial
     from derivkit.methods.registry import available_methods, register_method
+    from derivkit.parameter_covariance import Covariance, covariance
     from derivkit.plan import Plan
     from derivkit.program import Program
     from derivkit.result import DerivativeResult
+    from derivkit.sparse_result import SparseResult
     from derivkit.status import Status
+    from derivkit.transforms import grad, hessian, jacobian, value_and_grad
 
 _HOMES = {  # public name: its module; imported when first used (PEP 562), so that import is fast
     "Adaptive": "derivkit.methods.adaptive",
     "Auto": "derivkit.methods.auto",
     "CalculusKit": "derivkit.calculus_kit",
-    "Finite": "derivkit.methods.finite",
-    "Fornberg": "derivkit.methods.fornberg",
-    "LocalPolynomial": "derivkit.methods.local_polynomial",
-    "DerivativeKit": "derivkit.derivative_kit",
     "CheckpointError": "derivkit.errors",
     "CheckpointMismatchError": "derivkit.errors",
     "CheckpointWarning": "derivkit.errors",
+    "Covariance": "derivkit.parameter_covariance",
+    "DerivativeKit": "derivkit.derivative_kit",
     "DerivativeResult": "derivkit.result",
+    "Finite": "derivkit.methods.finite",
+    "Fornberg": "derivkit.methods.fornberg",
+    "LocalPolynomial": "derivkit.methods.local_polynomial",
     "ModelError": "derivkit.errors",
-    "RayExecutor": "derivkit.engine.clusters",
     "Plan": "derivkit.plan",
     "Program": "derivkit.program",
+    "RayExecutor": "derivkit.engine.clusters",
+    "SparseResult": "derivkit.sparse_result",
     "Status": "derivkit.status",
+    "TracingError": "derivkit.errors",
     "UnresolvedWarning": "derivkit.errors",
     "WorkerDiedError": "derivkit.errors",
-    "TracingError": "derivkit.errors",
-    "available_methods": "derivkit.methods.registry",
-    "gradients": "derivkit.many",
-    "register_method": "derivkit.methods.registry",
     "assert_gradient": "derivkit.check",
     "assert_hessian": "derivkit.check",
     "assert_jacobian": "derivkit.check",
+    "available_methods": "derivkit.methods.registry",
     "check_gradient": "derivkit.check",
     "check_hessian": "derivkit.check",
     "check_jacobian": "derivkit.check",
+    "covariance": "derivkit.parameter_covariance",
+    "grad": "derivkit.transforms",
+    "gradients": "derivkit.many",
+    "hessian": "derivkit.transforms",
+    "jacobian": "derivkit.transforms",
+    "register_method": "derivkit.methods.registry",
+    "value_and_grad": "derivkit.transforms",
 }
 
 __all__ = [
@@ -83,6 +93,7 @@ __all__ = [
     "CheckpointError",
     "CheckpointMismatchError",
     "CheckpointWarning",
+    "Covariance",
     "DerivativeKit",
     "DerivativeResult",
     "Finite",
@@ -92,6 +103,7 @@ __all__ = [
     "Plan",
     "Program",
     "RayExecutor",
+    "SparseResult",
     "Status",
     "TracingError",
     "UnresolvedWarning",
@@ -103,8 +115,13 @@ __all__ = [
     "check_gradient",
     "check_hessian",
     "check_jacobian",
+    "covariance",
+    "grad",
     "gradients",
+    "hessian",
+    "jacobian",
     "register_method",
+    "value_and_grad",
 ]
 
 
