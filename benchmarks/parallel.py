@@ -156,9 +156,8 @@ def many_parameters():
     for name, options in (("finite", MANY_CALLS), ("auto", {"method": "auto"})):
         seconds.clear()
         took, rounds = timed(CalculusKit(model, np.ones(10_000), vectorized=True), **options)
-        print(
-            f"10,000 parameters, {name}: {sum(rounds)} points, {took / sum(seconds):.2f} × the model"
-        )
+        ratio = took / sum(seconds)
+        print(f"10,000 parameters, {name}: {sum(rounds)} points, {ratio:.2f} × the model")
 
 
 PARTS = {

@@ -17,7 +17,7 @@ from derivkit.engine.rays import Key
 
 __all__ = ["SerialWithin", "VectorisedWithin", "limited_reply", "serial", "vectorised"]
 
-LARGEST_BATCH = 2**20  # numbers in one vectorised call's (n, p) array: 8 MB, within reach of the caches
+LARGEST_BATCH = 2**20  # numbers in one vectorised call's (n, p) array: 8 MB, a cache's size
 
 
 def serial(model: Model, points: Iterable[tuple[Key, NDArray[Any]]]) -> Iterator[tuple[Key, Reply]]:
