@@ -29,7 +29,7 @@ def outcomes_of(name, spec, problems):
     if name.startswith("derivkit") and name != "derivkit-1.4":
         from benchmarks import ours
 
-        return run(ours.adapter(name), problems)
+        return run(ours.adapter(name, spec.get("tensor", "gradient")), problems)
     from benchmarks.environment import run_peer
 
     return run_peer(name, spec)
@@ -106,7 +106,7 @@ def _detail(c):
     return [
         c.problem.name,
         str(c.index),
-        f"{c.problem.x0[c.index]:.6g}",
+        f"{c.problem.x0[c.index % c.problem.p]:.6g}",
         f"{c.exact:.6g}",
         f"{c.value:.6g}",
         f"{c.error:.1e}",

@@ -63,6 +63,7 @@ def _key(name, spec):
 
 MATTERING = (
     "peers",
+    "peer_tensors",
     "running",
     "problem",
     "held_out",

@@ -1,4 +1,4 @@
-"""The peers that are measured; their adapters are in peers.py, which runs in their environment."""
+"""The peers that are measured; peers.py and peer_tensors.py have their adapters."""
 
 NAMES = (
     "numdifftools",
@@ -10,3 +10,7 @@ NAMES = (
     "derivkit-1.4",
     "five-point",
 )
+TENSORS = {
+    "hessian": ("numdifftools", "scipy.differentiate", "statsmodels", "optimagic", "derivkit-1.4"),
+    "jacobian": tuple(name for name in NAMES if name != "five-point"),
+}

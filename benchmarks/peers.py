@@ -43,7 +43,7 @@ def _over_last_axes(f):
 def scipy_three_point(f, x0, bounds):
     from scipy.optimize._numdiff import approx_derivative
 
-    return Answer(approx_derivative(f, x0, method="3-point", bounds=_sides(x0, bounds)))
+    return Answer(approx_derivative(f, x0, method="3-point", bounds=sides(x0, bounds)))
 
 
 def statsmodels(f, x0, bounds):
@@ -55,7 +55,7 @@ def statsmodels(f, x0, bounds):
 def optimagic(f, x0, bounds):
     import optimagic as om
 
-    lower, upper = _sides(x0, bounds)
+    lower, upper = sides(x0, bounds)
     bounded = None if bounds is None else om.Bounds(lower=lower, upper=upper)
     return Answer(om.first_derivative(f, x0, bounds=bounded).derivative)
 
@@ -92,7 +92,7 @@ def five_point(f, x0, bounds):
     return Answer(value)
 
 
-def _sides(x0, bounds):
+def sides(x0, bounds):
     """Return (lower, upper) arrays of scipy-like bounds."""
     if bounds is None:
         return -np.inf, np.inf

@@ -48,6 +48,9 @@ class Problem:
         The relative error that counts as a failure.
     tags
         Words to filter by, such as "wall" or "noise 1e-6".
+    given_unit
+        The unit, where it is another one. For a Hessian or a Jacobian `gradient` and it are the
+        matrix, flattened.
     """
 
     name: str
@@ -62,13 +65,21 @@ class Problem:
     bounds: list[tuple[float, float]] | None = None
     fail: float = FAIL
     tags: tuple[str, ...] = field(default=())
+    given_unit: np.ndarray | None = None
 
     @property
     def p(self):
         return len(self.x0)
 
     @property
+    def size(self):
+        """How many derivatives are asked for."""
+        return self.gradient.size
+
+    @property
     def unit(self):
+        if self.given_unit is not None:
+            return self.given_unit
         return relative_unit(self.gradient, self.value, self.x0)
 
 

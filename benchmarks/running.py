@@ -90,12 +90,12 @@ def run(adapter, problems):
 def solve(adapter, problem):
     """Ask the adapter for one gradient."""
     f, start = Counted(problem.f, problem.x0), time.perf_counter()
-    nothing = [float("nan")] * problem.p
+    nothing = [float("nan")] * problem.size
     try:
         with time_limit(TIMEOUT):
             answer = adapter(f, problem.x0.copy(), problem.bounds)
-        value = np.asarray(answer.value, dtype=float).reshape(problem.p).tolist()
-        error = None if answer.error is None else _floats(answer.error, problem.p)
+        value = np.asarray(answer.value, dtype=float).reshape(problem.size).tolist()
+        error = None if answer.error is None else _floats(answer.error, problem.size)
         status, crash = answer.status, None
     except Stopped:
         value, error, status, crash = nothing, None, None, "stopped: too long"
@@ -106,5 +106,5 @@ def solve(adapter, problem):
     return Outcome(problem.name, value, error, f.calls, f.reach, seconds, status, crash)
 
 
-def _floats(error, p):
-    return np.broadcast_to(np.asarray(error, dtype=float), (p,)).tolist()
+def _floats(error, size):
+    return np.broadcast_to(np.ravel(np.asarray(error, dtype=float)), (size,)).tolist()

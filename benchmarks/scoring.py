@@ -67,7 +67,7 @@ def components(problems, outcomes):
     return [
         Component(p, o, i, p.gradient[i], o.value[i], _claim(o, i), p.unit[i])
         for p, o in zip(problems, outcomes, strict=True)
-        for i in range(p.p)
+        for i in range(p.size)
     ]
 
 

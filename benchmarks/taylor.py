@@ -248,12 +248,19 @@ FLOATS = SimpleNamespace(
 
 
 def along(body, x0, direction, order):
-    """Return (f, f', …, f^(order)) of t -> body(x0 + t * direction) at 0, 50 digits each."""
+    """Return (f, f', …, f^(order)) of t -> body(x0 + t * direction) at 0, 50 digits each.
+
+    For a body that returns a list, a list of such lists.
+    """
     x = [
         mpf(float(v)) + float(d) * variable(0, order) if d else mpf(float(v))
         for v, d in zip(x0, direction, strict=True)
     ]
     y = body(x, SERIES)
+    return [_derivatives(v, order) for v in y] if isinstance(y, list) else _derivatives(y, order)
+
+
+def _derivatives(y, order):
     c = y.c if isinstance(y, Series) else [mpf(y)] + [mpf(0)] * order
     return [mpmath.factorial(k) * c[k] for k in range(order + 1)]
 
@@ -262,3 +269,15 @@ def partials(body, x0, order):
     """Return, for each parameter, the derivatives of orders 0 … `order` of the model along it."""
     unit = np.eye(len(x0))
     return [along(body, x0, e, order) for e in unit]
+
+
+def hessian(body, x0):
+    """Return the exact Hessian: mixed entries from the second derivatives along e_i + e_j."""
+    unit = np.eye(len(x0))
+    second = [along(body, x0, e, 2)[2] for e in unit]
+    H = np.diag(np.array(second, dtype=object))
+    for i in range(len(x0)):
+        for j in range(i):
+            both = along(body, x0, unit[i] + unit[j], 2)[2]
+            H[i, j] = H[j, i] = (both - second[i] - second[j]) / 2
+    return H

@@ -2,7 +2,7 @@
 
 import multiprocessing
 
-from benchmarks.peers import ADAPTERS
+from benchmarks import peer_tensors, peers
 from benchmarks.problem_sets import load
 from benchmarks.running import TIMEOUT, Outcome, run
 
@@ -11,9 +11,10 @@ GRACE = 10  # seconds beyond the time limit after which a child hangs in C and i
 
 def outcomes(name, spec):
     """Return the outcomes of one peer on a problem set, whatever hangs or crashes."""
+    adapters = {"gradient": peers.ADAPTERS, **peer_tensors.ADAPTERS}[spec.get("tensor", "gradient")]
     problems, found = load(**spec), []
     while len(found) < len(problems):
-        found += _until_killed(ADAPTERS[name], problems[len(found) :])
+        found += _until_killed(adapters[name], problems[len(found) :])
     return [o.as_dict() for o in found]
 
 
@@ -41,5 +42,5 @@ def _send_all(adapter, problems, sender):
 
 
 def _blank(problem):
-    nothing = [float("nan")] * problem.p
+    nothing = [float("nan")] * problem.size
     return Outcome(problem.name, nothing, None, 0, 0.0, 0.0, None, "killed: hung or died in C")

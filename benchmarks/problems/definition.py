@@ -52,7 +52,7 @@ class Declared:
             name=self.name,
             klass=self.klass,
             kind=self.kind,
-            f=self._function(),
+            f=self.function(),
             x0=np.array(self.x0),
             gradient=np.array(gradient),
             second=np.array(second),
@@ -63,7 +63,7 @@ class Declared:
             tags=(f"noise {self.noise:.0e}",) if self.noise else (),
         )
 
-    def _function(self):
+    def function(self):
         body = self.body
         f = self.model or (lambda x: body(x, FLOATS))
         if self.noise and self.model is None:
@@ -102,7 +102,7 @@ def with_references():
     """Return the declared problems with their exact derivatives, from the disk where they have not
     changed.
     """
-    path = CACHE / f"hand-written-{_fingerprint()}.json"
+    path = CACHE / f"hand-written-{fingerprint()}.json"
     known = json.loads(path.read_text()) if path.exists() else {}
     missing = [d for d in DECLARED if d.name not in known]
     known.update({d.name: _reference(d) for d in missing})
@@ -112,7 +112,7 @@ def with_references():
     return [d.as_problem(known[d.name]) for d in DECLARED]
 
 
-def _fingerprint():
+def fingerprint():
     sources = [*sorted(HERE.glob("*.py")), HERE.parent / "taylor.py"]
     return hashlib.sha256(b"".join(p.read_bytes() for p in sources)).hexdigest()[:12]
 
