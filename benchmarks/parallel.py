@@ -48,7 +48,7 @@ def timed(kit, **options):
 def efficiency():
     """Wall time against the ideal: all calls in a row, and round by round."""
     for n in (2, 8, 16):
-        CalculusKit(lambda x: x[0], [1.0]).gradient(n_workers=n)  # starts the workers
+        CalculusKit(sleeping, np.ones(n)).gradient(n_workers=n, **ONE_ROUND)  # starts all workers
         for p in (1, 2, 5, 20):
             for name, options in (("one round", ONE_ROUND), ("auto", {"method": "auto"})):
                 took, rounds = timed(CalculusKit(sleeping, np.ones(p)), n_workers=n, **options)

@@ -198,3 +198,15 @@ def test_a_forked_worker_has_the_model_without_any_pickle():
     finally:
         worker.inherit("inherited", None)
     assert isinstance(heard(run_one("inherited", b"\0" * 8, "d", None, os.getpid())), Failure)
+
+
+def test_a_worker_imports_next_to_nothing():
+    import subprocess
+
+    code = (
+        "import sys, derivkit.engine.worker, derivkit.engine.model\n"
+        "heavy = {'scipy', 'joblib', 'pandas', 'derivkit.methods', 'derivkit.calculus'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
+    assert found.stdout.strip() == "[]"
