@@ -13,9 +13,9 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from derivkit.methods.fitting import Sampled, concluded, fitted, sampled
+from derivkit.methods.fitting import Sampled, concluded, fitted, only_if_explained, sampled
 from derivkit.methods.options import finite_numbers, is_count, is_not_negative, is_positive
-from derivkit.methods.placement import Room, on_grid, one_side_of, room_of, room_within
+from derivkit.methods.placement import Room, on_grid, one_side_of, room_of, room_within, trimmed
 from derivkit.methods.protocol import BudgetSpentError, Estimate, Line, Solver
 from derivkit.methods.verdict import Verdict, nothing_defined
 
@@ -150,7 +150,7 @@ class Adaptive:
         right = min(line.upper, math.inf if upper is None else upper - line.origin)
         if left < 0 or right < 0:
             raise ValueError(f"`domain` must contain x0 = {line.origin!r}, got {self.domain!r}")
-        return Room(left, right)
+        return trimmed(Room(left, right), line.scale)
 
     def _width(self, line: Line, order: int) -> float:
         if self.spacing == "auto":
@@ -202,7 +202,8 @@ class _Search:
         left, right = min(self.room.left, self.width), min(self.room.right, self.width)
         short = min(left, right)
         narrow = self.free and SYMMETRIC_SHRINKING * short >= self.width
-        if narrow or self._central or 0 < self._retreats <= CENTRAL_RETREATS:
+        beside_wall = 0 < self._retreats <= CENTRAL_RETREATS
+        if short > 0 and (narrow or self._central or beside_wall):
             left = right = short
         radius, _ = on_grid(max(left, right), abs(origin) + self.width, NODE_BITS)
         return radius * _unit_nodes(count, min(left / radius, 1.0), min(right / radius, 1.0))
@@ -249,7 +250,9 @@ class _Search:
         """Return the best answer."""
         if self.best is None:
             return nothing_defined(self.outputs, self.reach)
-        return concluded(*self.best, reach=self.reach, spent=spent)
+        samples, verdict = self.best
+        verdict = only_if_explained(verdict, samples)
+        return concluded(samples, verdict, reach=self.reach, spent=spent)
 
 
 def _surpasses(narrow: Verdict, wide: Verdict) -> bool:

@@ -37,6 +37,8 @@ class Ladder:
         and of the j contrasts of each that tell its noise.
     amplification : ndarray (E, 1)
         Factor by which a candidate carries the noise of one sample: the norm of its weights.
+    reach : ndarray (E, 1)
+        The farthest sample that a candidate uses.
     diagonal : ndarray of int
         The candidates that use all steps from the largest down.
     rungs : ndarray (L, N)
@@ -50,6 +52,7 @@ class Ladder:
     nodes: Array
     functionals: Array
     amplification: Array
+    reach: Array
     diagonal: NDArray[np.intp]
     rungs: Array
     powers: tuple[int, int]
@@ -146,7 +149,10 @@ def _assembled(
     tails, factors = _tails(nodes, windows)
     functionals = np.array([*values, *gaps, *tails.reshape(-1, len(nodes))])
     amplification = np.sqrt(np.square(values).sum(axis=1))[:, None]
-    return Ladder(nodes, functionals, amplification, np.array(diagonal), rungs, powers, factors)
+    reach = np.array([[np.abs(nodes[window]).max()] for window in windows])
+    return Ladder(
+        nodes, functionals, amplification, reach, np.array(diagonal), rungs, powers, factors
+    )
 
 
 def _tails(nodes: Array, windows: list[NDArray[np.intp]]) -> tuple[Array, Array]:

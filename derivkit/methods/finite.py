@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from derivkit.methods.extrapolation import (
     Ladder,
     balanced_step,
-    gauss_richardson,
     ladder_of,
     plain_stencil,
 )
@@ -31,8 +30,8 @@ from derivkit.methods.placement import (
     room_of,
     room_within,
 )
-from derivkit.methods.polynomial import DEVIATIONS_IN_BOUND, noise_bound, rounding_floor
 from derivkit.methods.protocol import BudgetSpentError, Estimate, Line, Solver
+from derivkit.methods.tableau import filled, full_extrapolation, least_error, limit_of_process
 from derivkit.methods.verdict import Verdict, conclude, nothing_defined
 
 __all__ = ["Finite"]
@@ -54,14 +53,10 @@ MOST_LEVELS = 10
 PATIENCE = 2  # levels in a row that must fail to help before an adaptive ladder ends …
 PATIENCE_IF_POOR = 6  # … if its error is more than this part of the value
 POOR = 0.03
-UNRESOLVED = 0.5  # truncation beyond this part of the value, not falling with the step, is no error
 DOUBTFUL = 1e-3  # a shifted stencil beside a bound with a larger relative error is not believed
 ROUNDING = 8.0  # units of rounding of f: below, its noise is rounding and no step will change it
 HELPS = 0.5  # a level helps if it brings some output's error down to this
 
-PROCESS_SAFETY = 3.0  # standard deviations of the Gaussian process
-
-GAP_SAFETY = 2.0  # times the difference to the value of one order less
 
 CENTRAL_RETREATS = 5  # before x0 is taken to lie on the wall: a factor 16 each, 1e6 in all
 MOST_RETREATS = CENTRAL_RETREATS + 4  # stencils tried where the model turns out to be undefined
@@ -218,43 +213,21 @@ class Finite:
                 most -= 1
         return min(first, most), most
 
+    def _judged(
+        self, ladder: Ladder, samples: Array, placed: Placement, line: Line, order: int
+    ) -> Verdict:
+        rounding = 0.0 if placed.exact else float(np.spacing(abs(line.origin)))
+        tableau = filled(ladder, samples, placed.step, order, rounding)
+        if self.extrapolation == "richardson":
+            return full_extrapolation(tableau, fixed=self.levels is not None)
+        if self.extrapolation in {"gauss-richardson", "gre"}:
+            return limit_of_process(tableau)
+        return least_error(tableau)
+
     def _ladder(self, placed: Placement, order: int, levels: int) -> Ladder:
         if self.extrapolation is None:
             return plain_stencil(placed.offsets, placed.wider, order)
         return ladder_of(placed.offsets, order, levels)
-
-    def _judged(
-        self, ladder: Ladder, samples: Array, placed: Placement, line: Line, order: int
-    ) -> Verdict:
-        """Return the best value of the tableau, per output, with its error."""
-        changes = samples - samples[0]  # weights of a derivative add up to 0
-        size = placed.step**order
-        found = ladder.functionals @ changes
-        n = ladder.candidates
-        values, gaps = found[:n] / size, GAP_SAFETY / size * np.abs(found[n : 2 * n])
-        floor = rounding_floor(samples)
-        tails = found[2 * n :].reshape(n, -1, found.shape[1])
-        noise = noise_bound(tails, ladder.factors)
-        noise = np.maximum(noise, np.maximum(noise[-1], floor))  # the last one sees all samples
-        if not placed.exact:
-            slopes = np.abs(changes[1:]) / np.abs(ladder.nodes[1:, None] * placed.step)
-            noise = noise + slopes.max(axis=0) * np.spacing(abs(line.origin))
-        if self.extrapolation in {"gauss-richardson", "gre"}:
-            return _by_process(ladder, changes, size, noise[-1], floor)
-        carried = ladder.amplification * noise / size
-        k, q = self._choice(ladder, gaps + carried), np.arange(len(floor))
-        unresolved = _diverging(ladder, gaps) & (
-            gaps[k, q] > np.maximum(carried[k, q], UNRESOLVED * np.abs(values[k, q]))
-        )
-        return Verdict(values[k, q], gaps[k, q], carried[k, q], noise[k, q], floor, unresolved)
-
-    def _choice(self, ladder: Ladder, error: Array) -> NDArray[np.intp]:
-        """Return the index (q,) of the value to take from the tableau."""
-        if self.extrapolation != "richardson":
-            return np.asarray(error.argmin(axis=0))
-        if self.levels is not None:
-            return np.full(error.shape[1], ladder.diagonal[-1])
-        return np.asarray(ladder.diagonal[error[ladder.diagonal].argmin(axis=0)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,23 +276,3 @@ def _doubtful(verdict: Verdict, placed: Placement, room: Room) -> bool:
     if placed.central or room.short == 0:
         return False
     return bool((verdict.error > DOUBTFUL * np.abs(verdict.value)).any())
-
-
-def _diverging(ladder: Ladder, gaps: Array) -> NDArray[np.bool_] | bool:
-    """Tell where the stencil's results do not approach each other as the step falls."""
-    levels = len(ladder.rungs)
-    if levels < FIRST_LEVELS:
-        return False
-    coarse, fine = ladder.diagonal[0], ladder.candidates - levels + 1  # both extrapolated once
-    return np.asarray(gaps[fine] > gaps[coarse])
-
-
-def _by_process(ladder: Ladder, changes: Array, size: float, noise: Array, floor: Array) -> Verdict:
-    value, deviation, amplification = gauss_richardson(ladder, changes, noise / DEVIATIONS_IN_BOUND)
-    return Verdict(
-        value / size,
-        PROCESS_SAFETY * deviation / size,
-        amplification * noise / size,
-        noise,
-        floor,
-    )

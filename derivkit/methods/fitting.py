@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from derivkit.methods.polynomial import (
+    TAIL_FACTORS,
     best_degree,
     fit,
     noise_bound,
@@ -18,13 +19,11 @@ from derivkit.methods.polynomial import (
     tail_of,
 )
 from derivkit.methods.protocol import Estimate, Line
-from derivkit.methods.verdict import NOISY, Verdict, conclude
+from derivkit.methods.verdict import Verdict, conclude, unexplained
 
 __all__ = ["Sampled", "concluded", "fitted", "only_if_explained", "sampled"]
 
 Array: TypeAlias = NDArray[np.float64]
-
-UNEXPLAINED = 0.5  # bound on the noise, three deviations, in units of the samples' variation
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +104,7 @@ def fitted(
     if len(tail) == 0:  # too few to tell noise from signal: all of the last one may be noise
         tail = found.spectrum[-1:]
     noise = np.maximum(noise_bound(tail, tail_factors(len(tail))), floor)
+    noise = np.maximum(noise, _noise_of_rest(found.spectrum[len(found.values) :]))
     noise = noise + _rounding_of_places(samples, changes, line)
     if degree is None:
         value, truncation, carried = best_degree(found, noise)
@@ -116,15 +116,18 @@ def fitted(
     return Verdict(value / size, truncation / size, carried / size, noise, floor)
 
 
-def only_if_explained(verdict: Verdict, samples: Sampled) -> Verdict:
-    """Return the verdict, unresolved where polynomials explain hardly any of the samples.
+def _noise_of_rest(rest: Array) -> Array | float:
+    """Return the noise (q,) if all that a fit of limited degree leaves unexplained is noise."""
+    if len(rest) < 2:
+        return 0.0
+    factor = TAIL_FACTORS[min(len(rest), len(TAIL_FACTORS)) - 1]
+    return np.asarray(factor * np.sqrt(np.square(rest).mean(axis=0)))
 
-    For methods whose samples are fixed: they cannot look closer to tell structure from noise.
-    """
+
+def only_if_explained(verdict: Verdict, samples: Sampled) -> Verdict:
+    """Return the verdict, unresolved where polynomials explain hardly any of the samples."""
     changes = np.nan_to_num(samples.values - samples.values[0])
-    size = np.sqrt(np.square(changes).mean(axis=0))
-    unexplained = (verdict.noise > UNEXPLAINED * size) & (verdict.noise > NOISY * verdict.floor)
-    return replace(verdict, unresolved=unexplained)
+    return replace(verdict, unresolved=unexplained(changes, verdict.noise, verdict.floor))
 
 
 def _rounding_of_places(samples: Sampled, changes: Array, line: Line) -> Array | float:

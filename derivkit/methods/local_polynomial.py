@@ -56,6 +56,9 @@ class LocalPolynomial:
     A sample is judged by what the polynomial through the *others* predicts for it, so that one at
     the edge, which bends the fit towards itself, cannot hide. See `derivkit.methods.trimming`.
 
+    The samples lie where ``rel_steps`` puts them: structure finer than their distances may pass
+    for a smooth function, with too small an error. ``auto`` and ladders of steps look closer.
+
     *Calls*: two for each of ``rel_steps``; those outside the bounds or where the model is
     undefined are left out.
 

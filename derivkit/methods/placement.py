@@ -22,6 +22,7 @@ __all__ = [
     "place",
     "room_of",
     "room_within",
+    "trimmed",
 ]
 
 # A step that the method chose is rather made this much smaller than that
@@ -29,6 +30,8 @@ __all__ = [
 FREE_SHRINKING = 16.0
 
 GRID_BITS = 10  # steps are multiples of 2**10 grains, so that halving them ten times stays exact
+
+NEGLIGIBLE = 1e-10  # part of the other side, or of the scale, below which there is no side
 
 LEAST_MULTIPLE = 2.0**10  # a step that would change by more than a thousandth stays as it is
 
@@ -76,7 +79,17 @@ class Placement:
 
 def room_of(line: Line) -> Room:
     """Return the room that the bounds leave."""
-    return Room(-line.lower, line.upper)
+    return trimmed(Room(-line.lower, line.upper), line.scale)
+
+
+def trimmed(room: Room, scale: float) -> Room:
+    """Return the room without a side that is too narrow beside the other to hold any sample."""
+    left, right = room.left, room.right
+    if left < NEGLIGIBLE * min(right, scale):
+        left = 0.0
+    elif right < NEGLIGIBLE * min(left, scale):
+        right = 0.0
+    return Room(left, right)
 
 
 def place(

@@ -34,7 +34,9 @@ TAIL_FACTORS = np.array([30.0, 10.0, 6.5, 5.0, 4.5, 4.2])
 TERM_SAFETY = 2.0  # for the terms behind the pair that tells the truncation
 LEAST_DECAY = 0.03  # two terms are never believed to be more than this much smaller than the last
 
-NO_BOUND = 1e300  # a factor that never wins
+NO_BOUND = 1e30  # a factor that never wins
+
+SQUARABLE = 1e140  # larger numbers, and smaller ones than its inverse, are scaled before
 
 NOISE_FREE_DEGREES = 3  # coefficients of degree 0..2 are never taken for noise
 
@@ -107,6 +109,9 @@ def noise_bound(tails: Array, factors: Array) -> Array:
     The least of the bounds that the last 1, 2, … coefficients give: signal among them only makes
     a bound larger, so that what decays fastest is believed.
     """
+    largest = float(np.abs(tails).max())
+    if not 1 / SQUARABLE < largest < SQUARABLE and 0 < largest < np.inf:
+        return largest * noise_bound(tails / largest, factors)
     return np.asarray(np.sqrt((factors * np.cumsum(tails * tails, axis=-2)).min(axis=-2)))
 
 

@@ -21,10 +21,10 @@ Array: TypeAlias = NDArray[np.float64]
 
 MOST_AT_ONCE = 3  # outliers that may hide each other
 
-# How many times smaller the mean square residual must become for k samples to count as outliers.
-# For normal noise, k of some ten samples chosen for it reach a few tens (k = 1) or hundreds; for
-# a smooth function's truncation, less. A wrong sample that matters reaches millions.
-GAINS = (200.0, 1000.0, 5000.0)
+# How many times smaller the mean square residual must become for one, two or three more samples to
+# count as outliers. Chosen from ten that are normally distributed, one or two of them reach some
+# tens or hundreds; a wrong sample that matters reaches millions.
+GAINS = (500.0, 5e3, 5e4)
 
 
 def kept_samples(
@@ -48,8 +48,8 @@ def kept_samples(
     -----
     With H the hat matrix of the fit and e its residuals, leaving out the samples S reduces the sum
     of squares by :math:`e_S^T (I - H_{SS})^{-1} e_S`, and :math:`(I - H_{SS})^{-1} e_S` are their
-    residuals from the fit through the others. The smallest set whose removal brings the mean
-    square down by a large factor is removed.
+    residuals from the fit through the others. A set is removed if that brings the mean square
+    down by a large factor, and a larger one if that does so again.
 
     References
     ----------
@@ -67,12 +67,15 @@ def kept_samples(
     if total <= tolerance**2:
         return kept
     rest = np.eye(len(t)) - fitting.T @ fitting
+    least = (np.finfo(float).eps * np.abs(values).max()) ** 2
+    mean, removed = total / spare, 0
     for size in range(1, removable + 1):
         worst, left, missed = _best_to_leave_out(residuals, rest, total, size)
-        gained = (total / spare) / max(left / (spare - size), np.finfo(float).tiny)
-        if gained > GAINS[size - 1] and missed > tolerance:
+        without = max(left / (spare - size), least)
+        if mean > GAINS[size - removed - 1] * without and missed > tolerance:
+            kept[:] = True
             kept[worst] = False
-            return kept
+            mean, removed = without, size
     return kept
 
 

@@ -15,9 +15,11 @@ from derivkit.methods.polynomial import DEVIATIONS_IN_BOUND
 from derivkit.methods.protocol import Estimate
 from derivkit.status import Status
 
-__all__ = ["Verdict", "conclude", "nothing_defined"]
+__all__ = ["Verdict", "conclude", "nothing_defined", "unexplained"]
 
 Array: TypeAlias = NDArray[np.float64]
+
+UNEXPLAINED = 2.0  # bound on the noise, three deviations, in units of the samples' variation
 
 NOISY = 100.0  # units of rounding of f: below, noise is what any long computation has
 
@@ -47,6 +49,22 @@ class Verdict:
     def error(self) -> Array:
         """The whole error."""
         return np.asarray(self.truncation + self.carried)
+
+
+def unexplained(changes: Array, noise: Array, floor: Array) -> NDArray[np.bool_]:
+    """Tell where noise would have to be most of what the samples show.
+
+    Then nothing says that it is noise, and not structure finer than the samples' distances.
+
+    Parameters
+    ----------
+    changes : ndarray (m, q)
+        The samples' differences from f(x0).
+    noise, floor : ndarray (q,)
+        As in `Verdict`.
+    """
+    size = np.sqrt(np.einsum("mq,mq->q", changes, changes) / len(changes))
+    return np.asarray((noise > UNEXPLAINED * size) & (noise > NOISY * floor))
 
 
 def conclude(
@@ -81,10 +99,11 @@ def conclude(
     value = verdict.value
     if defined.all() and not noisy.any() and np.isfinite(error).all():
         return Estimate(value, error, usual, step, sigma, reach)
-    status = tuple(
+    each = tuple(
         _status(d, e, n, usual)
         for d, e, n in zip(defined.tolist(), error.tolist(), noisy.tolist(), strict=True)
     )
+    status = each[0] if len(set(each)) == 1 else each
     value, error = np.where(defined, value, np.nan), np.where(defined, error, np.inf)
     return Estimate(value, error, status, step, sigma, reach)
 

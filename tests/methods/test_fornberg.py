@@ -1,0 +1,115 @@
+"""Fornberg's weights, and the method that puts them on any grid."""
+
+import math
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from derivkit.methods import Fornberg
+from derivkit.methods.protocol import Line
+from derivkit.methods.weights import fornberg_weights, weight_table
+from derivkit.status import Status
+from derivkit.testing import follow
+
+TEXTBOOK = [
+    ([-2, -1, 0, 1, 2], 1, ["1/12", "-2/3", "0", "2/3", "-1/12"]),
+    ([-2, -1, 0, 1, 2], 2, ["-1/12", "4/3", "-5/2", "4/3", "-1/12"]),
+    ([-2, -1, 0, 1, 2], 4, ["1", "-4", "6", "-4", "1"]),
+    ([0, 1, 2], 1, ["-3/2", "2", "-1/2"]),
+    ([-3, -2, -1, 0, 1, 2, 3], 1, ["-1/60", "3/20", "-3/4", "0", "3/4", "-3/20", "1/60"]),
+]
+
+
+@pytest.mark.parametrize(("nodes", "order", "weights"), TEXTBOOK)
+def test_weights_are_those_of_the_textbook(nodes, order, weights):
+    exact = [float(Fraction(w)) for w in weights]
+    assert fornberg_weights(nodes, order) == pytest.approx(exact, abs=1e-14)
+
+
+nodes_of_any_kind = st.lists(st.integers(-40, 40), min_size=4, max_size=9, unique=True).map(
+    lambda ks: np.array(ks) / 16
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(nodes_of_any_kind)
+def test_weights_are_exact_for_polynomials(nodes):
+    table = weight_table(nodes, 3)
+    for power in range(len(nodes)):
+        for order in range(4):
+            exact = math.factorial(order) if power == order else 0.0
+            terms = table[order] * nodes**power
+            assert abs(terms.sum() - exact) <= 1e-10 * max(1.0, np.abs(terms).sum())
+
+
+@pytest.mark.parametrize("unit", [1e-200, 1e-8, 1.0, 1e8, 1e200])
+def test_weights_have_the_units_of_the_nodes(unit):
+    weights = fornberg_weights(unit * np.array([-1.0, 0.0, 1.0]), 1)
+    assert weights * unit == pytest.approx([-0.5, 0, 0.5])
+
+
+@pytest.mark.parametrize("order", range(1, 9))
+def test_orders_up_to_eight_within_the_error(order):
+    answer = follow(Fornberg(), lambda t: np.sin(0.7 + t), order=order).answer
+    exact = math.sin(0.7 + order * math.pi / 2)
+    assert abs(answer.value[0] - exact) <= answer.error[0] < 1.0
+
+
+GRIDS = [
+    [-0.2, -0.1, 0.0, 0.1, 0.2],
+    (-0.11, 0.03, 0.07, 0.2, -0.05),
+    np.array([0.0, 0.1, 0.2, 0.3, 0.4]),
+    np.array([0.05, 0.1, 0.2, 0.3, 0.35, 0.4]),
+    range(1, 5),
+]
+
+
+@pytest.mark.parametrize("grid", GRIDS, ids=str)
+def test_any_list_or_array_of_offsets_is_honoured(grid):
+    run = follow(Fornberg(grid), lambda t: np.exp(t / 3))
+    assert set(run.places.tolist()) == {0.0, *map(float, grid)}
+    expected = fornberg_weights(list(grid), 1) @ np.exp(np.array(grid) / 3)
+    assert run.answer.value[0] == pytest.approx(expected, rel=1e-12)
+    assert abs(run.answer.value[0] - 1 / 3) <= run.answer.error[0]
+
+
+@settings(max_examples=100, deadline=None)
+@given(nodes_of_any_kind, st.lists(st.floats(-3, 3), min_size=4, max_size=4))
+def test_cubics_are_exact_on_any_grid_of_four(nodes, coefficients):
+    run = follow(Fornberg(nodes), lambda t: np.polynomial.polynomial.polyval(t, coefficients))
+    assert abs(run.answer.value[0] - coefficients[1]) <= run.answer.error[0] + 1e-300
+
+
+def test_the_default_grid_costs_eight_calls():
+    assert len(set(follow(Fornberg(), np.exp).places.tolist())) - 1 == 8
+
+
+def test_the_default_grid_is_one_sided_at_a_bound():
+    run = follow(Fornberg(), np.exp, Line(upper=0.0))
+    assert run.places.max() == 0.0
+    assert run.answer.statuses()[0] is Status.ONE_SIDED
+    assert abs(run.answer.value[0] - 1) <= run.answer.error[0] < 1e-6
+
+
+def test_offsets_outside_the_bounds_are_left_out():
+    run = follow(Fornberg([-0.3, -0.1, 0.1, 0.2, 0.3]), np.exp, Line(lower=-0.2, upper=0.25))
+    assert sorted(set(run.places.tolist())) == [-0.1, 0.0, 0.1, 0.2]
+
+
+def test_a_grid_with_too_few_offsets_inside_the_bounds_is_refused():
+    with pytest.raises(ValueError, match="`grid` must have more than 2 offsets"):
+        follow(Fornberg([-0.3, 0.1, 0.2]), np.exp, Line(lower=-0.2), order=2)
+
+
+def test_undefined_offsets_are_left_out():
+    run = follow(Fornberg([-0.3, -0.1, 0.1, 0.2, 0.3]), lambda t: np.where(t > 0.25, np.nan, t))
+    assert run.answer.value[0] == pytest.approx(1)
+
+
+@pytest.mark.parametrize("grid", [[0.1, 0.1], [], [math.inf, 1.0], "offsets", [[0.1, 0.2]]])
+def test_a_bad_grid_is_named_in_one_sentence(grid):
+    with pytest.raises(ValueError, match="`grid` must be "):
+        Fornberg(grid)
