@@ -104,7 +104,12 @@ class Store:
         self.writable = True
         self._lock = RLock()
         self._synced = time.monotonic()
-        self._connection = self._opened()
+        try:
+            self._connection = self._opened()
+        except OSError as error:
+            raise CheckpointError(
+                f"the checkpoint {str(path)!r} cannot be reached: {error}"
+            ) from error
         weakref.finalize(self, self._connection.close)
         self._file = _identity(self.path)
 

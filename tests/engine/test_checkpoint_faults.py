@@ -4,8 +4,10 @@ import os
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import textwrap
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -133,46 +135,66 @@ def test_a_new_file_that_is_locked_is_refused(path, at_once):
     connection.close()
 
 
-def test_a_read_only_file_is_used_and_new_evaluations_stay_in_memory(path):
-    """Root may write anything, so the rights are given up in a process of its own."""
-    folder = path.parent
-    kit_on(path).gradient(method="finite")
-    before = count(path)
-    script = f"""
-    import os, warnings
-    import numpy as np
-    import derivkit.engine.checkpoint, derivkit.methods.auto
-    from derivkit import CalculusKit
-    def model(x):
-        global calls
-        calls += 1
-        return float(np.sin(x[0]) + x[1] ** 2 * np.exp(x[2]))
-    calls = 0
-    expected = CalculusKit(model, {X0.tolist()}).hessian_diag(method="finite")
-    derivkit.engine.checkpoint.fingerprint(model)  # imports what root alone may read
-    os.chmod({str(path)!r}, 0o444)
-    os.chmod({str(folder)!r}, 0o555)
-    os.chdir({str(folder)!r})
-    if os.geteuid() == 0:
-        os.setuid(65534)
-    alone, calls = calls, 0
-    kit = CalculusKit(model, {X0.tolist()}, checkpoint="run.db", checkpoint_mismatch="trust")
-    assert kit.hessian_diag(method="finite").tobytes() == expected.tobytes()
-    assert 0 < kit.checkpoint.reused and calls == alone - kit.checkpoint.reused
-    assert kit.checkpoint.unsaved == calls > 0, kit.checkpoint
-    """
-    closed = [p for p in folder.parents if p.stat().st_mode & 0o5 == 0]
-    parents = closed if os.geteuid() == 0 else []
-    try:
-        for parent in parents:
-            parent.chmod(0o755)
-        done = run(script)
-    finally:
-        folder.chmod(0o755)
-        for parent in parents:
-            parent.chmod(0o700)
+@pytest.fixture
+def open_folder():
+    """Give a folder that any user can reach; pytest's own are closed to others."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+        Path(name).chmod(0o755)
+
+
+AS_NOBODY = f"""
+import os
+import numpy as np
+from derivkit import CalculusKit, CheckpointError
+def model(x):
+    global calls
+    calls += 1
+    return float(np.sin(x[0]) + x[1] ** 2 * np.exp(x[2]))
+calls = 0
+expected = CalculusKit(model, {X0.tolist()}).hessian_diag(method="finite")
+alone, calls = calls, 0
+CalculusKit(model, {X0.tolist()}, checkpoint="other.db")  # imports what root alone may read
+os.chmod("run.db", 0o444)
+os.chmod(".", 0o555)
+if os.geteuid() == 0:  # root may write anything
+    os.setuid(65534)
+"""
+
+
+def test_a_read_only_file_is_used_and_new_evaluations_stay_in_memory(open_folder):
+    kit_on(open_folder / "run.db").gradient(method="finite")
+    before = count(open_folder / "run.db")
+    script = f"""{AS_NOBODY}
+kit = CalculusKit(model, {X0.tolist()}, checkpoint="run.db", checkpoint_mismatch="trust")
+assert kit.hessian_diag(method="finite").tobytes() == expected.tobytes()
+assert 0 < kit.checkpoint.reused and calls == alone - kit.checkpoint.reused
+assert kit.checkpoint.unsaved == calls > 0, kit.checkpoint
+"""
+    done = run(script, cwd=open_folder)
     assert "read-only; what is in it is used" in done.stderr
-    assert count(path) == before
+    assert count(open_folder / "run.db") == before
+
+
+def test_a_folder_that_cannot_be_written_or_reached_is_refused(open_folder):
+    kit_on(open_folder / "run.db")
+    (open_folder / "closed").mkdir(mode=0o700)
+    script = f"""{AS_NOBODY}
+for name in ("new.db", "closed/new.db"):
+    try:
+        CalculusKit(model, {X0.tolist()}, checkpoint=name)
+    except CheckpointError as error:
+        print(error)
+assert calls == 0
+if os.geteuid() == os.stat("closed").st_uid:
+    os.chmod("closed", 0o755)
+"""
+    if os.geteuid() != 0:
+        script = script.replace("for name in", "os.chmod('closed', 0)\nfor name in")
+    done = run(script, cwd=open_folder)
+    assert "new.db' cannot be opened or written" in done.stdout
+    assert "closed/new.db' cannot be reached: " in done.stdout
 
 
 @pytest.mark.parametrize(
