@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -45,7 +45,8 @@ class Gradient:
         rays, lines = axis_lines(problem, share)
         answers = yield Stage(rays, [method.solve(line, 1) for line in lines])
         pieces = stacked(Answers(answers.estimates, (), answers.nfev_of, answers.undefined_of))
-        return replace(pieces, extra=_second_derivatives(answers))
+        pieces.extra.update(_second_derivatives(answers))
+        return pieces
 
 
 def _second_derivatives(answers: Answers) -> dict[str, Any]:

@@ -147,7 +147,7 @@ class _Planes:
         pieces = stacked(answers)
         a, b = self.pairs[which].T
         steps = np.array([axis.step for axis in self.known])
-        units = np.array([self._diagonal(i, j, sign)[2] for i, j in self.pairs[which].tolist()])
+        units = np.array([self._moves(i, j, sign)[1] for i, j in self.pairs[which].tolist()])
         h_a, h_b = steps[a], sign * steps[b]
         with np.errstate(invalid="ignore"):  # inf of an unresolved entry stays unresolved
             value = pieces.value * units**2 - pure.value[..., a] * h_a**2
@@ -156,14 +156,18 @@ class _Planes:
             error = (error + pure.error[..., b] * h_b**2) / np.abs(2 * h_a * h_b)
         return replace(pieces, value=value, error=error, status=_worst(pure, pieces, a, b))
 
-    def _diagonal(self, a: int, b: int, sign: float) -> tuple[Ray, Line, float]:
-        """Return the ray, the line, and its t at which both directions moved by their steps."""
+    def _moves(self, a: int, b: int, sign: float) -> tuple[dict[int, float], float]:
+        """Return how far each parameter moves with both directions' steps, and the most."""
         h_a, h_b = self.known[a].step, sign * self.known[b].step
         v = _sum(self.directions[a], h_a, self.directions[b], h_b)
-        unit = max(map(abs, v.values()))
-        scale = unit * min(self.lines[a].scale / abs(h_a), self.lines[b].scale / abs(h_b))
+        return v, max(map(abs, v.values()))
+
+    def _diagonal(self, a: int, b: int, sign: float) -> tuple[Ray, Line, float]:
+        """Return the ray, the line, and its t at which both directions moved by their steps."""
+        v, unit = self._moves(a, b, sign)
+        lengths = [self.lines[k].scale / abs(self.known[k].step) for k in (a, b)]
         weights = [w / unit for w in v.values()]
-        ray, line = oblique_line(self.problem, list(v), weights, scale=scale)
+        ray, line = oblique_line(self.problem, list(v), weights, scale=unit * min(lengths))
         return ray, line, unit
 
     def _solver(self, a: int, b: int, line: Line, unit: float) -> Solver:

@@ -125,10 +125,11 @@ def _statuses(estimates: Sequence[Estimate]) -> NDArray[Any]:
 
 def _spread(entries: Sequence[Any], whole: tuple[int, ...]) -> NDArray[np.float64]:
     """Return numbers, or arrays of q numbers, one a line, as an array (*out, lines)."""
-    if all(np.ndim(entry) == 0 for entry in entries):
-        return np.broadcast_to(np.array(entries, dtype=float), whole)
     q = int(np.prod(whole[:-1]))
-    return np.array([np.broadcast_to(entry, q) for entry in entries]).T.reshape(whole)
+    if all(isinstance(entry, float) for entry in entries):
+        one = np.array(entries)
+        return one.reshape(whole) if q == 1 else np.broadcast_to(one, whole)
+    return np.array([np.broadcast_to(entry, q) for entry in entries], float).T.reshape(whole)
 
 
 def only_x0() -> Solver:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,11 +72,10 @@ class InformedSecond:
         h = relative * self.unit
         if order != 2 or h > min(-line.lower, line.upper):
             return (yield from self.otherwise.solve(line, order))
-        nodes = symmetric_nodes(self.levels)
-        values = yield nodes * h
+        values = yield symmetric_nodes(self.levels) * h
         if not np.isfinite(values).all():
             return (yield from self.otherwise.solve(line, order))
-        value, error, surprising = self._judged(nodes, values, relative)
+        value, error, surprising = self._judged(values, relative)
         if surprising.any():
             return (yield from self.otherwise.solve(line, order))
         square = self.unit**2
@@ -85,8 +85,7 @@ class InformedSecond:
 
     def _best_step(self) -> float:
         """Return the largest step, in units of `unit`, at which noise and truncation balance."""
-        nodes = symmetric_nodes(self.levels)
-        spread = float(np.linalg.norm(fornberg_weights(nodes, 2)))
+        _, spread = _rule(self.levels)
         product = 4.0 ** -sum(range(self.levels))
         leftover = np.maximum(USUALLY * self.leftover, TINY)
         ratio = self.noise * spread / (2 * self.levels * product * leftover)
@@ -97,12 +96,12 @@ class InformedSecond:
         return _short(min(max(best, SMALLEST_STEP), LARGEST_STEP))
 
     def _judged(
-        self, nodes: NDArray[np.float64], values: NDArray[np.float64], relative: float
+        self, values: NDArray[np.float64], relative: float
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
         """Return value and error, in units of unit**-2, and what contradicts the bound."""
-        weights = fornberg_weights(nodes, 2) / relative**2
-        value = weights @ values
-        noise = DEVIATIONS * self.noise * float(np.linalg.norm(weights))
+        weights, spread = _rule(self.levels)
+        value = weights @ values / relative**2
+        noise = DEVIATIONS * self.noise * (spread / relative**2)
         steps = relative * 0.5 ** np.arange(self.levels)
         bound = 2 * self.leftover * float(np.prod(steps**2))
         seen = self._truncation_seen(value, values, relative)
@@ -118,9 +117,10 @@ class InformedSecond:
         The value without the largest step has an error of the order of its difference d to the
         value; the terms fall at least as fast as d / amplitude does.
         """
-        inner = symmetric_nodes(self.levels)[2:]
-        without = fornberg_weights(inner, 2) @ values[2:] / relative**2
-        noise = self.noise * float(np.linalg.norm(fornberg_weights(inner, 2))) / relative**2
+        weights, spread = _rule(self.levels - 1)
+        inner = (0.5 * relative) ** 2
+        without = weights @ values[2:] / inner
+        noise = self.noise * (spread / inner)
         d = np.maximum(np.abs(value - without) - DEVIATIONS * noise, 0.0)
         largest = d * 4.0 ** sum(range(self.levels))  # the last term at the largest step
         size = np.maximum(np.maximum(np.abs(value), self.amplitude), largest)
@@ -134,6 +134,14 @@ def _short(step: float) -> float:
     return math.ldexp(math.floor(8 * mantissa) / 8, exponent)
 
 
+@cache
+def _rule(levels: int) -> tuple[NDArray[np.float64], float]:
+    """Return the weights on the symmetric nodes, and their Euclidean norm."""
+    weights = fornberg_weights(symmetric_nodes(levels), 2)
+    return weights, float(np.linalg.norm(weights))
+
+
+@cache
 def symmetric_nodes(levels: int) -> NDArray[np.float64]:
     """Return ±1, ±1/2, … and 0 at the end: from the outside in."""
     steps = 0.5 ** np.arange(levels)
