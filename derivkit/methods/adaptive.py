@@ -24,10 +24,10 @@ __all__ = ["Adaptive"]
 Array: TypeAlias = NDArray[np.float64]
 
 # Half-width of an automatic window in units of the line's scale. With ten Chebyshev nodes the
-# truncation, r**11 / 2**10 / 11!, is far below rounding even where f varies nine times faster than
+# truncation, r**11 / 2**10 / 11!, is far below rounding even where f varies ten times faster than
 # the scale says, and the last coefficients hold nothing but noise; a quarter is where real codes
 # begin to fail. No round number: samples in round units meet the periods of models in round units.
-AUTO_WIDTH = 0.0618
+AUTO_WIDTH = 0.0464
 AUTO_WIDTH_BEYOND = 0.1854  # for third and higher derivatives, whose noise goes as width**-order
 
 NARROWER = 1 / 8  # the next window, where an automatic one has not resolved the function

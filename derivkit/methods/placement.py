@@ -125,7 +125,9 @@ def place(
         offsets, wider = (tuple(range(-near, n - near)) for n in (count, count + extra))
         if room.right < room.left:
             offsets, wider = _mirrored(offsets), _mirrored(wider)
-    step, exact = on_grid(step, abs(line.origin) + step * max(map(abs, wider)))
+    extent = abs(line.origin) + step * max(map(abs, wider))
+    step, exact = on_grid(step, extent)
+    exact = exact and math.fmod(line.origin, math.ulp(extent)) == 0.0
     return Placement(offsets, wider, step, exact)
 
 
@@ -164,7 +166,8 @@ def on_grid(step: float, extent: float, bits: int = GRID_BITS) -> tuple[float, b
     Notes
     -----
     With a step of whole multiples of 2**bits grains, ``x0 + k step / 2**j`` is exact for j up to
-    bits, and the points' rounding does not enter the derivative. A step too small for that, which
+    bits where x0 is a multiple of the grain (as it is unless a point passes the next power of 2),
+    and the points' rounding does not enter the derivative. A step too small for that, which
     would change by more than a thousandth, stays as it is.
     """
     grain = math.ulp(extent) * 2.0**bits

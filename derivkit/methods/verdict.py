@@ -21,6 +21,8 @@ Array: TypeAlias = NDArray[np.float64]
 
 UNEXPLAINED = 2.0  # bound on the noise, three deviations, in units of the samples' variation
 
+NOISE_SHARE = 1 / 3  # of truncation, which hears noise too, from which noise limits the accuracy
+
 NOISY = 100.0  # units of rounding of f: below, noise is what any long computation has
 
 
@@ -92,7 +94,9 @@ def conclude(
     """
     error = np.where(verdict.unresolved, np.inf, verdict.error)
     error[~np.isfinite(verdict.value)] = np.inf
-    noisy = (verdict.carried > verdict.truncation) & (verdict.noise > NOISY * verdict.floor)
+    noisy = (verdict.carried > NOISE_SHARE * verdict.truncation) & (
+        verdict.noise > NOISY * verdict.floor
+    )
     usual = Status.ONE_SIDED if one_sided else Status.CONVERGED
     usual = Status.BUDGET_SPENT if spent else usual
     sigma = verdict.noise / DEVIATIONS_IN_BOUND
