@@ -68,7 +68,7 @@ def test_places_add_to_x0_without_rounding():
 
 @settings(max_examples=200, deadline=None)
 @given(
-    st.floats(-10, 10),
+    st.one_of(st.just(0.0), st.floats(-10, -1e-9), st.floats(1e-9, 10)),
     st.floats(0, 3),
     st.floats(0, 3),
     st.floats(0, 3),
