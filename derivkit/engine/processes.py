@@ -10,7 +10,6 @@ from multiprocessing import get_all_start_methods, get_context
 from typing import Any
 from uuid import uuid4
 
-import numpy as np
 from joblib import cpu_count
 from joblib.externals.loky import ProcessPoolExecutor as LokyExecutor
 from joblib.externals.loky.backend.utils import kill_process_tree
@@ -18,7 +17,7 @@ from joblib.externals.loky.backend.utils import kill_process_tree
 from derivkit.engine.executors import Pool, Submit, ThroughPool, task
 from derivkit.engine.model import Model
 from derivkit.engine.shipping import SharedFile, Shipment
-from derivkit.engine.worker import inherit
+from derivkit.engine.worker import born, inherit
 
 __all__ = ["ThroughFork", "local_pool", "worker_environment"]
 
@@ -80,7 +79,9 @@ class _LokyPools:
         return self._pool(self._started(1), 1)
 
     def _started(self, n: int) -> LokyExecutor:
-        return LokyExecutor(n, timeout=IDLE, env=self._environment)
+        return LokyExecutor(
+            n, timeout=IDLE, env=self._environment, initializer=born, initargs=(os.getpid(),)
+        )
 
     def _pool(self, executor: LokyExecutor, n: int) -> Pool:
         def kill() -> None:
@@ -128,8 +129,9 @@ class ThroughFork(ThroughPool):
 
 
 def _forked(n: int) -> Pool:
-    # seed from the system: forked copies of one random state would give every worker equal noise
-    executor = ProcessPoolExecutor(n, get_context("fork"), initializer=np.random.seed)
+    executor = ProcessPoolExecutor(
+        n, get_context("fork"), initializer=born, initargs=(os.getpid(),)
+    )
 
     def kill() -> None:
         for process in list((executor._processes or {}).values()):  # noqa: SLF001 - until 3.14

@@ -26,7 +26,7 @@ from derivkit.engine.deadline import alarm_possible, call_within
 if TYPE_CHECKING:
     from derivkit.engine.model import Failure, Model, Output
 
-__all__ = ["Part", "Told", "inherit", "run_one"]
+__all__ = ["Part", "Told", "born", "inherit", "run_one"]
 
 Part: TypeAlias = Any
 """A piece of a pickled model: bytes, an array of bytes, or (path, offset, size) in a local file."""
@@ -81,6 +81,18 @@ def run_one(
         raise
     except BaseException as error:  # noqa: BLE001 - loading a model may raise anything
         return _failure(error, "loading")
+
+
+def born(parent: int) -> None:
+    """Begin the life of a worker process of ``parent``: it never outlives it.
+
+    A forked copy of a random state would give every worker the same noise: it is seeded anew.
+    """
+    np.random.seed()  # noqa: NPY002 - it is the models' state, not ours
+    if sys.platform != "win32":
+        if os.getppid() != parent:  # it has ended already
+            os._exit(1)
+        _watch(parent)
 
 
 def inherit(token: str, model: Model | None) -> None:
