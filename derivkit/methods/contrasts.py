@@ -113,4 +113,5 @@ def _next_two(t: Floats, order: int) -> tuple[float, float]:
     """Return |w^(order)(0)| and |(t w)^(order)(0)| of the nodal polynomial w."""
     w = np.poly(t)[::-1]
     factor = math.factorial(order)
-    return factor * abs(float(w[order])), factor * abs(float(w[order - 1]))
+    below = abs(float(w[order - 1])) if order else 0.0
+    return factor * abs(float(w[order])), factor * below

@@ -16,36 +16,32 @@ __all__ = ["one_sided", "step_below", "two_sided"]
 
 Floats = NDArray[np.float64]
 
-MANTISSA = round(0.6180339887 * 2**20) / 2**20  # of the golden section, in 20 bits
-
-RUNGS = np.array([1.0, 2.0, 4.0, 8.0])
-"""Steps of a two-sided ladder: each level down re-uses three of them."""
+MANTISSA = round((math.sqrt(5) - 1) / 2 * 2**20) / 2**20
+"""Of the golden section, the number worst approximated by fractions; in 20 bits."""
 
 GRADED = np.array([1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0])
 """Steps of a one-sided ladder: denser near x0, where polynomials on one side are hardest to tell
-apart; holds the rungs of the two-sided one."""
+apart; it holds the rungs of the two-sided one."""
 
 
 def step_below(h: float, origin: float) -> float:
-    """Return the greatest step of the grid that is not above h and not lost beside origin."""
+    """Return the greatest step of the grid that is not above h; a few ulp of origin at least."""
     _, exponent = math.frexp(h / MANTISSA)
-    grain = 4.0 * math.ulp(origin) if origin else 0.0
     step = math.ldexp(MANTISSA, exponent - 1)
-    return max(round(step / grain), 1) * grain if step < grain * 2**21 else step
+    grain = 4.0 * math.ulp(origin) if origin else 0.0
+    if step >= grain * 2**21:  # all 20 bits lie above the last bit of origin
+        return step
+    return max(round(step / grain), 1) * grain
 
 
-def two_sided(radius: float, origin: float) -> Floats:
-    """Return ±1, ±2, ±4, ±8 eighths of about the radius."""
-    h = step_below(radius, origin) / RUNGS[-1]
-    if origin:
-        h = step_below(h * (1 + 1e-9), origin)
-    rungs = RUNGS * h
-    return np.concatenate([rungs, -rungs])
+def two_sided(radius: float, origin: float, pairs: int = 4) -> Floats:
+    """Return ± steps up to about the radius, each half the last, the widest first."""
+    h = step_below(step_below(radius, 0.0) / 2 ** (pairs - 1), origin)
+    rungs = h * 2.0 ** np.arange(pairs - 1, -1, -1)
+    return np.column_stack([rungs, -rungs]).ravel()
 
 
 def one_sided(radius: float, origin: float, side: float) -> Floats:
     """Return eight steps up to about the radius, all on one side (+1 or -1)."""
-    h = step_below(radius, origin) / GRADED[-1]
-    if origin:
-        h = step_below(h * (1 + 1e-9), origin)
+    h = step_below(step_below(radius, 0.0) / GRADED[-1], origin)
     return side * GRADED * h

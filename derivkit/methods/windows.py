@@ -6,11 +6,18 @@ For a fit of degree n the error is noise + truncation:
   the fit, pooled with what rounding must leave at least; times Student's t for so few of them;
 - truncation: what the next two coefficients would have changed; for the full interpolant, what the
   next two would change if the coefficients go on falling at their present rate.
+
+Which window to believe is Lepski's rule: the widest ones have the smallest errors, but a window
+that contradicts a narrower one has stepped over something, and so have all wider ones.
+
+References
+----------
+Lepskii, O. V. (1991), On a problem of adaptive estimation in Gaussian white noise, Theory Probab.
+Appl. 35, 454-466, doi:10.1137/1135065.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,34 +25,40 @@ from numpy.typing import NDArray
 
 from derivkit.methods.contrasts import Basis, basis
 
-__all__ = ["Noise", "Verdict", "judge", "judge_all"]
+__all__ = ["EPS", "Noise", "Verdict", "consistent", "judge", "judge_all", "least"]
 
 Floats = NDArray[np.float64]
 
-EPS = float(np.finfo(float).eps)
+EPS, TINY = float(np.finfo(float).eps), float(np.finfo(float).tiny)
 
 ROUNDING = 0.3
 """Least noise of f in units of eps |f|: rounding to nearest is uniform over an ulp, 0.29 ulp rms."""
 
 ROUNDING_FREEDOMS = 2.0
-"""How many contrasts the knowledge of rounding is worth: it is a lower limit, not a measurement."""
-
-DEEPEST = 200.0
-"""Samples closer to x0 than this part of a window's radius are one more f(x0) to it: left out."""
+"""How many contrasts the knowledge of rounding is worth, where the samples do not belie it."""
 
 NEAR_ROUNDING = 10.0
-"""Contrasts up to about the root of this times rounding are taken to be rounding."""
+"""Contrasts up to about the root of this times rounding do not belie it."""
 
-# Student's t, two-sided 98 %, for 1, 2, 3, … degrees of freedom
+DEEPEST = 200.0
+"""A sample closer to x0 than this part of a window's radius is one more f(x0) to it: left out."""
+
 STUDENT = np.array(
-    [31.8, 6.96, 4.54, 3.75, 3.36, 3.14, 3.00, 2.90, 2.82, 2.76, 2.72, 2.68, 2.65, 2.62]
-    + [2.60, 2.58, 2.57, 2.55, 2.54, 2.53]
+    [31.8, 6.96, 4.54, 3.75, 3.36, 3.14, 3.00, 2.90, 2.82, 2.76, 2.72, 2.68, 2.65, 2.62, 2.60]
 )
+"""Student's t, two-sided 98 %, for 1, 2, 3, … degrees of freedom."""
+
+FREEDOMS = np.arange(1.0, len(STUDENT) + 1)
+
+SELECTION = 0.08
+"""The least of several errors is an optimistic one: it is raised by this part a window compared.
+From simulation: of about ten fits to seven windows in white noise, the least error without this
+covers 91 %, with it 97 %."""
 
 
 @dataclass(frozen=True, slots=True)
 class Noise:
-    """What is known of the noise of f beforehand: a level (q,), worth so many contrasts."""
+    """What is known of the noise of f beforehand: its level (q,), worth so many contrasts."""
 
     level: Floats
     freedoms: float
@@ -58,7 +71,7 @@ class Verdict:
     Attributes
     ----------
     value, error
-        The derivative and its error.
+        The derivative and its error, the sum of the next two.
     noise_part, truncation_part
         The two parts of the error.
     sigma
@@ -91,59 +104,74 @@ class Verdict:
 
 
 def judge_all(
-    t: Floats, values: Floats, order: int, origin: float, noise: Noise | None
-) -> Iterator[Verdict]:
-    """Judge the windows of all radii, the widest first."""
+    t: Floats,
+    values: Floats,
+    order: int,
+    origin: float,
+    noise: Noise | None = None,
+    eps: float = EPS,
+) -> list[Verdict]:
+    """Judge the windows of all radii, the narrowest first; places t ascending."""
     distance = np.abs(t)
-    for radius in np.unique(distance)[::-1]:
+    fewest = min(order + 3, len(t)) if len(t) > order + 1 else order + 3  # one contrast at least
+    verdicts = []
+    for radius in np.unique(distance):
         inside = (distance <= radius) & ((distance >= radius / DEEPEST) | (distance == 0))
-        if np.count_nonzero(inside) >= order + 2:
-            yield judge(t[inside], values[inside], order, origin, noise)
+        if np.count_nonzero(inside) >= fewest:
+            verdicts.append(judge(t[inside], values[inside], order, origin, noise, eps))
+    return [v for v in verdicts if np.isfinite(v.error).all()]
 
 
-def judge(t: Floats, values: Floats, order: int, origin: float, noise: Noise | None) -> Verdict:
+def judge(
+    t: Floats,
+    values: Floats,
+    order: int,
+    origin: float,
+    noise: Noise | None = None,
+    eps: float = EPS,
+) -> Verdict:
     """Fit one window (m,), (m, q) at every degree and return the fit with the smallest error."""
-    radius = float(max(-t[0], t[-1]))
+    radius = max(-float(t[0]), float(t[-1]))
     b = basis(tuple((t / radius).tolist()), order)
-    g = b.rows @ (values - values[len(t) // 2])  # neighbours subtract without rounding
+    middle = values[len(t) // 2]
+    unit = np.max(np.abs(values), axis=0) + TINY  # squares of large and small f stay in range
+    g = b.rows @ ((values - middle) / unit)  # neighbours subtract without rounding
     sizes = np.abs(g) * b.leads
-    floor = EPS * (
-        ROUNDING * np.max(np.abs(values), axis=0) + 0.5 * abs(origin) / radius * sizes[1]
-    )
-    sigma, freedoms = _noise(g, b, floor, noise)
-    student = np.interp(freedoms, np.arange(1, len(STUDENT) + 1), STUDENT)
-    noise_part = student * b.norms * sigma
+    floor = eps * ROUNDING + EPS * 0.5 * abs(origin) / radius * sizes[1]  # of f, and of x
+    given = None if noise is None else Noise(noise.level / unit, noise.freedoms)
+    sigma, freedoms = _noise(g, b, floor, given)
+    noise_part = np.interp(freedoms, FREEDOMS, STUDENT) * b.norms * sigma
     truncation, rate = _truncation(g, sizes, b)
     error = noise_part + truncation
     best = np.argmin(error, axis=0)
     pick = best, np.arange(len(best))
-    value = np.cumsum(b.slopes * g, axis=0)[b.degrees][pick]
-    per = radius**-order
+    value = np.cumsum(b.slopes * g, axis=0)[b.degrees[best], pick[1]]
+    size = np.maximum(np.abs(value), np.max(sizes[order : order + 3], axis=0))
+    per = unit * radius**-order
     return Verdict(
-        value=value * per,
+        value=value * per + (middle if order == 0 else 0.0),
         error=error[pick] * per,
         noise_part=noise_part[pick] * per,
         truncation_part=truncation[pick] * per,
-        sigma=sigma[pick],
-        freedoms=freedoms[pick] if freedoms.shape[1] > 1 or len(best) == 1 else freedoms[best, 0],
-        floor=floor,
+        sigma=sigma[pick] * unit,
+        freedoms=freedoms[pick],
+        floor=floor * unit,
         rate=rate,
-        size=np.maximum(np.abs(value), np.max(sizes[order : order + 3], axis=0)) * per,
+        size=size * per,
         radius=radius,
         sides=int(t[0] >= 0) - int(t[-1] <= 0),
     )
 
 
 def _noise(g: Floats, b: Basis, floor: Floats, noise: Noise | None) -> tuple[Floats, Floats]:
-    """Return sigma (c, q) for each fit, and the degrees of freedom (c, 1) behind it."""
+    """Return sigma (c, q) for each fit, and the degrees of freedom (c, q) behind it."""
     rest = np.cumsum((g * g)[::-1], axis=0)[::-1][b.starts]
     if noise is None:
-        level, near = floor, NEAR_ROUNDING * floor * floor
-        seen = rest / b.freedoms
-        with np.errstate(invalid="ignore"):
-            worth = ROUNDING_FREEDOMS * np.nan_to_num(near / (near + seen), nan=1.0)
+        level = floor
+        near = NEAR_ROUNDING * floor * floor
+        worth = ROUNDING_FREEDOMS * near / (near + rest / b.freedoms)
     else:
-        level, worth = np.maximum(noise.level, floor), noise.freedoms
+        level, worth = np.maximum(noise.level, floor), np.full_like(rest, noise.freedoms)
     freedoms = worth + b.freedoms
     return np.sqrt((worth * level * level + rest) / freedoms), freedoms
 
@@ -154,12 +182,29 @@ def _truncation(g: Floats, sizes: Floats, b: Basis) -> tuple[Floats, Floats]:
     top, second = sizes[m - 1], sizes[m - 2]
     upper = top + second
     lower = sizes[max(m - 3, 0)] + sizes[max(m - 4, 0)]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        rate = np.sqrt(np.minimum(1.0, np.nan_to_num(upper / lower, nan=0.0, posinf=1.0)))
+    rate = np.sqrt(np.minimum(1.0, upper / np.maximum(lower, TINY)))
     next_one = np.maximum(second * rate, top) * rate
     next_two = np.maximum(top * rate, next_one) * rate
     steps = np.empty((m + 2, g.shape[1]))
     np.abs(b.slopes * g, out=steps[:m])
-    steps[m] = b.next_two[0] * next_one
+    steps[m] = np.maximum(
+        b.next_two[0] * next_one, np.maximum(steps[m - 1], steps[m - 2]) * rate**4
+    )
     steps[m + 1] = b.next_two[1] * next_two
     return steps[b.degrees + 1] + steps[b.degrees + 2], rate
+
+
+def consistent(verdicts: list[Verdict]) -> list[Verdict]:
+    """Return the windows, narrowest first, up to the first that contradicts a narrower one."""
+    low, high = -np.inf, np.inf
+    for k, v in enumerate(verdicts):
+        value, error = v.value.item(), v.error.item()
+        low, high = max(low, value - error), min(high, value + error)
+        if low > high:
+            return verdicts[:k]
+    return verdicts
+
+
+def least(verdicts: list[Verdict]) -> Verdict:
+    """Return the verdict with the smallest error, the narrowest of equals."""
+    return min(verdicts, key=lambda v: v.error.item())

@@ -1,0 +1,418 @@
+"""One output on its way to a derivative: what its samples say, and what they call for next.
+
+===============================  ==============================================================
+truncation rules                 down: a ladder below, where the coefficients fall faster
+nothing falls with the degree    probe: one sample far below – noise, or structure stepped over?
+structure                        a ladder on its scale
+noise rules                      up: two pairs above, no farther than the error calls for
+undefined on one side            samples on the other, and a search for the wall
+===============================  ==============================================================
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from derivkit.methods.ladders import one_sided, step_below, two_sided
+from derivkit.methods.protocol import Line
+from derivkit.methods.samples import Column
+from derivkit.methods.windows import (
+    DEEPEST,
+    EPS,
+    SELECTION,
+    Noise,
+    Verdict,
+    consistent,
+    judge,
+    judge_all,
+    least,
+)
+from derivkit.status import Status
+
+__all__ = ["Goal", "Track", "content"]
+
+Floats = NDArray[np.float64]
+
+NOTHING: Floats = np.empty(0)
+EPS_SINGLE = float(np.finfo(np.float32).eps)
+
+TIGHT = 1e-12
+"""A truncation error above this part of the derivative's size is worth more calls: going down is
+safe, and a ladder lower gains up to nine powers of two."""
+
+LOOSE = 1e-9
+"""The same for noise: going up is not safe, and each call gains a factor two at best."""
+
+WIDEST = 0.5
+"""How far noise may push the steps, in units of the line's scale: models leave their domain."""
+
+LOST = 1e-6
+"""A rounding error above this part of the size says that the line's scale is wrong: f hardly
+varies on it. Then, and only then, steps may pass `WIDEST`."""
+
+BURIED = 0.1
+"""The same for visible noise, a little way."""
+
+VISIBLE = 30.0
+"""Noise this many times above rounding is the model's own, or structure."""
+
+STALLED = 0.7
+"""Coefficients that fall by less than this from degree to degree do not tell the scale."""
+
+DOUBTFUL = 0.3
+"""Coefficients that fall by less than this may be noise at the top: one probe is cheaper than a
+ladder."""
+
+SAME = 0.2
+"""Noise is the same on all scales, to this factor; structure falls off faster."""
+
+RIPPLE = 1e-4
+"""A ripple on f below this part of f is taken for the model's arithmetic, not for the model."""
+
+GOOD = 1e-2
+"""A fit with an error below this part of the derivative's size says something."""
+
+HELD = 0.7
+"""A round that leaves more than this of the error has not helped."""
+
+FIRM = 20.0
+"""How many contrasts a noise level given by the user is worth."""
+
+CONTRADICTION = 3.0
+"""The two sides of x0 contradict each other if they differ by so many times their errors."""
+
+WORTH_A_LOOK = 1e-3
+"""An error above this part of the size, at the end of a search, may have a kink as its reason."""
+
+MOST_PROBES = 4
+MOST_WALL_ROUNDS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """When the user is content: error <= max(atol, rtol |value|). None: as good as pays."""
+
+    rtol: float | None
+    atol: float
+
+
+def content(v: Verdict, goal: Goal) -> NDArray[np.bool_]:
+    """Return for each output whether its error is small enough, or worth no further calls."""
+    settled = (v.noise_part >= v.truncation_part) & (v.sigma <= VISIBLE * v.floor)
+    good = np.where(settled, LOOSE, TIGHT) * v.size
+    wanted = goal.atol if goal.rtol is None else np.maximum(goal.atol, goal.rtol * np.abs(v.value))
+    return np.asarray(v.error <= np.maximum(good, wanted))
+
+
+class Track:
+    """What has been learnt about one output."""
+
+    def __init__(self, line: Line, order: int, goal: Goal, noise: float | None) -> None:
+        self.line = line
+        self.order = order
+        self.goal = goal
+        self.noise = None if noise is None else Noise(np.array([noise]), FIRM)
+        self.eps = EPS
+        self.best: Verdict | None = None
+        self.near: Verdict | None = None  # the narrowest window nearly as good as the best
+        self.kinked = False
+        self.done = False
+        self._compared = 0
+        self._doubt = 0.0  # how far wider windows contradict the best one with a good fit
+        self._gap = 0.0  # between the slopes of a probe and of the ladder, let pass as noise
+        self._probe = 0.0
+        self._below = 0.0  # smallest rung when the probe was made
+        self._probes = 0
+        self._suspected = 0.0  # amplitude of a structure that a ladder has been asked for
+        self._wall_rounds = 0
+        self._failures = 0
+        self._error = math.inf  # least one so far
+        self._climbed = False
+        self._moved = False  # by the last round: down, up or onto a structure
+
+    # -- judging ----------------------------------------------------------------------------
+
+    def look(self, c: Column) -> None:
+        """Judge the samples anew."""
+        self.best = self.near = None
+        if not c.at_x0:
+            return
+        judged = self._judged(c)
+        verdicts = consistent(judged)
+        if verdicts:
+            self._compared = len(verdicts)
+            self.best = least(verdicts)
+            nearly = 3 * self.best.error.item()
+            self.near = next(v for v in verdicts if v.error.item() <= nearly)
+            ripple = RIPPLE * float(np.max(np.abs(c.f)))
+            self._doubt = _doubt(self.best, judged[len(verdicts) :], ripple)
+
+    def _judged(self, c: Column) -> list[Verdict]:
+        """Return the verdicts of all windows; finds out by the way if f is in single precision."""
+        verdicts = judge_all(c.t, c.f, self.order, self.line.origin, self.noise, self.eps)
+        if verdicts and self.eps == EPS and _visible(verdicts[-1]) and c.single_precision:
+            self.eps = EPS_SINGLE
+            return self._judged(c)
+        return verdicts
+
+    @property
+    def relative_error(self) -> float:
+        """The error beside the derivative's size; inf where nothing is known."""
+        v = self.best
+        if v is None or v.size.item() == 0:
+            return math.inf
+        return v.error.item() / v.size.item()
+
+    def result(self) -> tuple[float, float, Status]:
+        """Return value, error and status; call `look` before."""
+        v = self.best
+        if v is None:
+            return math.nan, math.inf, Status.UNDEFINED
+        error = v.error.item() * (1 + SELECTION * self._compared) + self._gap + self._doubt
+        if self.kinked or self._unresolved(v):
+            return v.value.item(), math.inf, Status.UNRESOLVED
+        if self.noise is not None or self.eps > EPS:
+            status = Status.NOISE_LIMITED
+        else:
+            status = Status.ONE_SIDED if v.sides else Status.CONVERGED
+        return v.value.item(), error, status
+
+    def _unresolved(self, v: Verdict) -> bool:
+        """Whether what is left of the error is neither noise nor rounding, and large."""
+        if self.noise is not None or v.error.item() < BURIED * v.size.item():
+            return False
+        return _visible(v) or v.truncation_part.item() > 10 * v.noise_part.item()
+
+    def other_order(self, c: Column, order: int) -> tuple[float, float]:
+        """Return value and error of a derivative of another order, from the same samples."""
+        verdicts = judge_all(c.t, c.f, order, self.line.origin, self.noise, self.eps)
+        verdicts = consistent(verdicts)
+        if self.kinked or not verdicts or not c.at_x0:
+            return math.nan, math.inf
+        v = least(verdicts)
+        return v.value.item(), v.error.item() * (1 + SELECTION * len(verdicts))
+
+    # -- deciding ---------------------------------------------------------------------------
+
+    def wish(self, c: Column) -> Floats:
+        """Return the places where samples are wanted; none when there is nothing to gain."""
+        if not c.at_x0:
+            return NOTHING
+        probed, self._probe = self._probe, 0.0
+        moved, self._moved = self._moved, False
+        if moved and self._suspected and self._all_the_same(c):
+            self._take_for_noise(c, consistent(self._judged(c)))
+        self._suspected = 0.0
+        if probed and (wanted := self._after_probe(c, probed)) is not None:
+            self._moved = True
+            return wanted
+        if self.kinked or self._content():
+            return NOTHING
+        if c.one_sided and self._wall_rounds < MOST_WALL_ROUNDS:
+            return self._search_wall(c)
+        if self.best is None or self.near is None or self._stuck(self.best, moved):
+            return NOTHING
+        if self._unexplained(self.near):
+            return self._ask_probe(c, self.near)
+        self._moved = True
+        if self.noise is not None and self._climbed and self.relative_error < BURIED:
+            return NOTHING  # in noise, further rungs gain less than they cost
+        if self._noise_rules(self.near):
+            self._climbed = True
+            return self._up(c, self.best)
+        return self._down(c, self.near)
+
+    def _content(self) -> bool:
+        return self.best is not None and bool(content(self.best, self.goal)[0])
+
+    def _noise_rules(self, v: Verdict) -> bool:
+        """Whether wider steps would help, rather than narrower ones."""
+        rules = v.noise_part.item() >= v.truncation_part.item()
+        if self.noise is None and _visible(v):
+            return rules and v.rate.item() > STALLED
+        return rules
+
+    def _unexplained(self, v: Verdict) -> bool:
+        """Whether there is something above rounding that is not known to be noise."""
+        if self.noise is not None or not _visible(v) or self._probes >= MOST_PROBES:
+            return False
+        return v.rate.item() > (STALLED if self._probes else DOUBTFUL)
+
+    def finish(self, c: Column) -> None:
+        """Note that the search is over; a kink may be why."""
+        self.done = True
+        if self.near is not None and self.noise is None and self.relative_error > WORTH_A_LOOK:
+            self.kinked = _visible(self.near) and self._breaks(c)
+
+    def _stuck(self, best: Verdict, moved: bool) -> bool:
+        """Whether moving has stopped to help; where nothing is resolved yet, patience is longer."""
+        error = best.error.item()
+        if moved:
+            self._failures += error > HELD * self._error
+        self._error = min(error, self._error)
+        resolved = self.noise is not None or error < best.size.item()
+        return self._failures >= (2 if resolved else 6)
+
+    # -- moving -----------------------------------------------------------------------------
+
+    def _down(self, c: Column, v: Verdict) -> Floats:
+        """Return the ladder on which truncation, falling as radius**9, meets rounding."""
+        sigma = v.sigma.item()
+        reachable = v.noise_part.item()
+        if self.noise is None:
+            reachable *= v.floor.item() / sigma if sigma > 0 else 0.0
+        levels = math.log2(v.error.item() / reachable) / 9 if reachable > 0 else 3.0
+        return self._ladder(c, v.radius * 2.0 ** -min(max(math.ceil(levels), 1), 7))
+
+    def _up(self, c: Column, v: Verdict) -> Floats:
+        """Return two pairs above: as far as the error calls for, and not beyond the cap."""
+        top = float(np.max(np.abs(c.t)))
+        error, size = v.error.item(), v.size.item()
+        visible = _visible(v) or self.eps > EPS
+        factor = 16.0 if visible or size == 0 else min(max(error / (LOOSE * size), 4.0), 64.0)
+        cap = WIDEST * self.line.scale
+        if error > (BURIED if visible else LOST) * size > 0:
+            cap *= 16.0 if visible else math.inf
+        radius = min(factor * top, cap)
+        if radius < 1.5 * top:
+            return NOTHING
+        h = step_below(radius, self.line.origin)
+        return np.array([h, -h, h / 4, -h / 4])
+
+    def _ladder(self, c: Column, radius: float) -> Floats:
+        """Return a ladder of this radius, on both sides where f is defined that far."""
+        low = min(-self.line.lower, 0.999 * c.wall_below)
+        high = min(self.line.upper, 0.999 * c.wall_above)
+        if min(low, high) >= radius:
+            return two_sided(radius, self.line.origin)
+        side = 1.0 if high >= low else -1.0
+        return one_sided(min(2 * radius, max(low, high)), self.line.origin, side)
+
+    # -- probing ----------------------------------------------------------------------------
+
+    def _ask_probe(self, c: Column, v: Verdict) -> Floats:
+        """Return one place so near x0 that structure hardly varies there, and noise just as ever.
+
+        f changes there by (h / l) sigma if the structure has length l and amplitude sigma: less
+        than sigma / 10 for l > 10 h, and still above rounding for l up to the ladder's own.
+        """
+        rungs = np.abs(c.t[np.abs(c.t) >= v.radius / 20])
+        self._below = float(np.min(rungs[rungs > 0]))
+        depth = min(max(80 * v.floor.item() / v.sigma.item(), 2.0**-30), 2.0**-6)
+        side = 1.0 if c.holds(self._below) else -1.0
+        place = step_below(self._below * depth, self.line.origin)
+        while c.holds(side * place):
+            place = step_below(1.5 * place, self.line.origin)
+        self._probe = side * place
+        self._probes += 1
+        return np.array([self._probe])
+
+    def _after_probe(self, c: Column, probe: float) -> Floats | None:
+        """Return where to look for structure; None if the probe says noise, or nothing."""
+        if not c.holds(probe) or self.near is None:
+            return None
+        rise = c.value_at(probe) - c.value_at(0.0)
+        verdicts = consistent(self._judged(c))
+        sigma = max(v.sigma.item() for v in _nearly_least(verdicts, 10.0))
+        if abs(rise) > 0.1 * sigma:
+            self._take_for_noise(c, verdicts)
+            return None
+        if self.near.rate.item() <= STALLED:
+            return self._down(c, self.near)
+        if rise == 0:
+            return self._closer(c, verdicts)
+        slope = self._slope(c)
+        gap = abs(rise / probe - slope.value.item())
+        gap_error = 4 * slope.floor.item() / abs(probe)
+        within = gap <= 2 * slope.error.item() + gap_error
+        if within and slope.error.item() <= GOOD * slope.size.item():
+            if self._probes > 1 and self.order == 1:
+                self._gap = max(0.0, gap - gap_error)
+            return self._closer(c, verdicts)
+        self._suspected = sigma
+        return self._ladder(c, min(sigma / gap, self._below) / 4)
+
+    def _all_the_same(self, c: Column) -> bool:
+        """Whether the ladder on the suspected structure shows what the one above did: noise."""
+        inside = np.abs(c.t) < self._below
+        if np.count_nonzero(inside) < self.order + 3:
+            return False
+        v = judge(c.t[inside], c.f[inside], self.order, self.line.origin, None, self.eps)
+        return v.rate.item() > STALLED and v.sigma.item() > SAME * self._suspected
+
+    def _slope(self, c: Column) -> Verdict:
+        """Return the first derivative, whatever the order that is sought."""
+        if self.order == 1:
+            return least(consistent(self._judged(c)))
+        return least(consistent(judge_all(c.t, c.f, 1, self.line.origin, None, self.eps)))
+
+    def _closer(self, c: Column, verdicts: list[Verdict]) -> Floats | None:
+        """Look once just below the ladder; what is still there then is noise on this scale."""
+        if self._probes < 2:
+            return self._ladder(c, self._below)
+        self._take_for_noise(c, verdicts)
+        return None
+
+    def _take_for_noise(self, c: Column, verdicts: list[Verdict]) -> None:
+        """Note the level of the noise, from where it is best determined."""
+        most = max(_nearly_least(verdicts, 10.0), key=lambda v: v.freedoms.item())
+        self.kinked = self._breaks(c)
+        self.noise = Noise(most.sigma, most.freedoms.item())
+        self.look(c)
+
+    def _breaks(self, c: Column) -> bool:
+        """Whether f has a kink or a jump at x0: its two sides contradict each other."""
+        radius = 0.0 if self.best is None else self.best.radius
+        inside = (np.abs(c.t) <= radius) & (np.abs(c.t) >= radius / DEEPEST)
+        sides = [inside & (c.t < 0), inside & (c.t > 0)]
+        if min(np.count_nonzero(side) for side in sides) < 4:
+            return False
+        origin = self.line.origin
+        for order in (0, 1):
+            left, right = (judge(c.t[s], c.f[s], order, origin, None, self.eps) for s in sides)
+            gap = abs(left.value.item() - right.value.item())
+            if gap > CONTRADICTION * (left.error.item() + right.error.item()):
+                return True
+        return False
+
+    # -- walls ------------------------------------------------------------------------------
+
+    def _search_wall(self, c: Column) -> Floats:
+        """Return steps towards the walls, and once as many again on the open side."""
+        self._wall_rounds += 1
+        wishes = []
+        for side, wall in ((-1.0, c.wall_below), (1.0, c.wall_above)):
+            if wall < np.inf:
+                steps = [step_below(wall / 16.0**k, self.line.origin) for k in (1, 2, 3, 4)]
+                wishes.append(side * np.array(steps))
+        if self._wall_rounds == 1 and len(wishes) == 1 and len(c.t) > 1:
+            open_side = 1.0 if c.wall_below < np.inf else -1.0
+            far = 2 * float(np.max(np.abs(c.t)))
+            wishes.append(one_sided(far, self.line.origin, open_side))
+        return np.concatenate(wishes)
+
+
+def _doubt(best: Verdict, wider: list[Verdict], ripple: float) -> float:
+    """Return how far the best of the windows that contradict a narrower one lies from it.
+
+    Only if it is a good fit, to a ripple so low that it is the model's arithmetic: jumps of an
+    integrator that changes its steps, or of an iteration that stops. Between the jumps f is smooth,
+    but its slope there is not the model's.
+    """
+    fair = [v for v in wider if v.sigma.item() < ripple and v.error.item() < GOOD * v.size.item()]
+    if not fair:
+        return 0.0
+    return abs(least(fair).value.item() - best.value.item())
+
+
+def _visible(v: Verdict) -> bool:
+    return v.sigma.item() > VISIBLE * v.floor.item()
+
+
+def _nearly_least(verdicts: list[Verdict], factor: float) -> list[Verdict]:
+    most = factor * least(verdicts).error.item()
+    return [v for v in verdicts if v.error.item() <= most]
