@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from derivkit.engine.executors import UNKNOWN_SIZE, Pool
+from derivkit.engine.executors import FAR_AHEAD, UNKNOWN_SIZE, Pool
 from derivkit.engine.shipping import LARGE, SharedFile
 
 __all__ = ["RayExecutor", "pool_of", "runs_threads", "size_of"]
@@ -22,9 +22,10 @@ def pool_of(executor: Any) -> Pool:
     """Return a user's executor with the best way to place large data for its workers."""
     client = getattr(executor, "_client", None)
     if client is not None and hasattr(client, "scatter"):
-        return Pool(executor, max(1, sum(client.nthreads().values())), _scattered_by(client))
+        workers = max(1, sum(client.nthreads().values()))
+        return Pool(executor, workers, FAR_AHEAD, _scattered_by(client))
     if isinstance(executor, ProcessPoolExecutor) or "loky" in type(executor).__module__:
-        return Pool(executor, size_of(executor), SharedFile().place)
+        return Pool(executor, size_of(executor), place=SharedFile().place)
     return Pool(executor, size_of(executor))
 
 

@@ -39,6 +39,7 @@ Submit: TypeAlias = Callable[[Executor, NDArray[Any]], "Future[Any]"]
 Outcomes: TypeAlias = Generator[tuple[Key, Any], None, list[Job]]
 
 AHEAD = 3  # tasks a worker that are handed out at a time: enough that none waits for the next
+FAR_AHEAD = 16  # the same where handing out takes milliseconds: on a cluster
 UNKNOWN_SIZE = 64  # workers assumed where a pool does not tell
 MOST_NAMED = 4  # points listed in a message
 LOOK_UP = 0.5  # seconds; a wait looks up that often, for systems where it cannot be interrupted
@@ -53,6 +54,8 @@ class Pool:
     executor : concurrent.futures.Executor
     size : int
         How many calls run at a time.
+    ahead : int
+        Tasks a worker that are handed out at a time.
     place : callable
         Puts a large part of the model where all workers get it.
     renew : callable or None
@@ -65,6 +68,7 @@ class Pool:
 
     executor: Executor
     size: int = UNKNOWN_SIZE
+    ahead: int = AHEAD
     place: Callable[[NDArray[np.uint8]], Part] = field(default=lambda part: part)
     renew: Callable[[], Pool] | None = None
     alone: Callable[[], Pool] | None = None
@@ -135,7 +139,7 @@ def outcomes(pool: Pool, submit: Submit, points: Iterator[Job]) -> Outcomes:
     numbered = enumerate(points)
     try:
         while True:
-            room = 0 if lost else AHEAD * pool.size - len(out)
+            room = 0 if lost else pool.ahead * pool.size - len(out)
             for number, job in islice(numbered, room):
                 future = _submitted(submit, pool.executor, job[1])
                 out[future] = number, job

@@ -89,7 +89,9 @@ class _LokyPools:
                 del _kept[self._kind]
             _end(executor)
 
-        return Pool(executor, n, self._place, self._renewed, self._alone, kill)
+        return Pool(
+            executor, n, place=self._place, renew=self._renewed, alone=self._alone, kill=kill
+        )
 
 
 def _end(executor: LokyExecutor) -> None:
