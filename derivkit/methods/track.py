@@ -306,7 +306,7 @@ class Track:
         side = 1.0 if c.holds(self._below) else -1.0
         place = step_below(self._below * depth, self.line.origin)
         while c.holds(side * place):
-            place = step_below(1.5 * place, self.line.origin)
+            place = step_below(2.0 * place, self.line.origin)  # less could be the same step again
         self._probe = side * place
         self._probes += 1
         return np.array([self._probe])
