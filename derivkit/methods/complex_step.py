@@ -135,7 +135,7 @@ def _joined(some: Differences, more: Differences) -> Differences:
 
 def _move(line: Line) -> float:
     """Return a short move towards the inside of the bounds; a power of two, so made exactly."""
-    move = 2.0 ** np.floor(np.log2(MOVE * (abs(line.origin) or line.scale)))
+    move = 2.0 ** np.floor(np.log2(max(MOVE * (abs(line.origin) or line.scale), TINY)))
     return float(move if line.upper >= -line.lower else -move)
 
 

@@ -36,6 +36,7 @@ def neighbours(
     """
     signs = np.random.default_rng(SEED).choice([-1.0, 1.0], x0.size)
     longest = eps**MOVE_POWER * np.where(x0 == 0, scale, np.abs(x0))
+    longest = np.maximum(longest, np.finfo(float).tiny)
     move = 2.0 ** np.floor(np.log2(longest))  # powers of two are added without rounding
     signs = np.where(x0 + MOVES * move > upper, -1.0, signs)
     signs = np.where(x0 - MOVES * move < lower, 1.0, signs)

@@ -48,6 +48,11 @@ def test_scatter_is_covered_as_often_as_claimed(sigma):
     assert np.median(error) < 10 * sigma
 
 
+def test_points_next_to_zero_are_moved_too():
+    x0 = np.array([5e-324, 2e-310])
+    assert all(np.all(x != x0) for x in neighbours(x0, x0, -OPEN, OPEN, EPS))
+
+
 def test_without_neighbours_the_last_digits_are_left():
     assert rounding_error(np.array([2.0]), [], EPS)[0] == 8 * EPS
 
