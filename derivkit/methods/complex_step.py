@@ -112,7 +112,7 @@ def _differences(
     t = line.realised(_real_places(line, radii))
     left, right = t[1:].reshape(2, -1, 1)
     at_x0, at_left, at_right = values[0], *values[1:].reshape(2, len(radii), -1)
-    with np.errstate(invalid="ignore", divide="ignore"):  # undefined samples, steps of no width
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):  # undefined, no width
         from_left, from_right = (at_left - at_x0) / left, (at_right - at_x0) / right
         slope = (right * from_left - left * from_right) / (right - left)
         size = np.maximum(np.abs(at_left), np.abs(at_right))

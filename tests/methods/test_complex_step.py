@@ -121,7 +121,7 @@ def test_analytic_functions_are_never_called_not_analytic(f):
 
 @given(
     coefficients=st.lists(st.floats(-10, 10, allow_subnormal=False), min_size=2, max_size=6),
-    x0=st.floats(-5, 5),
+    x0=st.floats(-5, 5).filter(lambda x: x == 0 or abs(x) > 1e-100),  # below, f itself underflows
 )
 def test_polynomials_are_inside_their_error(coefficients, x0):
     powers = range(len(coefficients) - 1, 0, -1)
