@@ -13,7 +13,7 @@ from derivkit.calculus.driver import run
 from derivkit.calculus.inputs import Problem, check_problem
 from derivkit.calculus.lines import axis_lines
 from derivkit.calculus.pieces import Answers, Stage, Stages, stacked
-from derivkit.methods.protocol import Method
+from derivkit.methods.protocol import Method, solvers
 
 if TYPE_CHECKING:
     from derivkit.engine.model import Output
@@ -23,9 +23,13 @@ __all__ = ["Gradient", "build_gradient"]
 
 @dataclass(frozen=True)
 class Gradient:
-    """First derivatives (p,) of a scalar function."""
+    """First derivatives (p,) of a scalar function.
+
+    With ``with_second``, second ones too, where the method has them from the same samples.
+    """
 
     order: int = 1
+    with_second: bool = True
 
     def check_output(self, output: Output) -> None:
         """Raise a TypeError unless the output is one number."""
@@ -43,9 +47,10 @@ class Gradient:
         """Follow one line a parameter."""
         share = None if budget is None else budget // problem.p
         rays, lines = axis_lines(problem, share)
-        answers = yield Stage(rays, [method.solve(line, 1) for line in lines])
+        answers = yield Stage(rays, solvers(method, lines, 1))
         pieces = stacked(Answers(answers.estimates, (), answers.nfev_of, answers.undefined_of))
-        pieces.extra.update(_second_derivatives(answers))
+        if self.with_second:
+            pieces.extra.update(_second_derivatives(answers))
         return pieces
 
 
@@ -69,4 +74,4 @@ def build_gradient(
 ) -> NDArray[np.float64]:
     """Return the gradient (p,) of a scalar function at theta0; see `CalculusKit.gradient`."""
     problem = check_problem(function, theta0)
-    return run(problem, {}, Gradient(), method, n_workers=n_workers, **options).value
+    return run(problem, {}, Gradient(with_second=False), method, n_workers=n_workers, **options).value

@@ -13,7 +13,7 @@ from derivkit.calculus.driver import run
 from derivkit.calculus.inputs import Problem, check_problem
 from derivkit.calculus.lines import axis_lines
 from derivkit.calculus.pieces import Stage, Stages, stacked
-from derivkit.methods.protocol import Method
+from derivkit.methods.protocol import Method, solvers
 
 if TYPE_CHECKING:
     from derivkit.engine.model import Output
@@ -35,7 +35,7 @@ class Jacobian:
         """Follow one line a parameter."""
         share = None if budget is None else budget // problem.p
         rays, lines = axis_lines(problem, share)
-        return stacked((yield Stage(rays, [method.solve(line, 1) for line in lines])))
+        return stacked((yield Stage(rays, solvers(method, lines, 1))))
 
 
 def must_be_array(output: Output) -> None:

@@ -61,9 +61,10 @@ def second_derivatives(
     """
     share = None if budget is None else _share(budget, len(directions), len(pairs))
     rays, lines = _lines_along(problem, directions, share)
+    levels = _short_levels(method, len(pairs), share)
     answers, known = yield from _followed(method, rays, lines, len(pairs))
     pure = stacked(answers)
-    planes = _Planes(problem, method, directions, lines, known, pairs, _short_levels(method, pairs))
+    planes = _Planes(problem, method, directions, lines, known, pairs, levels)
     every = np.arange(len(pairs))
     mixed = planes.put_together(pure, (yield planes.stage(every, 1.0)), every, 1.0)
     lost = np.flatnonzero(_lost(pure, mixed, pairs))
@@ -189,11 +190,11 @@ class _Planes:
         ).solve(line, 2)
 
 
-def _short_levels(method: Method, pairs: Pairs) -> int:
-    """Return how many steps a pair gets where only the default method was asked for."""
+def _short_levels(method: Method, pairs: int, share: int | None) -> int:
+    """Return how many steps a pair gets; 0 where another method than the default was asked for."""
     if not _is_default(method):
         return 0
-    return 3 if len(pairs) <= FEW_PAIRS else 2
+    return 3 if pairs <= FEW_PAIRS and share is None else 2
 
 
 def _is_default(method: Method) -> bool:

@@ -25,6 +25,7 @@ LARGEST_STEP = 2.0  # of `unit`: not much further than the axes have been follow
 SMALLEST_STEP = 2.0**-16
 TINY = 1e-300  # in place of a coefficient of 0: the step is then bounded by LARGEST_STEP
 DEVIATIONS = 3.0  # of the noise in the error: covers 99.7 % of a normal distribution
+MOST_STEPS = 3  # ladders taken where outputs differ in the step that suits them
 SURPRISE = 8.0  # the error may be this many times what was expected before it is looked into
 GOOD_ENOUGH = 1e-9  # of the amplitude: an error below is never looked into
 RATIO_SAFETY = 4.0  # on the first truncation term guessed from the ratio of the two before
@@ -68,32 +69,44 @@ class InformedSecond:
 
     def solve(self, line: Line, order: int) -> Solver:
         """Differentiate twice; see the class."""
-        relative = self._best_step()
-        h = relative * self.unit
-        if order != 2 or h > min(-line.lower, line.upper):
+        if order != 2:
             return (yield from self.otherwise.solve(line, order))
-        values = yield symmetric_nodes(self.levels) * h
-        if not np.isfinite(values).all():
-            return (yield from self.otherwise.solve(line, order))
-        value, error, surprising = self._judged(values, relative)
-        if surprising.any():
-            return (yield from self.otherwise.solve(line, order))
+        best = self._best_steps()
+        value, error, step = (np.full(best.shape, x) for x in (np.nan, np.inf, np.nan))
+        for _ in range(MOST_STEPS):
+            wanting = error > self._good_enough(best)
+            if not wanting.any():
+                break
+            relative = _short(float(best[wanting].min()))
+            if relative * self.unit > min(-line.lower, line.upper):
+                return (yield from self.otherwise.solve(line, order))
+            values = yield symmetric_nodes(self.levels) * (relative * self.unit)
+            if not np.isfinite(values).all():
+                return (yield from self.otherwise.solve(line, order))
+            new, new_error, surprising = self._judged(values, relative)
+            if (surprising & wanting).any():
+                return (yield from self.otherwise.solve(line, order))
+            better = new_error < error
+            value, error = np.where(better, new, value), np.where(better, new_error, error)
+            step = np.where(better, relative * self.unit, step)
         square = self.unit**2
-        return Estimate(
-            value / square, error / square, Status.CONVERGED, h, self.noise, reach=float(h)
-        )
+        reach = float(np.max(step))
+        return Estimate(value / square, error / square, Status.CONVERGED, step, self.noise, reach)
 
-    def _best_step(self) -> float:
-        """Return the largest step, in units of `unit`, at which noise and truncation balance."""
+    def _best_steps(self) -> NDArray[np.float64]:
+        """Return the steps, in units of `unit`, at which noise and truncation balance, (q,)."""
         _, spread = _rule(self.levels)
         product = 4.0 ** -sum(range(self.levels))
         leftover = np.maximum(USUALLY * self.leftover, TINY)
         ratio = self.noise * spread / (2 * self.levels * product * leftover)
-        known = ratio[ratio > 0]
-        if known.size == 0:
-            return LARGEST_STEP / 4
-        best = float(np.exp(np.mean(np.log(known)))) ** (1 / (2 * self.levels + 2))
-        return _short(min(max(best, SMALLEST_STEP), LARGEST_STEP))
+        best = ratio ** (1 / (2 * self.levels + 2))
+        return np.asarray(np.clip(best, SMALLEST_STEP, LARGEST_STEP))
+
+    def _good_enough(self, best: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the errors with which an output need not have a step of its own."""
+        _, spread = _rule(self.levels)
+        expected = DEVIATIONS * self.noise * (spread / best**2)
+        return np.asarray(np.maximum(SURPRISE * expected, GOOD_ENOUGH * self.amplitude))
 
     def _judged(
         self, values: NDArray[np.float64], relative: float
