@@ -16,7 +16,7 @@ from nbclient import NotebookClient
 
 HERE = Path(__file__).parent
 EXECUTED = HERE.parent / "docs" / "_generated" / "notebooks"
-MOST_SECONDS = 300  # for one cell
+MOST_SECONDS = 600  # for one cell
 LARGEST = 100_000  # bytes of a notebook in the repository
 
 
