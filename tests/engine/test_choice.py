@@ -165,12 +165,12 @@ def test_a_call_in_a_thread_that_takes_too_long_is_given_up():
 
 
 def test_a_daemon_thread_hands_on_what_a_task_raises_and_ends_with_its_executor():
-    before = threading.active_count()
+    before = set(threading.enumerate())
     executor = DaemonThreads(2)
+    own = set(threading.enumerate()) - before
+    assert len(own) == 2
     assert isinstance(executor.submit(lambda: 1 / 0).exception(), ZeroDivisionError)
     del executor
-    for _ in range(100):
-        if threading.active_count() == before:
-            break
-        time.sleep(0.01)
-    assert threading.active_count() == before
+    for thread in own:
+        thread.join(5.0)
+    assert not any(thread.is_alive() for thread in own)
