@@ -157,9 +157,9 @@ class CalculusKit:
         ModelError
             If the model fails at x0, or raises what is not `undefined` elsewhere.
         """
-        return self.gradient_result(
-            method, n_workers=n_workers, max_evaluations=max_evaluations, **options
-        ).labelled()
+        bare = Gradient(with_second=False)
+        keywords = {"n_workers": n_workers, "max_evaluations": max_evaluations, **options}
+        return run(self._problem, self._memo, bare, method, **keywords).labelled()
 
     def gradient_result(self, method: Any = None, **keywords: Any) -> DerivativeResult:
         """Return the gradient with errors, statuses and costs; arguments as for `gradient`."""

@@ -218,6 +218,8 @@ class Evaluation:
         if self._shape == ():
             return np.array(outputs)[:, None]
         q = math.prod(self.shape)
+        if not keys:
+            return np.empty((0, q))
         rows = [y.ravel() if isinstance(y, np.ndarray) else np.full(q, np.nan) for y in outputs]
         for key, row in zip(keys, rows, strict=True):
             if row.size != q:

@@ -7,13 +7,18 @@ degree. What then remains to be done is decided in `track`, output by output.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
-from derivkit.methods.protocol import BudgetSpentError, Estimate, Line, Solver
+from derivkit.methods.bundle import Bundle
+from derivkit.methods.protocol import BudgetSpentError, Line, Points, Solver, Values
 from derivkit.methods.search import Search
 from derivkit.methods.track import Goal
 
 __all__ = ["Auto"]
+
+HIGHEST_ALIKE = 4
+"""Orders above this need a longer first ladder than the common one."""
 
 
 @dataclass(frozen=True)
@@ -49,15 +54,55 @@ class Auto:
 
     def solve(self, line: Line, order: int) -> Solver:
         """Differentiate ``order`` times along the line."""
-        search = Search(line, order, Goal(self.rtol, self.atol), self.noise)
-        wanted = search.first()
+        search = self._search(line, order)
         try:
-            while wanted.size:
-                search.take(wanted, (yield wanted))
-                wanted = search.next()
+            wanted = search.first()
+            values = yield wanted
         except BudgetSpentError:
             search.refuse()
-        return search.estimate()
+            return search.estimate()
+        return (yield from _followed(search, wanted, values))
+
+    def solve_together(self, lines: Sequence[Line], order: int) -> list[Solver]:
+        """Return a solver for each line; they share the work on their first ladders.
+
+        To be driven in common rounds: each asks for nothing in its second one.
+        """
+        if self.noise is not None or order > HIGHEST_ALIKE:
+            return [self.solve(line, order) for line in lines]
+        bundle = Bundle(lines, order, Goal(self.rtol, self.atol))
+        return [self._one_of_many(bundle, k, line, order) for k, line in enumerate(lines)]
+
+    def _one_of_many(self, bundle: Bundle, k: int, line: Line, order: int) -> Solver:
+        wanted = bundle.ladder(k)
+        if wanted is None:
+            return (yield from self.solve(line, order))
+        try:
+            values = yield wanted
+        except BudgetSpentError:
+            return (yield from self.solve(replace(line, budget=0), order))
+        if bundle.leave(k, values):
+            yield wanted[:0]
+            estimate = bundle.estimate(k)
+            if estimate is not None:
+                return estimate
+        search = self._search(line, order)
+        search.first()
+        return (yield from _followed(search, wanted, values))
+
+    def _search(self, line: Line, order: int) -> Search:
+        return Search(line, order, Goal(self.rtol, self.atol), self.noise)
+
+
+def _followed(search: Search, wanted: Points, values: Values) -> Solver:
+    """Go on from the values of the first ladder to the answer."""
+    search.take(wanted, values)
+    try:
+        while (wanted := search.next()).size:
+            search.take(wanted, (yield wanted))
+    except BudgetSpentError:
+        search.refuse()
+    return search.estimate()
 
 
 def _check(name: str, value: float | None) -> None:

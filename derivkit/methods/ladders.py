@@ -12,7 +12,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["one_sided", "step_below", "two_sided"]
+__all__ = ["one_sided", "step_below", "two_sided", "two_sided_rungs"]
 
 Floats = NDArray[np.float64]
 
@@ -39,6 +39,14 @@ def two_sided(radius: float, origin: float, pairs: int = 4) -> Floats:
     h = step_below(step_below(radius, 0.0) / 2 ** (pairs - 1), origin)
     rungs = h * 2.0 ** np.arange(pairs - 1, -1, -1)
     return np.column_stack([rungs, -rungs]).ravel()
+
+
+def two_sided_rungs(radii: Floats, origins: Floats) -> tuple[Floats, NDArray[np.bool_]]:
+    """Return the two-sided ladders (n, 8) of n lines, and which of them are all doublings."""
+    _, exponents = np.frexp(radii / MANTISSA)
+    h = np.ldexp(MANTISSA, exponents - 4)
+    exact = h >= 2.0**23 * np.spacing(np.abs(origins))
+    return h[:, None] * np.array([8.0, -8.0, 4.0, -4.0, 2.0, -2.0, 1.0, -1.0]), exact
 
 
 def one_sided(radius: float, origin: float, side: float) -> Floats:

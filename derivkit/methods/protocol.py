@@ -21,7 +21,7 @@ Rules
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
@@ -30,7 +30,16 @@ from numpy.typing import NDArray
 
 from derivkit.status import Status
 
-__all__ = ["BudgetSpentError", "Estimate", "Line", "Method", "Points", "Solver", "Values"]
+__all__ = [
+    "BudgetSpentError",
+    "Estimate",
+    "Line",
+    "Method",
+    "Points",
+    "Solver",
+    "Values",
+    "solvers",
+]
 
 Points: TypeAlias = NDArray[Any]
 """Places t on a line, shape (m,); float, or complex for the complex step."""
@@ -116,6 +125,19 @@ class Estimate:
 
 Solver: TypeAlias = Generator[Points, Values, Estimate]
 """What `Method.solve` returns."""
+
+
+def solvers(method: Method, lines: Sequence[Line], order: int) -> list[Solver]:
+    """Return a solver for each line, sharing work where the method knows how.
+
+    A method may offer ``solve_together(lines, order)`` beside `Method.solve`: solvers to be driven
+    in common rounds, in which they may ask for nothing (an empty array) to be resumed when the
+    others have got their values. It must answer as `Method.solve` would, to rounding.
+    """
+    together = getattr(method, "solve_together", None)
+    if together is None:
+        return [method.solve(line, order) for line in lines]
+    return list(together(lines, order))
 
 
 @runtime_checkable

@@ -19,7 +19,7 @@ from derivkit.methods.weights import fornberg_weights
 from derivkit.methods.windows import SELECTION, Verdict, judge
 from derivkit.status import Status
 
-__all__ = ["Search"]
+__all__ = ["Search", "first_radius"]
 
 Floats = NDArray[np.float64]
 
@@ -31,6 +31,11 @@ MOST_ROUNDS = 16
 
 MOST_HEARD = 4
 """Outputs whose wishes are heard in one round: those with the largest errors."""
+
+
+def first_radius(order: int) -> float:
+    """Return the half-width of the first ladder in units of the scale."""
+    return FIRST_RADIUS[min(order, len(FIRST_RADIUS) - 1)]
 
 
 class Search:
@@ -52,7 +57,7 @@ class Search:
 
     def first(self) -> Floats:
         """Return the places of the first ladder, and x0."""
-        radius = self.line.scale * FIRST_RADIUS[min(self.order, len(FIRST_RADIUS) - 1)]
+        radius = self.line.scale * first_radius(self.order)
         low, high = -self.line.lower, self.line.upper
         room = min(low, high)
         if radius / 16 <= room < radius:  # a little narrower is better than one-sided
@@ -177,6 +182,9 @@ class Byproducts(Mapping[int, tuple[Floats, Floats]]):
         if order != 2:
             raise KeyError(order)
         return self._search.other_order(order)
+
+    def __contains__(self, order: object) -> bool:
+        return order == 2
 
     def __iter__(self) -> Iterator[int]:
         return iter((2,))

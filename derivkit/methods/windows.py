@@ -25,14 +25,14 @@ from numpy.typing import NDArray
 
 from derivkit.methods.contrasts import Basis, basis
 
-__all__ = ["EPS", "Noise", "Verdict", "consistent", "judge", "judge_all", "least"]
+__all__ = ["EPS", "Noise", "Verdict", "consistent", "judge", "judge_all", "judge_scaled", "least"]
 
 Floats = NDArray[np.float64]
 
 EPS, TINY = float(np.finfo(float).eps), float(np.finfo(float).tiny)
 
 ROUNDING = 0.3
-"""Least noise of f in units of eps |f|: rounding to nearest is uniform over an ulp, 0.29 ulp rms."""
+"""Least noise of f in units of eps |f|: rounding to nearest is uniform over an ulp."""
 
 ROUNDING_FREEDOMS = 2.0
 """How many contrasts the knowledge of rounding is worth, where the samples do not belie it."""
@@ -99,7 +99,7 @@ class Verdict:
     floor: Floats
     rate: Floats
     size: Floats
-    radius: float
+    radius: float | Floats
     sides: int
 
 
@@ -132,13 +132,26 @@ def judge(
 ) -> Verdict:
     """Fit one window (m,), (m, q) at every degree and return the fit with the smallest error."""
     radius = max(-float(t[0]), float(t[-1]))
-    b = basis(tuple((t / radius).tolist()), order)
-    middle = values[len(t) // 2]
-    unit = np.max(np.abs(values), axis=0) + TINY  # squares of large and small f stay in range
-    g = b.rows @ ((values - middle) / unit)  # neighbours subtract without rounding
+    return judge_scaled(tuple((t / radius).tolist()), radius, values, order, origin, noise, eps)
+
+
+def judge_scaled(
+    unit: tuple[float, ...],
+    radius: float | Floats,
+    values: Floats,
+    order: int,
+    origin: float | Floats,
+    noise: Noise | None = None,
+    eps: float = EPS,
+) -> Verdict:
+    """Do the same for places ``radius * unit``; radius and origin may differ by column (q,)."""
+    b = basis(unit, order)
+    middle = values[len(unit) // 2]
+    amplitude = np.max(np.abs(values), axis=0) + TINY  # squares of large and small f stay in range
+    g = b.rows @ ((values - middle) / amplitude)  # neighbours subtract without rounding
     sizes = np.abs(g) * b.leads
-    floor = eps * ROUNDING + EPS * 0.5 * abs(origin) / radius * sizes[1]  # of f, and of x
-    given = None if noise is None else Noise(noise.level / unit, noise.freedoms)
+    floor = eps * ROUNDING + EPS * 0.5 * np.abs(origin) / radius * sizes[1]  # of f, of x
+    given = None if noise is None else Noise(noise.level / amplitude, noise.freedoms)
     sigma, freedoms = _noise(g, b, floor, given)
     noise_part = np.interp(freedoms, FREEDOMS, STUDENT) * b.norms * sigma
     truncation, rate = _truncation(g, sizes, b)
@@ -147,19 +160,19 @@ def judge(
     pick = best, np.arange(len(best))
     value = np.cumsum(b.slopes * g, axis=0)[b.degrees[best], pick[1]]
     size = np.maximum(np.abs(value), np.max(sizes[order : order + 3], axis=0))
-    per = unit * radius**-order
+    per = amplitude * radius**-order
     return Verdict(
         value=value * per + (middle if order == 0 else 0.0),
         error=error[pick] * per,
         noise_part=noise_part[pick] * per,
         truncation_part=truncation[pick] * per,
-        sigma=sigma[pick] * unit,
+        sigma=sigma[pick] * amplitude,
         freedoms=freedoms[pick],
-        floor=floor * unit,
+        floor=floor * amplitude,
         rate=rate,
         size=size * per,
         radius=radius,
-        sides=int(t[0] >= 0) - int(t[-1] <= 0),
+        sides=int(unit[0] >= 0) - int(unit[-1] <= 0),
     )
 
 

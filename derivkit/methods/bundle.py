@@ -1,0 +1,130 @@
+"""Many lines at once: their first ladders are judged in one go, for a fraction of the overhead.
+
+The first ladders of most lines are the same up to their scale, and most are the last ones needed.
+So each line's solver leaves its values here, asks for nothing in the next round, and finds the
+verdict on all of them when it is resumed. A line that is not settled, or is not like the others,
+goes its own way from there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from derivkit.methods.ladders import two_sided, two_sided_rungs
+from derivkit.methods.protocol import Estimate, Line
+from derivkit.methods.search import first_radius
+from derivkit.methods.track import Goal, content
+from derivkit.methods.windows import SELECTION, Verdict, judge_scaled
+
+__all__ = ["Bundle"]
+
+Floats = NDArray[np.float64]
+
+PLACES = np.append(0.0, two_sided(1.0, 0.0))  # x0 and one two-sided ladder, as they are asked for
+ASCENDING = np.argsort(PLACES)
+UNIT = tuple((PLACES[ASCENDING] / PLACES.max()).tolist())
+
+
+class Bundle:
+    """The first ladders of many lines.
+
+    Parameters
+    ----------
+    lines : sequence of Line
+    order : int
+    goal : Goal
+    """
+
+    def __init__(self, lines: Sequence[Line], order: int, goal: Goal) -> None:
+        self._order = order
+        self._goal = goal
+        self._origins = np.array([line.origin for line in lines])
+        radii = np.array([line.scale for line in lines]) * first_radius(order)
+        rungs, exact = two_sided_rungs(radii, self._origins)
+        self._rungs = np.column_stack([np.zeros(len(lines)), rungs])
+        self._radii = rungs[:, 0]
+        room = np.array([min(-line.lower, line.upper) for line in lines])
+        spare = np.array([np.inf if line.budget is None else line.budget for line in lines])
+        self._alike = exact & (room >= radii) & (spare >= len(PLACES) - 1)
+        self._values: dict[int, Floats] = {}
+        self._columns: dict[int, slice] = {}
+        self._verdict: Verdict | None = None
+        self._content: NDArray[np.bool_] = np.empty(0, dtype=bool)
+        self._seconds: dict[int, tuple[Floats, Floats]] = {}
+
+    def ladder(self, k: int) -> Floats | None:
+        """Return x0 and the first ladder of line k; None if it is not like the others'."""
+        return self._rungs[k] if self._alike[k] else None
+
+    def leave(self, k: int, values: Floats) -> bool:
+        """Take the values of line k, unless f is undefined somewhere."""
+        if not np.isfinite(values).all():
+            return False
+        self._values[k] = values
+        return True
+
+    def estimate(self, k: int) -> Estimate | None:
+        """Return the answer for line k; None if its first ladder does not settle it."""
+        v = self._judged()
+        columns = self._columns[k]
+        if not self._content[columns].all():
+            return None
+        radius = float(self._radii[k])
+        return Estimate(
+            v.value[columns],
+            v.error[columns] * (1 + SELECTION),
+            step=radius,
+            noise=v.sigma[columns],
+            reach=radius,
+            also=_Second(self, k) if self._order == 1 else {},
+        )
+
+    def _judged(self) -> Verdict:
+        if self._verdict is None:
+            start = 0
+            for k, values in self._values.items():
+                self._columns[k] = slice(start, start + values.shape[1])
+                start += values.shape[1]
+            self._verdict = self._judge(self._order)
+            self._content = content(self._verdict, self._goal)
+        return self._verdict
+
+    def _judge(self, order: int) -> Verdict:
+        ks = list(self._values)
+        repeats = [values.shape[1] for values in self._values.values()]
+        values = np.concatenate(list(self._values.values()), axis=1)[ASCENDING]
+        radii, origins = (np.repeat(a[ks], repeats) for a in (self._radii, self._origins))
+        return judge_scaled(UNIT, radii, values, order, origins)
+
+    def second(self, k: int) -> tuple[Floats, Floats]:
+        """Return the second derivative along line k, from the samples of the first."""
+        if not self._seconds:
+            v = self._judge(2)
+            error = v.error * (1 + SELECTION)
+            self._seconds = {j: (v.value[c], error[c]) for j, c in self._columns.items()}
+        return self._seconds[k]
+
+
+class _Second(Mapping[int, tuple[Floats, Floats]]):
+    """The second derivative of a settled line; worked out when it is asked for."""
+
+    def __init__(self, bundle: Bundle, k: int) -> None:
+        self._bundle = bundle
+        self._k = k
+
+    def __getitem__(self, order: int) -> tuple[Floats, Floats]:
+        if order != 2:
+            raise KeyError(order)
+        return self._bundle.second(self._k)
+
+    def __contains__(self, order: object) -> bool:
+        return order == 2
+
+    def __iter__(self) -> Iterator[int]:
+        return iter((2,))
+
+    def __len__(self) -> int:
+        return 1
