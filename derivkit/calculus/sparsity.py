@@ -51,6 +51,8 @@ def check_sparsity(sparsity: Any, p: int, *, square: bool = False) -> Any:
             raise ValueError(
                 "`sparsity` must be a pattern, a bandwidth or 'detect', got " + repr(sparsity)
             )
+        if square:
+            raise ValueError("`sparsity` of a Hessian must be a pattern or a bandwidth")
         return sparsity
     if isinstance(sparsity, (int, np.integer)) and not isinstance(sparsity, bool):
         if sparsity < 0:

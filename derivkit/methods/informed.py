@@ -118,7 +118,7 @@ class InformedSecond:
         steps = relative * 0.5 ** np.arange(self.levels)
         bound = 2 * self.leftover * float(np.prod(steps**2))
         seen = self._truncation_seen(value, values, relative)
-        error = noise + np.maximum(USUALLY * bound, np.minimum(bound, seen))
+        error = noise + np.maximum(USUALLY * bound, seen)
         usual = np.maximum(SURPRISE * (bound + noise), GOOD_ENOUGH * self.amplitude)
         return value, error, seen > usual
 
