@@ -139,7 +139,7 @@ def watching(progress: bool | Show | None, what: str) -> Iterator[Watch | None]:
         yield None
         return
     bar = _bar(what) if progress is True else None
-    watch = Watch(bar.show if bar else progress or None)
+    watch = Watch(bar.show if bar else progress if callable(progress) else None)
     try:
         yield watch
     finally:
