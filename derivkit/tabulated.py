@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 __all__ = ["Table", "check_table"]
 
-DEGREE = 5  # two more than a cubic: its second derivative is still smooth
+DEGREE = 7  # of the spline that methods sample: its derivatives up to the fourth are smooth
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +48,7 @@ class Table:
         self, value: NDArray[np.float64], at: NDArray[np.float64], order: int
     ) -> NDArray[np.float64]:
         """Return the difference to a spline two degrees lower, and what rounding does."""
-        lower = min(DEGREE, len(self.x) - 1) - 2
+        lower = min(3 + 2 * ((order + 1) // 2), len(self.x) - 1) - 2
         if lower < max(order, 1):
             return np.full_like(value, np.inf)
         truncation = np.abs(value - self._spline(lower).derivative(order)(at))
