@@ -26,6 +26,10 @@ __all__ = [
 ]
 
 
+NO_SIZE = 1e-150
+"""A coordinate below this says nothing about a scale: squares of steps beside it underflow."""
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """A model, the point, and what is known of its parameters; checked.
@@ -296,7 +300,7 @@ def _checked_scale(scale: Any, p: int) -> NDArray[Any]:
 def _guess(x0: NDArray[Any], lower: NDArray[Any], upper: NDArray[Any]) -> NDArray[Any]:
     """Return abs(x0), or 1 at 0; never more than half the width of the bounds."""
     size = np.abs(x0)
-    return np.asarray(np.minimum(np.where(size > 0, size, 1.0), 0.5 * (upper - lower)))
+    return np.asarray(np.minimum(np.where(size > NO_SIZE, size, 1.0), 0.5 * (upper - lower)))
 
 
 def _checked_undefined(undefined: Any) -> tuple[type[BaseException], ...]:

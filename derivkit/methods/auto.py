@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from derivkit.methods.bundle import Bundle
+from derivkit.methods.evidence import Goal
 from derivkit.methods.protocol import BudgetSpentError, Line, Points, Solver, Values
 from derivkit.methods.search import Search
-from derivkit.methods.track import Goal
 
 __all__ = ["Auto"]
 

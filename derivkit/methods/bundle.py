@@ -13,10 +13,10 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from derivkit.methods.evidence import Goal, content
 from derivkit.methods.ladders import two_sided, two_sided_rungs
 from derivkit.methods.protocol import Estimate, Line
 from derivkit.methods.search import first_radius
-from derivkit.methods.track import Goal, content
 from derivkit.methods.windows import SELECTION, Verdict, judge_scaled
 
 __all__ = ["Bundle"]

@@ -11,10 +11,11 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from derivkit.methods.evidence import Goal, content
 from derivkit.methods.ladders import one_sided, two_sided
 from derivkit.methods.protocol import Estimate, Line
 from derivkit.methods.samples import Samples
-from derivkit.methods.track import Goal, Track, content
+from derivkit.methods.track import Track
 from derivkit.methods.weights import fornberg_weights
 from derivkit.methods.windows import SELECTION, Verdict, judge
 from derivkit.status import Status

@@ -12,16 +12,26 @@ undefined on one side            samples on the other, and a search for the wall
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from derivkit.methods.evidence import (
+    GOOD,
+    LOOSE,
+    STALLED,
+    Goal,
+    content,
+    contradicted_by,
+    kinked,
+    nearly_least,
+    noise_rules,
+    visible,
+)
 from derivkit.methods.ladders import one_sided, step_below, two_sided
 from derivkit.methods.protocol import Line
 from derivkit.methods.samples import Column
 from derivkit.methods.windows import (
-    DEEPEST,
     EPS,
     SELECTION,
     Noise,
@@ -33,19 +43,12 @@ from derivkit.methods.windows import (
 )
 from derivkit.status import Status
 
-__all__ = ["Goal", "Track", "content"]
+__all__ = ["Track"]
 
 Floats = NDArray[np.float64]
 
 NOTHING: Floats = np.empty(0)
 EPS_SINGLE = float(np.finfo(np.float32).eps)
-
-TIGHT = 1e-12
-"""A truncation error above this part of the derivative's size is worth more calls: going down is
-safe, and a ladder lower gains up to nine powers of two."""
-
-LOOSE = 1e-9
-"""The same for noise: going up is not safe, and each call gains a factor two at best."""
 
 WIDEST = 0.5
 """How far noise may push the steps, in units of the line's scale: models leave their domain."""
@@ -57,11 +60,8 @@ varies on it. Then, and only then, steps may pass `WIDEST`."""
 BURIED = 0.1
 """The same for visible noise, a little way."""
 
-VISIBLE = 30.0
-"""Noise this many times above rounding is the model's own, or structure."""
-
-STALLED = 0.7
-"""Coefficients that fall by less than this from degree to degree do not tell the scale."""
+FARTHEST_DOWN = 63.0
+"""Nine powers of two in the error are one in the radius; so seven at the most in one round."""
 
 DOUBTFUL = 0.3
 """Coefficients that fall by less than this may be noise at the top: one probe is cheaper than a
@@ -70,43 +70,17 @@ ladder."""
 SAME = 0.2
 """Noise is the same on all scales, to this factor; structure falls off faster."""
 
-RIPPLE = 1e-4
-"""A ripple on f below this part of f is taken for the model's arithmetic, not for the model."""
-
-GOOD = 1e-2
-"""A fit with an error below this part of the derivative's size says something."""
-
 HELD = 0.7
 """A round that leaves more than this of the error has not helped."""
 
 FIRM = 20.0
 """How many contrasts a noise level given by the user is worth."""
 
-CONTRADICTION = 3.0
-"""The two sides of x0 contradict each other if they differ by so many times their errors."""
-
 WORTH_A_LOOK = 1e-3
 """An error above this part of the size, at the end of a search, may have a kink as its reason."""
 
 MOST_PROBES = 4
 MOST_WALL_ROUNDS = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Goal:
-    """When the user is content: error <= max(atol, rtol |value|). None: as good as pays."""
-
-    rtol: float | None
-    atol: float
-
-
-def content(v: Verdict, goal: Goal) -> NDArray[np.bool_]:
-    """Return for each output whether its error is small enough, or worth no further calls."""
-    settled = (v.noise_part >= v.truncation_part) & (v.sigma <= VISIBLE * v.floor)
-    good = np.where(settled, LOOSE, TIGHT) * v.size
-    constant = v.size == 0  # to the last digit, across the window: as good as it gets
-    wanted = goal.atol if goal.rtol is None else np.maximum(goal.atol, goal.rtol * np.abs(v.value))
-    return np.asarray((v.error <= np.maximum(good, wanted)) | constant)
 
 
 class Track:
@@ -149,13 +123,12 @@ class Track:
             self.best = least(verdicts)
             nearly = 3 * self.best.error.item()
             self.near = next(v for v in verdicts if v.error.item() <= nearly)
-            ripple = RIPPLE * float(np.max(np.abs(c.f)))
-            self._doubt = _doubt(self.best, judged[len(verdicts) :], ripple)
+            self._doubt = contradicted_by(self.best, judged[len(verdicts) :], c)
 
     def _judged(self, c: Column) -> list[Verdict]:
         """Return the verdicts of all windows; finds out by the way if f is in single precision."""
         verdicts = judge_all(c.t, c.f, self.order, self.line.origin, self.noise, self.eps)
-        if verdicts and self.eps == EPS and _visible(verdicts[-1]) and c.single_precision:
+        if verdicts and self.eps == EPS and visible(verdicts[-1]) and c.single_precision:
             self.eps = EPS_SINGLE
             return self._judged(c)
         return verdicts
@@ -186,7 +159,7 @@ class Track:
         """Whether what is left of the error is neither noise nor rounding, and large."""
         if self.noise is not None or v.error.item() < BURIED * v.size.item():
             return False
-        return _visible(v) or v.truncation_part.item() > 10 * v.noise_part.item()
+        return visible(v) or v.truncation_part.item() > 10 * v.noise_part.item()
 
     def other_order(self, c: Column, order: int) -> tuple[float, float]:
         """Return value and error of a derivative of another order, from the same samples."""
@@ -203,60 +176,58 @@ class Track:
         """Return the places where samples are wanted; none when there is nothing to gain."""
         if not c.at_x0:
             return NOTHING
-        probed, self._probe = self._probe, 0.0
-        moved, self._moved = self._moved, False
-        if moved and self._suspected and self._all_the_same(c):
-            self._take_for_noise(c, consistent(self._judged(c)))
-        self._suspected = 0.0
-        if probed and (wanted := self._after_probe(c, probed)) is not None:
-            self._moved = True
-            return wanted
-        if self.kinked or self._content():
-            return NOTHING
-        if c.one_sided and self._wall_rounds < MOST_WALL_ROUNDS:
-            return self._search_wall(c)
-        if self.best is None or self.near is None or self._stuck(self.best, moved):
-            return NOTHING
-        if self._unexplained(self.near):
-            return self._ask_probe(c, self.near)
-        self._moved = True
-        if self.noise is not None and self._climbed and self.relative_error < BURIED:
-            return NOTHING  # in noise, further rungs gain less than they cost
-        if self._noise_rules(self.near):
-            self._climbed = True
-            return self._up(c, self.best)
-        return self._down(c, self.near)
-
-    def _content(self) -> bool:
-        return self.best is not None and bool(content(self.best, self.goal)[0])
-
-    def _noise_rules(self, v: Verdict) -> bool:
-        """Whether wider steps would help, rather than narrower ones."""
-        rules = v.noise_part.item() >= v.truncation_part.item()
-        if self.noise is None and _visible(v):
-            return rules and v.rate.item() > STALLED
-        return rules
-
-    def _unexplained(self, v: Verdict) -> bool:
-        """Whether there is something above rounding that is not known to be noise."""
-        if self.noise is not None or not _visible(v) or self._probes >= MOST_PROBES:
-            return False
-        return v.rate.item() > (STALLED if self._probes else DOUBTFUL)
+        wanted = self._outcome(c)
+        return self._next_move(c) if wanted is None else wanted
 
     def finish(self, c: Column) -> None:
         """Note that the search is over; a kink may be why."""
         self.done = True
         if self.near is not None and self.noise is None and self.relative_error > WORTH_A_LOOK:
-            self.kinked = _visible(self.near) and self._breaks(c)
+            self.kinked = visible(self.near) and self._kinked(c)
 
-    def _stuck(self, best: Verdict, moved: bool) -> bool:
+    def _outcome(self, c: Column) -> Floats | None:
+        """Draw the conclusion from what the last round was for; it may call for samples itself."""
+        probed, self._probe = self._probe, 0.0
+        suspected, self._suspected = self._suspected, 0.0
+        moved, self._moved = self._moved, False
+        if moved and self.best is not None:
+            self._failures += self.best.error.item() > HELD * self._error
+        if suspected and self._all_the_same(c, suspected):
+            self._take_for_noise(c, consistent(self._judged(c)))
+        wanted = self._after_probe(c, probed) if probed else None
+        self._moved = wanted is not None
+        return wanted
+
+    def _next_move(self, c: Column) -> Floats:
+        """Return what the samples call for, by the table at the head of this file."""
+        best, near = self.best, self.near
+        if self.kinked or (best is not None and content(best, self.goal)[0]):
+            return NOTHING
+        if c.one_sided and self._wall_rounds < MOST_WALL_ROUNDS:
+            return self._search_wall(c)
+        if best is None or near is None or self._stuck(best):
+            return NOTHING
+        if self._unexplained(near):
+            return self._ask_probe(c, near)
+        self._moved = True
+        if noise_rules(near, known=self.noise is not None):
+            self._climbed = True
+            return self._up(c, best)
+        return self._down(c, near)
+
+    def _stuck(self, best: Verdict) -> bool:
         """Whether moving has stopped to help; where nothing is resolved yet, patience is longer."""
-        error = best.error.item()
-        if moved:
-            self._failures += error > HELD * self._error
-        self._error = min(error, self._error)
-        resolved = self.noise is not None or error < best.size.item()
+        self._error = min(best.error.item(), self._error)
+        if self.noise is not None and self._climbed and self.relative_error < BURIED:
+            return True  # in noise, further rungs gain less than they cost
+        resolved = self.noise is not None or self.relative_error < 1
         return self._failures >= (2 if resolved else 6)
+
+    def _unexplained(self, v: Verdict) -> bool:
+        """Whether there is something above rounding that is not known to be noise."""
+        if self.noise is not None or not visible(v) or self._probes >= MOST_PROBES:
+            return False
+        return v.rate.item() > (STALLED if self._probes else DOUBTFUL)
 
     # -- moving -----------------------------------------------------------------------------
 
@@ -266,18 +237,19 @@ class Track:
         reachable = v.noise_part.item()
         if self.noise is None:
             reachable *= v.floor.item() / sigma if sigma > 0 else 0.0
-        levels = math.log2(v.error.item() / reachable) / 9 if reachable > 0 else 3.0
-        return self._ladder(c, v.radius * 2.0 ** -min(max(math.ceil(levels), 1), 7))
+        excess = v.error.item() / reachable if reachable > 0 else math.inf
+        levels = math.ceil(math.log2(min(max(excess, 2.0), 2.0**FARTHEST_DOWN)) / 9)
+        return self._ladder(c, float(v.radius) * 2.0**-levels)
 
     def _up(self, c: Column, v: Verdict) -> Floats:
         """Return two pairs above: as far as the error calls for, and not beyond the cap."""
         top = float(np.max(np.abs(c.t)))
         error, size = v.error.item(), v.size.item()
-        visible = _visible(v) or self.eps > EPS
-        factor = 16.0 if visible or size == 0 else min(max(error / (LOOSE * size), 4.0), 64.0)
+        own_noise = visible(v) or self.eps > EPS
+        factor = 16.0 if own_noise or size == 0 else min(max(error / (LOOSE * size), 4.0), 64.0)
         cap = WIDEST * self.line.scale
-        if error > (BURIED if visible else LOST) * size > 0:
-            cap *= 16.0 if visible else math.inf
+        if error > (BURIED if own_noise else LOST) * size > 0:
+            cap *= 16.0 if own_noise else math.inf
         radius = min(factor * top, cap)
         if radius < 1.5 * top:
             return NOTHING
@@ -318,7 +290,7 @@ class Track:
             return None
         rise = c.value_at(probe) - c.value_at(0.0)
         verdicts = consistent(self._judged(c))
-        sigma = max(v.sigma.item() for v in _nearly_least(verdicts, 10.0))
+        sigma = max(v.sigma.item() for v in nearly_least(verdicts))
         if abs(rise) > 0.1 * sigma:
             self._take_for_noise(c, verdicts)
             return None
@@ -335,15 +307,16 @@ class Track:
                 self._gap = max(0.0, gap - gap_error)
             return self._closer(c, verdicts)
         self._suspected = sigma
-        return self._ladder(c, min(sigma / gap, self._below) / 4)
+        scale = sigma / gap if gap > 0 else math.inf
+        return self._ladder(c, min(scale, self._below) / 4)
 
-    def _all_the_same(self, c: Column) -> bool:
+    def _all_the_same(self, c: Column, suspected: float) -> bool:
         """Whether the ladder on the suspected structure shows what the one above did: noise."""
         inside = np.abs(c.t) < self._below
         if np.count_nonzero(inside) < self.order + 3:
             return False
         v = judge(c.t[inside], c.f[inside], self.order, self.line.origin, None, self.eps)
-        return v.rate.item() > STALLED and v.sigma.item() > SAME * self._suspected
+        return v.rate.item() > STALLED and v.sigma.item() > SAME * suspected
 
     def _slope(self, c: Column) -> Verdict:
         """Return the first derivative, whatever the order that is sought."""
@@ -360,25 +333,14 @@ class Track:
 
     def _take_for_noise(self, c: Column, verdicts: list[Verdict]) -> None:
         """Note the level of the noise, from where it is best determined."""
-        most = max(_nearly_least(verdicts, 10.0), key=lambda v: v.freedoms.item())
-        self.kinked = self._breaks(c)
+        most = max(nearly_least(verdicts), key=lambda v: v.freedoms.item())
+        self.kinked = self._kinked(c)
         self.noise = Noise(most.sigma, most.freedoms.item())
         self.look(c)
 
-    def _breaks(self, c: Column) -> bool:
-        """Whether f has a kink or a jump at x0: its two sides contradict each other."""
-        radius = 0.0 if self.best is None else self.best.radius
-        inside = (np.abs(c.t) <= radius) & (np.abs(c.t) >= radius / DEEPEST)
-        sides = [inside & (c.t < 0), inside & (c.t > 0)]
-        if min(np.count_nonzero(side) for side in sides) < 4:
-            return False
-        origin = self.line.origin
-        for order in (0, 1):
-            left, right = (judge(c.t[s], c.f[s], order, origin, None, self.eps) for s in sides)
-            gap = abs(left.value.item() - right.value.item())
-            if gap > CONTRADICTION * (left.error.item() + right.error.item()):
-                return True
-        return False
+    def _kinked(self, c: Column) -> bool:
+        radius = 0.0 if self.best is None else float(self.best.radius)
+        return kinked(c, radius, self.line.origin, self.eps)
 
     # -- walls ------------------------------------------------------------------------------
 
@@ -395,25 +357,3 @@ class Track:
             far = 2 * float(np.max(np.abs(c.t)))
             wishes.append(one_sided(far, self.line.origin, open_side))
         return np.concatenate(wishes)
-
-
-def _doubt(best: Verdict, wider: list[Verdict], ripple: float) -> float:
-    """Return how far the best of the windows that contradict a narrower one lies from it.
-
-    Only if it is a good fit, to a ripple so low that it is the model's arithmetic: jumps of an
-    integrator that changes its steps, or of an iteration that stops. Between the jumps f is smooth,
-    but its slope there is not the model's.
-    """
-    fair = [v for v in wider if v.sigma.item() < ripple and v.error.item() < GOOD * v.size.item()]
-    if not fair:
-        return 0.0
-    return abs(least(fair).value.item() - best.value.item())
-
-
-def _visible(v: Verdict) -> bool:
-    return v.sigma.item() > VISIBLE * v.floor.item()
-
-
-def _nearly_least(verdicts: list[Verdict], factor: float) -> list[Verdict]:
-    most = factor * least(verdicts).error.item()
-    return [v for v in verdicts if v.error.item() <= most]

@@ -147,10 +147,13 @@ def judge_scaled(
     """Do the same for places ``radius * unit``; radius and origin may differ by column (q,)."""
     b = basis(unit, order)
     middle = values[len(unit) // 2]
-    amplitude = np.max(np.abs(values), axis=0) + TINY  # squares of large and small f stay in range
+    largest = np.max(np.abs(values), axis=0)
+    amplitude = np.where(largest > 0, largest, 1.0)  # squares of large and small f stay in range
     g = b.rows @ ((values - middle) / amplitude)  # neighbours subtract without rounding
     sizes = np.abs(g) * b.leads
-    floor = eps * ROUNDING + EPS * 0.5 * np.abs(origin) / radius * sizes[1]  # of f, of x
+    floor = (
+        eps * ROUNDING * (largest > 0) + EPS * 0.5 * np.abs(origin) / radius * sizes[1]
+    )  # of f, of x
     given = None if noise is None else Noise(noise.level / amplitude, noise.freedoms)
     sigma, freedoms = _noise(g, b, floor, given)
     noise_part = np.interp(freedoms, FREEDOMS, STUDENT) * b.norms * sigma
@@ -182,7 +185,7 @@ def _noise(g: Floats, b: Basis, floor: Floats, noise: Noise | None) -> tuple[Flo
     if noise is None:
         level = floor
         near = NEAR_ROUNDING * floor * floor
-        worth = ROUNDING_FREEDOMS * near / (near + rest / b.freedoms)
+        worth = ROUNDING_FREEDOMS * near / (near + rest / b.freedoms + TINY)
     else:
         level, worth = np.maximum(noise.level, floor), np.full_like(rest, noise.freedoms)
     freedoms = worth + b.freedoms
