@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from derivkit.calculus.pieces import Tensor
     from derivkit.engine.checkpoint import Checkpoint
     from derivkit.engine.evaluation import Memo
+    from derivkit.engine.progress import Show
     from derivkit.plan import Plan
     from derivkit.result import DerivativeResult
 
@@ -131,6 +132,7 @@ class CalculusKit:
         *,
         n_workers: int | None = None,
         max_evaluations: int | None = None,
+        progress: bool | Show | None = None,
         **options: Any,
     ) -> Any:
         """Return the gradient (p,) of a scalar function; a dict or Series where x0 is one.
@@ -145,6 +147,8 @@ class CalculusKit:
             ``joblib.parallel_config``, else 1: serial, in this thread.
         max_evaluations : int, optional
             Most model calls to be made, x0 included; never exceeded.
+        progress : bool or callable, optional
+            True shows a bar; a callable is told a `Progress` after every model call.
         **options
             The method's own options, where it is given by name.
 
@@ -158,8 +162,17 @@ class CalculusKit:
             If the model fails at x0, or raises what is not `undefined` elsewhere.
         """
         bare = Gradient(with_second=False)
-        keywords = {"n_workers": n_workers, "max_evaluations": max_evaluations, **options}
-        return run(self._problem, self._memo, bare, method, **keywords).labelled()
+        result = run(
+            self._problem,
+            self._memo,
+            bare,
+            method,
+            n_workers=n_workers,
+            max_evaluations=max_evaluations,
+            progress=progress,
+            **options,
+        )
+        return result.labelled()
 
     def gradient_result(self, method: Any = None, **keywords: Any) -> DerivativeResult:
         """Return the gradient with errors, statuses and costs; arguments as for `gradient`."""
