@@ -101,3 +101,12 @@ def test_the_period_of_a_small_pendulum_has_the_textbook_derivatives():
     gradient = CalculusKit(period, [g, length, 1e-5]).gradient()
     small = 2.0 * np.pi * np.sqrt(length / g)
     np.testing.assert_allclose(gradient[:2], [-small / (2 * g), small / (2 * length)], rtol=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("problem", "near"), [("valley", 1e-6), ("misra1a", 1e-8), ("noisy bowl", 1e-3)]
+)
+def test_optimisers_end_nearer_with_our_gradient_than_with_their_own(problem, near):
+    found = example("optimiser")["distances"](problem)
+    assert found["derivkit"][0] < near
+    assert found["derivkit"][0] < 0.1 * found["own"][0]
