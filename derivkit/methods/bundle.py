@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from derivkit.methods.evidence import Goal, content
-from derivkit.methods.ladders import two_sided, two_sided_rungs
+from derivkit.methods.ladders import PHASES, two_sided, two_sided_rungs
 from derivkit.methods.protocol import Estimate, Line
 from derivkit.methods.search import first_radius
 from derivkit.methods.windows import SELECTION, Verdict, judge_scaled
@@ -23,51 +23,65 @@ __all__ = ["Bundle"]
 
 Floats = NDArray[np.float64]
 
-PLACES = np.append(0.0, two_sided(1.0, 0.0))  # x0 and one two-sided ladder, as they are asked for
-ASCENDING = np.argsort(PLACES)
-UNIT = tuple((PLACES[ASCENDING] / PLACES.max()).tolist())
+PLACES = [np.append(0.0, two_sided(2.0**phase, 0.0)) for phase in range(PHASES)]
+"""x0 and a two-sided ladder of each kind, in the order in which they are asked for."""
+
+ASCENDING = np.argsort(PLACES[0])
+UNITS = [tuple((places[ASCENDING] / places.max()).tolist()) for places in PLACES]
+"""The same in ascending order and scaled to 1, by phase."""
 
 
 class Bundle:
-    """The first ladders of many lines.
-
-    Parameters
-    ----------
-    lines : sequence of Line
-    order : int
-    goal : Goal
-    """
+    """The first ladders of many lines, in groups that are the same but for their scale."""
 
     def __init__(self, lines: Sequence[Line], order: int, goal: Goal) -> None:
-        self._order = order
-        self._goal = goal
-        self._origins = np.array([line.origin for line in lines])
+        origins = np.array([line.origin for line in lines])
         radii = np.array([line.scale for line in lines]) * first_radius(order)
-        rungs, exact = two_sided_rungs(radii, self._origins)
-        self._rungs = np.column_stack([np.zeros(len(lines)), rungs])
-        self._radii = rungs[:, 0]
+        rungs, phases, exact = two_sided_rungs(radii, origins)
         room = np.array([min(-line.lower, line.upper) for line in lines])
         spare = np.array([np.inf if line.budget is None else line.budget for line in lines])
-        self._alike = exact & (room >= radii) & (spare >= len(PLACES) - 1)
+        self._alike = exact & (room >= radii) & (spare >= rungs.shape[1])
+        self._ladders = np.column_stack([np.zeros(len(lines)), rungs])
+        groups = [_Group(UNITS[n], rungs[:, 0], origins, order, goal) for n in range(PHASES)]
+        self._groups: list[_Group] = [groups[phase] for phase in phases.tolist()]
+
+    def ladder(self, k: int) -> Floats | None:
+        """Return x0 and the first ladder of line k; None if it is not like the others'."""
+        return self._ladders[k] if self._alike[k] else None
+
+    def leave(self, k: int, values: Floats) -> bool:
+        """Take the values of line k, unless f is undefined somewhere."""
+        return self._groups[k].leave(k, values)
+
+    def estimate(self, k: int) -> Estimate | None:
+        """Return the answer for line k; None if its first ladder does not settle it."""
+        return self._groups[k].estimate(k)
+
+
+class _Group:
+    """Lines whose first ladders are the same but for their scale."""
+
+    def __init__(
+        self, unit: tuple[float, ...], radii: Floats, origins: Floats, order: int, goal: Goal
+    ) -> None:
+        self._unit = unit
+        self._radii = radii
+        self._origins = origins
+        self._order = order
+        self._goal = goal
         self._values: dict[int, Floats] = {}
         self._columns: dict[int, slice] = {}
         self._verdict: Verdict | None = None
         self._content: NDArray[np.bool_] = np.empty(0, dtype=bool)
-        self._seconds: dict[int, tuple[Floats, Floats]] = {}
-
-    def ladder(self, k: int) -> Floats | None:
-        """Return x0 and the first ladder of line k; None if it is not like the others'."""
-        return self._rungs[k] if self._alike[k] else None
+        self._second: Verdict | None = None
 
     def leave(self, k: int, values: Floats) -> bool:
-        """Take the values of line k, unless f is undefined somewhere."""
         if not np.isfinite(values).all():
             return False
         self._values[k] = values
         return True
 
     def estimate(self, k: int) -> Estimate | None:
-        """Return the answer for line k; None if its first ladder does not settle it."""
         v = self._judged()
         columns = self._columns[k]
         if not self._content[columns].all():
@@ -81,6 +95,13 @@ class Bundle:
             reach=radius,
             also=_Second(self, k) if self._order == 1 else {},
         )
+
+    def second(self, k: int) -> tuple[Floats, Floats]:
+        """Return the second derivative along line k, from the samples of the first."""
+        if self._second is None:
+            self._second = self._judge(2)
+        v, columns = self._second, self._columns[k]
+        return v.value[columns], v.error[columns] * (1 + SELECTION)
 
     def _judged(self) -> Verdict:
         if self._verdict is None:
@@ -97,28 +118,20 @@ class Bundle:
         repeats = [values.shape[1] for values in self._values.values()]
         values = np.concatenate(list(self._values.values()), axis=1)[ASCENDING]
         radii, origins = (np.repeat(a[ks], repeats) for a in (self._radii, self._origins))
-        return judge_scaled(UNIT, radii, values, order, origins)
-
-    def second(self, k: int) -> tuple[Floats, Floats]:
-        """Return the second derivative along line k, from the samples of the first."""
-        if not self._seconds:
-            v = self._judge(2)
-            error = v.error * (1 + SELECTION)
-            self._seconds = {j: (v.value[c], error[c]) for j, c in self._columns.items()}
-        return self._seconds[k]
+        return judge_scaled(self._unit, radii, values, order, origins)
 
 
 class _Second(Mapping[int, tuple[Floats, Floats]]):
     """The second derivative of a settled line; worked out when it is asked for."""
 
-    def __init__(self, bundle: Bundle, k: int) -> None:
-        self._bundle = bundle
+    def __init__(self, group: _Group, k: int) -> None:
+        self._group = group
         self._k = k
 
     def __getitem__(self, order: int) -> tuple[Floats, Floats]:
         if order != 2:
             raise KeyError(order)
-        return self._bundle.second(self._k)
+        return self._group.second(self._k)
 
     def __contains__(self, order: object) -> bool:
         return order == 2

@@ -36,6 +36,9 @@ class Basis:
         Degrees k at which the fit's derivative changes, from the order upwards.
     norms : ndarray (c, 1)
         Noise of the derivative of each fit, for noise 1 in the samples.
+    unseen : ndarray (c, 1)
+        Noise of the next coefficient's part in the derivative, for noise 1 in the samples; 0 where
+        there is no next one.
     starts : ndarray (c,)
         First coefficient that is no part of the fit, for the estimate of noise.
     freedoms : ndarray (c, 1)
@@ -49,6 +52,7 @@ class Basis:
     leads: Floats
     degrees: NDArray[np.int64]
     norms: Floats
+    unseen: Floats
     starts: NDArray[np.int64]
     freedoms: Floats
     next_two: tuple[float, float]
@@ -103,6 +107,7 @@ def _basis(t: Floats, rows: Floats, slopes: Floats, leads: Floats, order: int) -
         leads=leads[:, None],
         degrees=degrees,
         norms=norms[:, None],
+        unseen=np.append(np.abs(slopes[degrees[1:]]), 0.0)[:, None],
         starts=starts,
         freedoms=(m - starts)[:, None].astype(float),
         next_two=_next_two(t, order),

@@ -207,7 +207,7 @@ class Track:
             return self._search_wall(c)
         if best is None or near is None or self._stuck(best):
             return NOTHING
-        if self._unexplained(near):
+        if self._unexplained(near) or (self._probes == 0 and self._unexplained(best)):
             return self._ask_probe(c, near)
         self._moved = True
         if noise_rules(near, known=self.noise is not None):
@@ -253,8 +253,9 @@ class Track:
         radius = min(factor * top, cap)
         if radius < 1.5 * top:
             return NOTHING
-        h = step_below(radius, self.line.origin)
-        return np.array([h, -h, h / 4, -h / 4])
+        high = step_below(radius, self.line.origin)
+        low = step_below(1.1 * math.sqrt(top * high), self.line.origin)  # half-way, in octaves
+        return np.array([high, -high, low, -low])
 
     def _ladder(self, c: Column, radius: float) -> Floats:
         """Return a ladder of this radius, on both sides where f is defined that far."""
@@ -279,7 +280,7 @@ class Track:
         side = 1.0 if c.holds(self._below) else -1.0
         place = step_below(self._below * depth, self.line.origin)
         while c.holds(side * place):
-            place = step_below(2.0 * place, self.line.origin)  # less could be the same step again
+            place = step_below(2.5 * place, self.line.origin)  # the next rung: 1.8 to 2.2 times
         self._probe = side * place
         self._probes += 1
         return np.array([self._probe])
