@@ -59,13 +59,21 @@ class AxisRay:
 
     def key(self, t: complex) -> Key:
         """Return (index, coordinate), or () at x0."""
-        moved = self._coordinate(t)
+        moved = self.start + t
+        if isinstance(moved, complex) or not self.lower <= moved <= self.upper:
+            moved = self._coordinate(t)
         return AT_X0 if moved == self.start else (self.index, moved)
 
     def place(self, t: complex) -> NDArray[Any]:
         """Return x0 with the one coordinate moved."""
-        x = self.x0.astype(complex) if isinstance(t, complex) else self.x0.copy()
-        x[self.index] = self._coordinate(t)
+        moved = self.start + t
+        if isinstance(moved, complex):
+            x: NDArray[Any] = self.x0.astype(complex)
+        else:
+            x = self.x0.copy()
+            if not self.lower <= moved <= self.upper:
+                moved = self._coordinate(t)
+        x[self.index] = moved
         return x
 
     def _coordinate(self, t: complex) -> complex:
