@@ -148,7 +148,12 @@ class Evaluation:
         try:
             for key, reply in replies:
                 line, t = missing[key]
-                self._note(key, self._output(reply, key, line, t), line)
+                if type(reply) is float and key and -math.inf < reply < math.inf:
+                    self._memo[key] = reply  # the usual case, without the questions below
+                    self.nfev += 1
+                    self.nfev_of[line] += 1
+                else:
+                    self._note(key, self._output(reply, key, line, t), line)
         except KeyboardInterrupt as interrupt:
             interrupt.add_note(_kept(self._memo))
             raise

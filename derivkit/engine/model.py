@@ -76,8 +76,8 @@ class Model:
             return Failure(error, undefined=True)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a user's may raise
             return Failure(error, undefined=False)
-        if type(y) is float:
-            return y
+        if isinstance(y, float):  # a numpy.float64 is one
+            return float(y)
         try:
             return as_output(y, complex_allowed=x.dtype.kind == "c")
         except TypeError as error:
