@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from derivkit.engine.dask_tasks import DaskTasks
 from derivkit.engine.executors import FAR_AHEAD, UNKNOWN_SIZE, Pool
 from derivkit.engine.shipping import LARGE, SharedFile
 
@@ -23,7 +24,8 @@ def pool_of(executor: Any) -> Pool:
     client = getattr(executor, "_client", None)
     if client is not None and hasattr(client, "scatter"):
         workers = max(1, sum(client.nthreads().values()))
-        return Pool(executor, workers, FAR_AHEAD, _scattered_by(client))
+        tasks = DaskTasks(client, getattr(executor, "_kwargs", {}))
+        return Pool(tasks, workers, FAR_AHEAD, _scattered_by(client))
     if isinstance(executor, ProcessPoolExecutor) or "loky" in type(executor).__module__:
         return Pool(executor, size_of(executor), place=SharedFile().place)
     return Pool(executor, size_of(executor))
