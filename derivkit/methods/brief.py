@@ -24,6 +24,7 @@ TAIL_SAFETY = 4.0  # on the first term left out, guessed from those before it
 GOOD_ENOUGH = 1e-8  # of the value: an error that is accepted; the true one is usually far less
 ROUNDING = 2.0**-46  # of the outputs: noise below this cannot be averaged away by other steps
 SYMMETRIC = 2.0**-20  # t and -t may differ by this part, where steps are rounded
+DOUBLING = 0.3  # steps that double to about this are what the terms are read from
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,10 +72,13 @@ class BriefSecond:
         weights = [fornberg_weights(t[2 * k :], 2) for k in range(PAIRS)]
         v3, v2, v1 = (w @ values[2 * k :] for k, w in enumerate(weights))
         noise = [DEVIATIONS * self.noise * float(np.linalg.norm(w)) for w in weights]
-        second = 16.0 * np.maximum(np.abs(v2 - v1) - noise[2], 0.0)  # terms at the largest step:
-        fourth = 64.0 * np.maximum(np.abs(v3 - v2) - noise[1], 0.0)  # inner steps are 1/2 and 1/4
+        wide, middle, narrow = np.abs(t[:-1:2])
+        to_second = (wide / narrow) ** 2  # from the terms seen to those at the widest step
+        to_fourth = (wide / narrow * wide / middle) ** 2
+        second = to_second * np.maximum(np.abs(v2 - v1) - noise[2], 0.0)
+        fourth = to_fourth * np.maximum(np.abs(v3 - v2) - noise[1], 0.0)
         ratio = np.maximum(_ratio(fourth, second), _ratio(second, np.abs(v3)))
-        return v3, noise[0], TAIL_SAFETY * ratio * fourth / 64.0
+        return v3, noise[0], TAIL_SAFETY * ratio * fourth / to_fourth
 
 
 def _ratio(later: NDArray[np.float64], earlier: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -88,6 +92,8 @@ def _outer_pairs(t: NDArray[np.float64]) -> NDArray[np.float64] | None:
     if up.size <= PAIRS or up.size != down.size or np.iscomplexobj(t):
         return None
     up, down = up[:PAIRS], down[:PAIRS]
-    if (np.abs(up - down) > SYMMETRIC * up).any() or not np.allclose(up[1:] * 2, up[:-1]):
+    if (np.abs(up - down) > SYMMETRIC * up).any() or (
+        np.abs(up[:-1] / up[1:] - 2) > DOUBLING
+    ).any():
         return None
     return np.append(np.column_stack([-down, up]).ravel(), 0.0)

@@ -110,7 +110,7 @@ class _Group:
                 self._columns[k] = slice(start, start + values.shape[1])
                 start += values.shape[1]
             self._verdict = self._judge(self._order)
-            self._content = content(self._verdict, self._goal)
+            self._content = content(self._verdict, self._goal, self._order)
         return self._verdict
 
     def _judge(self, order: int) -> Verdict:

@@ -13,16 +13,29 @@ from numpy.typing import NDArray
 from derivkit.methods.samples import Column
 from derivkit.methods.windows import DEEPEST, Verdict, judge, least
 
-__all__ = ["Goal", "content", "contradicted_by", "kinked", "nearly_least", "noise_rules", "visible"]
+__all__ = [
+    "Goal",
+    "beyond_grains",
+    "content",
+    "contradicted_by",
+    "kinked",
+    "loose",
+    "nearly_least",
+    "noise_rules",
+    "visible",
+]
 
 Floats = NDArray[np.float64]
 
 TIGHT = 1e-12
-"""A truncation error above this part of the derivative's size is worth more calls: going down is
-safe, and a ladder lower gains up to nine powers of two."""
+"""A truncation error above this part of a first derivative's size is worth more calls: going down
+is safe, and a ladder lower gains up to nine powers of two."""
 
 LOOSE = 1e-9
 """The same for noise: going up is not safe, and each call gains a factor two at best."""
+
+PER_ORDER = 30.0
+"""Each further order loses so much to rounding: about twice the scale over the first radius."""
 
 VISIBLE = 30.0
 """Noise this many times above rounding is the model's own, or structure."""
@@ -48,10 +61,15 @@ class Goal:
     atol: float
 
 
-def content(v: Verdict, goal: Goal) -> NDArray[np.bool_]:
+def loose(order: int) -> float:
+    """Return the noise error, beside the derivative's size, that is worth no further calls."""
+    return LOOSE * PER_ORDER ** (order - 1)
+
+
+def content(v: Verdict, goal: Goal, order: int) -> NDArray[np.bool_]:
     """Return for each output whether its error is small enough, or worth no further calls."""
     settled = (v.noise_part >= v.truncation_part) & (v.sigma <= VISIBLE * v.floor)
-    good = np.where(settled, LOOSE, TIGHT) * v.size
+    good = np.where(settled, LOOSE, TIGHT) * PER_ORDER ** (order - 1) * v.size
     constant = v.size == 0  # to the last digit, across the window: as good as it gets
     wanted = goal.atol if goal.rtol is None else np.maximum(goal.atol, goal.rtol * np.abs(v.value))
     return np.asarray((v.error <= np.maximum(good, wanted)) | constant)
@@ -88,6 +106,25 @@ def contradicted_by(best: Verdict, wider: list[Verdict], c: Column) -> float:
     if not fair:
         return 0.0
     return abs(least(fair).value.item() - best.value.item())
+
+
+def granular(t: Floats, f: Floats) -> bool:
+    """Whether f repeats a value on one side of x0 without being constant: it moves in grains.
+
+    So does what is left when large numbers cancel, and what has been printed and read again.
+    """
+    if np.all(f == f[0]):
+        return False
+    return any(len(np.unique(f[side])) < np.count_nonzero(side) for side in (t > 0, t < 0))
+
+
+def beyond_grains(verdicts: list[Verdict], c: Column) -> list[Verdict]:
+    """Return the windows without the narrowest ones if those show nothing but grains."""
+    for k, v in enumerate(verdicts):
+        inside = np.abs(c.t) <= v.radius
+        if not granular(c.t[inside], c.f[inside, 0]):
+            return verdicts[k:]
+    return verdicts
 
 
 def kinked(c: Column, radius: float, origin: float, eps: float) -> bool:

@@ -87,7 +87,7 @@ class Search:
         settled = np.zeros(q, dtype=bool)
         if len(t) > self.order + 1 and self.noise is None and np.isfinite(values[:, 0]).all():
             first = judge(t, values, self.order, self.line.origin)
-            settled = content(first, self.goal)
+            settled = content(first, self.goal, self.order)
             self._first = first
         for j in np.flatnonzero(~settled).tolist():
             self._tracks[j] = Track(self.line, self.order, self.goal, self.noise)

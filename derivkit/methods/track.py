@@ -18,12 +18,14 @@ from numpy.typing import NDArray
 
 from derivkit.methods.evidence import (
     GOOD,
-    LOOSE,
     STALLED,
     Goal,
+    beyond_grains,
     content,
     contradicted_by,
+    granular,
     kinked,
+    loose,
     nearly_least,
     noise_rules,
     visible,
@@ -131,7 +133,7 @@ class Track:
         if verdicts and self.eps == EPS and visible(verdicts[-1]) and c.single_precision:
             self.eps = EPS_SINGLE
             return self._judged(c)
-        return verdicts
+        return beyond_grains(verdicts, c)
 
     @property
     def relative_error(self) -> float:
@@ -201,7 +203,7 @@ class Track:
     def _next_move(self, c: Column) -> Floats:
         """Return what the samples call for, by the table at the head of this file."""
         best, near = self.best, self.near
-        if self.kinked or (best is not None and content(best, self.goal)[0]):
+        if self.kinked or (best is not None and content(best, self.goal, self.order)[0]):
             return NOTHING
         if c.one_sided and self._wall_rounds < MOST_WALL_ROUNDS:
             return self._search_wall(c)
@@ -246,7 +248,11 @@ class Track:
         top = float(np.max(np.abs(c.t)))
         error, size = v.error.item(), v.size.item()
         own_noise = visible(v) or self.eps > EPS
-        factor = 16.0 if own_noise or size == 0 else min(max(error / (LOOSE * size), 4.0), 64.0)
+        factor = (
+            16.0
+            if own_noise or size == 0
+            else min(max(error / (loose(self.order) * size), 4.0), 64.0)
+        )
         cap = WIDEST * self.line.scale
         if error > (BURIED if own_noise else LOST) * size > 0:
             cap *= 16.0 if own_noise else math.inf
@@ -316,6 +322,8 @@ class Track:
         inside = np.abs(c.t) < self._below
         if np.count_nonzero(inside) < self.order + 3:
             return False
+        if granular(c.t[inside], c.f[inside, 0]):
+            return True
         v = judge(c.t[inside], c.f[inside], self.order, self.line.origin, None, self.eps)
         return v.rate.item() > STALLED and v.sigma.item() > SAME * suspected
 

@@ -46,6 +46,10 @@ DEEPEST = 200.0
 UNSEEN = 0.5
 """So many standard deviations of noise may hide the next coefficient."""
 
+FEWEST, NEXT = 6, 4.0
+"""A window of fewer samples says nothing if the next one, not so many times as wide, has more: of
+few contrasts some are small by chance, and a wrong narrow window overrules all wider ones."""
+
 STUDENT = np.array(
     [31.8, 6.96, 4.54, 3.75, 3.36, 3.14, 3.00, 2.90, 2.82, 2.76, 2.72, 2.68, 2.65, 2.62, 2.60]
 )
@@ -115,14 +119,27 @@ def judge_all(
     eps: float = EPS,
 ) -> list[Verdict]:
     """Judge the windows of all radii, the narrowest first; places t ascending."""
-    distance = np.abs(t)
-    fewest = min(order + 3, len(t)) if len(t) > order + 1 else order + 3  # one contrast at least
-    verdicts = []
-    for radius in np.unique(distance):
-        inside = (distance <= radius) & ((distance >= radius / DEEPEST) | (distance == 0))
-        if np.count_nonzero(inside) >= fewest:
-            verdicts.append(judge(t[inside], values[inside], order, origin, noise, eps))
+    windows = _windows(np.abs(t), order)
+    verdicts = [judge(t[w], values[w], order, origin, noise, eps) for w in windows]
     return [v for v in verdicts if np.isfinite(v.error).all()]
+
+
+def _windows(distance: Floats, order: int) -> list[NDArray[np.bool_]]:
+    """Return which samples each window holds, for windows that can say something."""
+    radii = np.unique(distance)
+    windows = [
+        (distance <= radius) & ((distance >= radius / DEEPEST) | (distance == 0))
+        for radius in radii
+    ]
+    counts = [int(np.count_nonzero(w)) for w in windows]
+    enough = order + 3 if max(counts) >= order + 3 else order + 2  # one contrast at least
+    chosen = []
+    for k, count in enumerate(counts):
+        followed = k + 1 < len(radii) and radii[k + 1] <= NEXT * radii[k]
+        small = count < FEWEST and followed and counts[k + 1] >= FEWEST
+        if count >= enough and not small:
+            chosen.append(windows[k])
+    return chosen
 
 
 def judge(
