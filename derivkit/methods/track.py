@@ -56,11 +56,11 @@ WIDEST = 0.5
 """How far noise may push the steps, in units of the line's scale: models leave their domain."""
 
 LOST = 1e-6
-"""A rounding error above this part of the size says that the line's scale is wrong: f hardly
-varies on it. Then, and only then, steps may pass `WIDEST`."""
+"""If rounding is more than this part of all that f varies, the line's scale is wrong: then, and
+only then, steps may pass `WIDEST`."""
 
 BURIED = 0.1
-"""The same for visible noise, a little way."""
+"""Noise above this part of the derivative's size may push the steps a little past it too."""
 
 FARTHEST_DOWN = 63.0
 """Nine powers of two in the error are one in the radius; so seven at the most in one round."""
@@ -254,8 +254,10 @@ class Track:
             else min(max(error / (loose(self.order) * size), 4.0), 64.0)
         )
         cap = WIDEST * self.line.scale
-        if error > (BURIED if own_noise else LOST) * size > 0:
-            cap *= 16.0 if own_noise else math.inf
+        if own_noise and error > BURIED * size > 0:
+            cap *= 16.0
+        elif not own_noise and LOST * float(np.ptp(c.f)) < v.floor.item():
+            cap = math.inf
         radius = min(factor * top, cap)
         if radius < 1.5 * top:
             return NOTHING

@@ -250,6 +250,14 @@ def test_higher_orders(order):
     assert estimate.error[0] < 10.0 ** (2 * order - 13)
 
 
+@pytest.mark.parametrize(("degree", "order"), [(1, 2), (2, 3), (3, 4)])
+def test_a_derivative_that_is_zero_does_not_drive_the_steps_away(degree, order):
+    estimate, calls, _ = follow(lambda x: x**degree, 1.3, order=order)
+    assert abs(estimate.value[0]) <= estimate.error[0] < 1e-7
+    assert calls <= 16
+    assert estimate.reach <= 0.5 * 1.3
+
+
 @settings(max_examples=50, deadline=None)
 @given(
     st.lists(st.floats(-10, 10), min_size=2, max_size=6),
