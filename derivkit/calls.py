@@ -32,8 +32,10 @@ def call_of(
     """
     names = [
         name
-        for name, member in vars(CalculusKit).items()
-        if callable(member) and not name.startswith("_") and name not in NOT_DERIVATIVES
+        for name in dir(CalculusKit)
+        if callable(getattr(CalculusKit, name))
+        and not name.startswith("_")
+        and name not in NOT_DERIVATIVES
     ]
     check_known("what", what, names)
     here = replace(problem, execution=Execution())
