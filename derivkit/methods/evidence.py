@@ -37,6 +37,10 @@ LOOSE = 1e-9
 PER_ORDER = 30.0
 """Each further order loses so much to rounding: about twice the scale over the first radius."""
 
+BALANCE = 3.0
+"""Truncation of no more than so many times the noise is not worth a ladder below, which doubles the
+noise."""
+
 VISIBLE = 30.0
 """Noise this many times above rounding is the model's own, or structure."""
 
@@ -68,7 +72,7 @@ def loose(order: int) -> float:
 
 def content(v: Verdict, goal: Goal, order: int) -> NDArray[np.bool_]:
     """Return for each output whether its error is small enough, or worth no further calls."""
-    settled = (v.noise_part >= v.truncation_part) & (v.sigma <= VISIBLE * v.floor)
+    settled = (v.truncation_part <= BALANCE * v.noise_part) & (v.sigma <= VISIBLE * v.floor)
     good = np.where(settled, LOOSE, TIGHT) * PER_ORDER ** (order - 1) * v.size
     constant = v.size == 0  # to the last digit, across the window: as good as it gets
     wanted = goal.atol if goal.rtol is None else np.maximum(goal.atol, goal.rtol * np.abs(v.value))
