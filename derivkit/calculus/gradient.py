@@ -74,4 +74,6 @@ def build_gradient(
 ) -> NDArray[np.float64]:
     """Return the gradient (p,) of a scalar function at theta0; see `CalculusKit.gradient`."""
     problem = check_problem(function, theta0)
-    return run(problem, {}, Gradient(with_second=False), method, n_workers=n_workers, **options).value
+    return run(
+        problem, {}, Gradient(with_second=False), method, n_workers=n_workers, **options
+    ).value
