@@ -172,7 +172,7 @@ def _judged(
     gap = np.abs(nearest - value)
     agrees = (gap <= bar) & ((bar <= TELLING * np.abs(value)) | (gap == 0))
     undefined = ~np.isfinite(value) | ~np.isfinite(bar)
-    apart = ~agrees & ~undefined & (gap > CLEAR * bar)
+    apart = ~agrees & ~undefined & (gap > CLEAR * (bar + error))  # imaginary parts underflow
     status = np.full(value.shape, Status.CONVERGED, dtype=object)
     status[agrees] = Status.EXACT
     status[apart] = Status.NOT_ANALYTIC

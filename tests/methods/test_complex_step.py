@@ -110,6 +110,7 @@ def test_only_the_outputs_that_are_not_analytic_are_unresolved():
         lambda _: 3.0,
         lambda x: np.sqrt(x[0] - 0.49999),  # a wall near by
         lambda x: np.maximum(x[0], 0.2) ** 2,  # comparisons away from their point
+        lambda x: 1e-300 * x[0],  # an imaginary part that underflows
     ],
 )
 def test_analytic_functions_are_never_called_not_analytic(f):
