@@ -30,7 +30,8 @@ from derivkit.methods.evidence import (
     noise_rules,
     visible,
 )
-from derivkit.methods.ladders import one_sided, step_below, two_sided
+from derivkit.methods.ladders import step_below
+from derivkit.methods.moves import ladder, towards_walls
 from derivkit.methods.protocol import Line
 from derivkit.methods.samples import Column
 from derivkit.methods.windows import (
@@ -206,7 +207,8 @@ class Track:
         if self.kinked or (best is not None and content(best, self.goal, self.order)[0]):
             return NOTHING
         if c.one_sided and self._wall_rounds < MOST_WALL_ROUNDS:
-            return self._search_wall(c)
+            self._wall_rounds += 1
+            return towards_walls(self.line, c, with_open_side=self._wall_rounds == 1)
         if best is None or near is None or self._stuck(best):
             return NOTHING
         if self._unexplained(near) or (self._probes == 0 and self._unexplained(best)):
@@ -241,7 +243,7 @@ class Track:
             reachable *= v.floor.item() / sigma if sigma > 0 else 0.0
         excess = v.error.item() / reachable if reachable > 0 else math.inf
         levels = math.ceil(math.log2(min(max(excess, 2.0), 2.0**FARTHEST_DOWN)) / 9)
-        return self._ladder(c, float(v.radius) * 2.0**-levels)
+        return ladder(self.line, c, float(v.radius) * 2.0**-levels)
 
     def _up(self, c: Column, v: Verdict) -> Floats:
         """Return two pairs above: as far as the error calls for, and not beyond the cap."""
@@ -264,15 +266,6 @@ class Track:
         high = step_below(radius, self.line.origin)
         low = step_below(1.1 * math.sqrt(top * high), self.line.origin)  # half-way, in octaves
         return np.array([high, -high, low, -low])
-
-    def _ladder(self, c: Column, radius: float) -> Floats:
-        """Return a ladder of this radius, on both sides where f is defined that far."""
-        low = min(-self.line.lower, 0.999 * c.wall_below)
-        high = min(self.line.upper, 0.999 * c.wall_above)
-        if min(low, high) >= radius:
-            return two_sided(radius, self.line.origin)
-        side = 1.0 if high >= low else -1.0
-        return one_sided(min(2 * radius, max(low, high)), self.line.origin, side)
 
     # -- probing ----------------------------------------------------------------------------
 
@@ -317,7 +310,7 @@ class Track:
             return self._closer(c, verdicts)
         self._suspected = sigma
         scale = sigma / gap if gap > 0 else math.inf
-        return self._ladder(c, min(scale, self._below) / 4)
+        return ladder(self.line, c, min(scale, self._below) / 4)
 
     def _all_the_same(self, c: Column, suspected: float) -> bool:
         """Whether the ladder on the suspected structure shows what the one above did: noise."""
@@ -338,7 +331,7 @@ class Track:
     def _closer(self, c: Column, verdicts: list[Verdict]) -> Floats | None:
         """Look once just below the ladder; what is still there then is noise on this scale."""
         if self._probes < 2:
-            return self._ladder(c, self._below)
+            return ladder(self.line, c, self._below)
         self._take_for_noise(c, verdicts)
         return None
 
@@ -352,19 +345,3 @@ class Track:
     def _kinked(self, c: Column) -> bool:
         radius = 0.0 if self.best is None else float(self.best.radius)
         return kinked(c, radius, self.line.origin, self.eps)
-
-    # -- walls ------------------------------------------------------------------------------
-
-    def _search_wall(self, c: Column) -> Floats:
-        """Return steps towards the walls, and once as many again on the open side."""
-        self._wall_rounds += 1
-        wishes = []
-        for side, wall in ((-1.0, c.wall_below), (1.0, c.wall_above)):
-            if wall < np.inf:
-                steps = [step_below(wall / 16.0**k, self.line.origin) for k in (1, 2, 3, 4)]
-                wishes.append(side * np.array(steps))
-        if self._wall_rounds == 1 and len(wishes) == 1 and len(c.t) > 1:
-            open_side = 1.0 if c.wall_below < np.inf else -1.0
-            far = 2 * float(np.max(np.abs(c.t)))
-            wishes.append(one_sided(far, self.line.origin, open_side))
-        return np.concatenate(wishes)

@@ -174,8 +174,7 @@ def judge_scaled(
     floor = (
         eps * ROUNDING * (largest > 0) + EPS * 0.5 * np.abs(origin) / radius * sizes[1]
     )  # of f, of x
-    given = None if noise is None else Noise(noise.level / amplitude, noise.freedoms)
-    sigma, freedoms = _noise(g, b, floor, given)
+    sigma, freedoms = _noise(g, b, floor, noise and Noise(noise.level / amplitude, noise.freedoms))
     noise_part = np.interp(freedoms, FREEDOMS, STUDENT) * b.norms * sigma
     truncation, rate = _truncation(g, sizes, b)
     truncation += UNSEEN * b.unseen * sigma
