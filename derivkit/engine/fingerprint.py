@@ -9,6 +9,7 @@ for.
 
 from __future__ import annotations
 
+import copyreg
 import importlib
 import struct
 from collections.abc import Callable, Iterable, Mapping
@@ -312,8 +313,9 @@ def _has_plain_state(value: Any) -> bool:
 
 def _reduced(value: Any) -> list[Any] | None:
     """Return how an instance would be rebuilt; None if it cannot be, like a lock or a file."""
+    rebuild = copyreg.dispatch_table.get(type(value))  # patterns, ufuncs: asked first by pickle
     try:
-        recipe = value.__reduce_ex__(4)
+        recipe: Any = rebuild(value) if rebuild else value.__reduce_ex__(4)
     except Exception:  # noqa: BLE001 - whatever a class raises to say that it has no state to give
         return None
     if isinstance(recipe, str):

@@ -1,5 +1,6 @@
 import functools
 import os
+import re
 import subprocess
 import sys
 import textwrap
@@ -74,6 +75,7 @@ def test_another_constant_operator_order_or_default_is_another_model(other):
             "global A",
         ),
         ("def f(x): return A(x)", {"A": np.sin}, {"A": np.cos}, "global A"),
+        ("def f(x): return A", {"A": re.compile("a")}, {"A": re.compile("b")}, "global A"),
         (
             "def f(x): return A(x)",
             {"A": functools.partial(np.power, 2)},
