@@ -87,7 +87,7 @@ def _band(m: int, p: int, width: int) -> Any:
 
     offsets = range(-width, width + 1)
     return sparse.csr_array(
-        sparse.diags_array([True] * len(offsets), offsets=list(offsets), shape=(m, p), dtype=bool)
+        sparse.diags([True] * len(offsets), offsets=list(offsets), shape=(m, p), dtype=bool)
     )
 
 

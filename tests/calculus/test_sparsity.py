@@ -20,7 +20,7 @@ def chain(x):
 def chain_jacobian(x):
     below, above = x[1:], 2 * x[1:]
     middle = np.cos(x) + np.concatenate([[0], x[:-1]])
-    return sparse.diags_array([below, middle, above], offsets=[-1, 0, 1]).tocsr()
+    return sparse.csr_array(sparse.diags([below, middle, above], offsets=[-1, 0, 1]))
 
 
 def energy(x):
@@ -44,7 +44,7 @@ X0 = np.linspace(0.5, 2.0, 12)
     [
         1,
         "detect",
-        sparse.diags_array([1.0, 1.0, 1.0], offsets=[-1, 0, 1], shape=(12, 12)),
+        sparse.diags([1.0, 1.0, 1.0], offsets=[-1, 0, 1], shape=(12, 12)),
         np.tri(12, 12, 1) * np.tri(12, 12, 1).T,
     ],
     ids=["bandwidth", "detected", "sparse", "dense array"],
