@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from derivkit.engine.model import Model
-from derivkit.engine.shipping import LARGE, SharedFile, pack
+from derivkit.engine.shipping import LARGE, SharedFile, _cloudpickle, pack
 from derivkit.engine.worker import _opened
 
 
@@ -150,15 +150,14 @@ class Refuses:
     ],
 )
 def test_what_cannot_be_pickled_is_named_with_the_ways_out(function, named):
-    from cloudpickle import register_pickle_by_value, unregister_pickle_by_value
-
+    cloudpickle = _cloudpickle()
     module = __import__("sys").modules[__name__]
-    register_pickle_by_value(module)
+    cloudpickle.register_pickle_by_value(module)
     try:
         with pytest.raises(TypeError) as caught:
             pack(Model(function))
     finally:
-        unregister_pickle_by_value(module)
+        cloudpickle.unregister_pickle_by_value(module)
     text = str(caught.value)
     assert named in text
     assert all(way in text for way in ("module", "executor='threads'", "executor='fork'"))
