@@ -30,6 +30,9 @@ costs radius**-order, truncation radius**(9 - order): the balance moves outwards
 
 MOST_ROUNDS = 16
 
+MOST_SAMPLES = 60
+"""A line that takes more has no answer, or one that is 0 however close one looks."""
+
 MOST_HEARD = 4
 """Outputs whose wishes are heard in one round: those with the largest errors."""
 
@@ -94,7 +97,7 @@ class Search:
 
     def next(self) -> Floats:
         """Return the places to ask for; none when the search is over."""
-        if not self._tracks or self._rounds >= MOST_ROUNDS:
+        if not self._tracks or self._rounds >= MOST_ROUNDS or len(self.samples.t) > MOST_SAMPLES:
             return np.empty(0)
         wishes = [np.empty(0)]
         for j in self._worst_first():
