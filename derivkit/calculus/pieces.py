@@ -129,7 +129,8 @@ def _spread(entries: Sequence[Any], whole: tuple[int, ...]) -> NDArray[np.float6
     if all(isinstance(entry, float) for entry in entries):
         one = np.array(entries)
         return one.reshape(whole) if q == 1 else np.broadcast_to(one, whole)
-    return np.array([np.broadcast_to(entry, q) for entry in entries], float).T.reshape(whole)
+    rows = [e if np.shape(e) == (q,) else np.broadcast_to(e, q) for e in entries]
+    return np.array(rows, float).T.reshape(whole)
 
 
 def only_x0() -> Solver:

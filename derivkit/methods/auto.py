@@ -68,7 +68,7 @@ class Auto:
 
         To be driven in common rounds: each asks for nothing in its second one.
         """
-        if self.noise is not None or order > HIGHEST_ALIKE:
+        if self.noise is not None or order > HIGHEST_ALIKE or len(lines) == 1:
             return [self.solve(line, order) for line in lines]
         bundle = Bundle(lines, order, Goal(self.rtol, self.atol))
         return [self._one_of_many(bundle, k, line, order) for k, line in enumerate(lines)]

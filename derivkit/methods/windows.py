@@ -171,9 +171,8 @@ def judge_scaled(
     amplitude = np.where(largest > 0, largest, 1.0)  # squares of large and small f stay in range
     g = b.rows @ ((values - middle) / amplitude)  # neighbours subtract without rounding
     sizes = np.abs(g) * b.leads
-    floor = (
-        eps * ROUNDING * (largest > 0) + EPS * 0.5 * np.abs(origin) / radius * sizes[1]
-    )  # of f, of x
+    rounding_of_x = EPS * 0.5 * np.abs(origin) / radius * sizes[1]
+    floor = eps * ROUNDING * (largest > 0) + rounding_of_x
     sigma, freedoms = _noise(g, b, floor, noise and Noise(noise.level / amplitude, noise.freedoms))
     noise_part = np.interp(freedoms, FREEDOMS, STUDENT) * b.norms * sigma
     truncation, rate = _truncation(g, sizes, b)
