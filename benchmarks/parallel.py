@@ -32,10 +32,10 @@ def timed(kit, **options):
     rounds = []
 
     def counted(backend):
-        def run(model, points):
+        def run(model, points, seconds):
             jobs = list(points)
             rounds.append(len(jobs))
-            return backend(model, jobs)
+            return backend(model, jobs, seconds)
 
         return run
 

@@ -12,14 +12,13 @@ from derivkit.calculus.hessian import Hessian, HessianDiag
 from derivkit.calculus.inputs import check_problem
 from derivkit.calculus.jacobian import Jacobian
 from derivkit.calculus.sparsity import SparseHessian, SparseJacobian, check_sparsity
-from derivkit.engine.evaluation import RoutedMemo
+from derivkit.engine.evaluation import Memo, RoutedMemo
 from derivkit.higher_derivatives import HigherDerivatives
 
 if TYPE_CHECKING:
     from derivkit.calculus.inputs import Problem
     from derivkit.calculus.pieces import Tensor
     from derivkit.engine.checkpoint import Checkpoint
-    from derivkit.engine.evaluation import Memo
     from derivkit.engine.progress import Show
     from derivkit.plan import Plan
     from derivkit.result import DerivativeResult
@@ -101,7 +100,7 @@ class CalculusKit(HigherDerivatives):
             executor=executor,
             timeout=timeout,
         )
-        self._memo: Memo = {}
+        self._memo = Memo()
         self._checkpoint: Checkpoint | None = None
         if checkpoint is not None:
             from derivkit.engine.checkpoint import open_checkpoint  # noqa: PLC0415 - loads sqlite3

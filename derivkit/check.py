@@ -18,6 +18,7 @@ from derivkit.calculus.hessian import Hessian
 from derivkit.calculus.inputs import Problem, check_problem
 from derivkit.calculus.jacobian import Jacobian
 from derivkit.calculus.pieces import Tensor
+from derivkit.engine.evaluation import Memo
 from derivkit.measured import FEW_PARAMETERS, Reference, along_directions, one_by_one
 from derivkit.methods.autodiff.rounding import neighbours, rounding_error
 from derivkit.methods.registry import name_of, resolve
@@ -212,7 +213,7 @@ def _claimed(reference: Reference, claim: Any) -> tuple[NDArray[Any], NDArray[An
     """Return the claimed tensor and its own error; rounding, unless it comes with one."""
     problem = reference.problem
     if isinstance(claim, str) or hasattr(claim, "value_and_derivatives"):
-        claim = run(problem, {}, reference.tensor, claim)
+        claim = run(problem, Memo(), reference.tensor, claim)
     if isinstance(claim, DerivativeResult):
         if claim.method == name_of(reference.method):
             raise ValueError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,10 +11,8 @@ from numpy.typing import NDArray
 from derivkit.calculus.driver import run
 from derivkit.calculus.inputs import check_count, check_numbers, check_problem
 from derivkit.calculus.numbers import AtNumbers, OfNumber
+from derivkit.engine.evaluation import Memo
 from derivkit.tabulated import Table, check_table
-
-if TYPE_CHECKING:
-    from derivkit.engine.evaluation import Memo
 
 __all__ = ["DerivativeKit"]
 
@@ -96,7 +94,7 @@ class DerivativeKit:
             )
             for x in self._x0.ravel().tolist()
         ]
-        self._memo: Memo = {}
+        self._memo = Memo()
 
     def differentiate(
         self,
@@ -150,7 +148,7 @@ class DerivativeKit:
         )
         found = [run(problems[0], self._memo, tensor, method, n_workers=n_workers, **options)]
         if found[0].value.shape[-1] < len(problems):  # automatic: it looks at its own x0 alone
-            found += [run(problem, {}, tensor, method, **options) for problem in problems[1:]]
+            found += [run(problem, Memo(), tensor, method, **options) for problem in problems[1:]]
         value, error = (
             np.moveaxis(np.concatenate(arrays, axis=-1), -1, 0)
             for arrays in ([r.value for r in found], [r.error for r in found])

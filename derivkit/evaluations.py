@@ -5,6 +5,7 @@ A view of the kit's memo: no point is copied until it is asked for.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -27,33 +28,45 @@ class Evaluations:
         Shared with the kit, so that it grows with further calls.
     names : tuple of p str
     x0 : ndarray (p,)
+    seconds : mapping of Key to float
+        What the calls took, where it is known; shared likewise.
     """
 
     memo: Mapping[Key, Any]
     names: tuple[str, ...]
     x0: NDArray[np.float64]
+    seconds: Mapping[Key, float]
 
     def __len__(self) -> int:
         return len(self.memo)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Evaluations, (dict(self.memo), self.names, self.x0)
+        return Evaluations, (dict(self.memo), self.names, self.x0, dict(self.seconds))
 
     def rows(self) -> list[dict[str, Any]]:
-        """Return a dict for each call: what was moved, the point, and the value.
+        """Return a dict for each call: what was moved, the point, the value, and the seconds.
+
+        The seconds are those that the model took, where it ran; a vectorised call's are shared out
+        evenly over its points. They are nan where they are not known: of calls that an earlier
+        session left in a checkpoint, and of values that were told to a plan.
 
         Complex points, and those that differ from x0 in many coordinates, of which only a digest
         is kept, are left out.
         """
-        listed = ((_moved(key), output) for key, output in self.memo.items())
-        return [self._row(moved, output) for moved, output in listed if moved is not None]
+        listed = ((key, _moved(key), output) for key, output in self.memo.items())
+        return [
+            self._row(moved, output, self.seconds.get(key, math.nan))
+            for key, moved, output in listed
+            if moved is not None
+        ]
 
-    def _row(self, moved: dict[int, float], output: Any) -> dict[str, Any]:
+    def _row(self, moved: dict[int, float], output: Any, seconds: float) -> dict[str, Any]:
         point = dict(enumerate(self.x0.tolist())) | moved
         return {
             "parameter": " ".join(self.names[i] for i in moved) or "x0",
             **dict(zip(self.names, point.values(), strict=True)),
             "value": output,
+            "seconds": seconds,
         }
 
     def along(self, index: int, output: int = 0) -> tuple[NDArray[Any], NDArray[Any]]:

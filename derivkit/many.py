@@ -23,7 +23,7 @@ from derivkit.errors import ModelError
 
 if TYPE_CHECKING:
     from derivkit.engine.progress import Show
-    from derivkit.engine.rays import Key
+    from derivkit.engine.rays import Key, Seconds
 
 __all__ = ["at_many", "gradients"]
 
@@ -88,7 +88,11 @@ def at_many(
     if kit.checkpoint is not None:
         backend = kit.checkpoint.through(backend)
     replies: dict[bytes, Reply] = {}
-    calls = [Replay(call_of(kit, what, arguments, problem.moved_to(x0)), replies) for x0 in points]
+    seconds: Seconds = {}
+    calls = [
+        Replay(call_of(kit, what, arguments, problem.moved_to(x0)), replies, seconds)
+        for x0 in points
+    ]
     failed: dict[int, ModelError] = {}
     running = dict(enumerate(calls))
     with watching(progress, f"{what} at {len(calls)} points") as watch:
@@ -99,7 +103,7 @@ def at_many(
                     del running[i]
             asking = {k: i for i, call in running.items() for k in call.open}
             needed = {k: calls[i].open[k] for k, i in asking.items()}
-            answers = backend(problem.model, needed.items()) if needed else iter(())
+            answers = backend(problem.model, needed.items(), seconds) if needed else iter(())
             if watch is not None:
                 answers = watch.over(answers, {k: f"points[{i}]" for k, i in asking.items()})
             _collect(answers, replies, stop_early=not return_exceptions)

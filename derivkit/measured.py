@@ -18,6 +18,7 @@ from derivkit.calculus.directional import Directional
 from derivkit.calculus.driver import run_together
 from derivkit.calculus.inputs import Problem
 from derivkit.calculus.pieces import Tensor
+from derivkit.engine.evaluation import Memo
 from derivkit.errors import UnresolvedWarning
 from derivkit.methods.autodiff.protocol import WholeMethod
 from derivkit.verdicts import TELLING, Comparison, Verdict, compare
@@ -50,7 +51,7 @@ class Reference:
         Model calls of each measurement so far.
     stretch : float
         Steps are so many times those that the method asks for.
-    memo : dict
+    memo : Memo
     """
 
     problem: Problem
@@ -60,7 +61,7 @@ class Reference:
     n_workers: int | None
     calls: list[int] = field(default_factory=list)
     stretch: float = 1.0
-    memo: dict[Any, Any] = field(default_factory=dict)
+    memo: Memo = field(default_factory=Memo)
 
     def whole(self) -> tuple[NDArray[Any], NDArray[Any]]:
         """Measure the whole tensor: values and errors."""
@@ -93,7 +94,7 @@ class Reference:
             lower=problem.x0 + (problem.lower - problem.x0) / SECOND_LOOK,
             upper=problem.x0 + (problem.upper - problem.x0) / SECOND_LOOK,
         )
-        return replace(self, problem=stretched, stretch=SECOND_LOOK, memo={})
+        return replace(self, problem=stretched, stretch=SECOND_LOOK, memo=Memo())
 
 
 class _Stretched:

@@ -175,7 +175,7 @@ class DerivativeResult:
         ----------
         what : {"entries", "evaluations"}
             A row for each derivative, or for each finished model call: what was moved, the
-            point, and the value.
+            point, the value, and the seconds it took (nan where they are not known).
         """
         if what not in {"entries", "evaluations"}:
             raise ValueError(f"`what` must be 'entries' or 'evaluations', got {what!r}")

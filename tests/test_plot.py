@@ -170,7 +170,7 @@ def test_what_cannot_be_drawn_is_said(gradient, draw, text):
 def test_the_evaluations_are_a_table_of_every_call(gradient):
     frame = gradient.to_frame("evaluations")
     assert len(frame) == gradient.nfev
-    assert frame.columns.tolist() == ["parameter", "a", "b", "value"]
+    assert frame.columns.tolist() == ["parameter", "a", "b", "value", "seconds"]
     np.testing.assert_array_equal(frame["value"], np.sin(frame["a"]) + frame["b"] ** 3)
     assert set(frame["parameter"]) == {"x0", "a", "b"}
     assert (frame["b"][frame["parameter"] == "a"] == 2.0).all()

@@ -21,6 +21,7 @@ from derivkit.calculus.inputs import (
 from derivkit.calculus.lines import oblique_line
 from derivkit.calculus.pairs import along_axes, second_derivatives
 from derivkit.calculus.pieces import Pieces, Stage, Stages, stacked
+from derivkit.engine.evaluation import Memo
 from derivkit.methods.protocol import Method
 
 if TYPE_CHECKING:
@@ -151,7 +152,7 @@ def build_directional(
     """Return the derivative along v at theta0; see `CalculusKit.directional`."""
     problem = check_problem(function, theta0)
     tensor = Directional(check_direction("v", v, problem.p), check_count("order", order))
-    return run(problem, {}, tensor, method, n_workers=n_workers, **options).value
+    return run(problem, Memo(), tensor, method, n_workers=n_workers, **options).value
 
 
 def build_hvp(
@@ -165,7 +166,7 @@ def build_hvp(
     """Return the product of the Hessian at theta0 with v; see `CalculusKit.hvp`."""
     problem = check_problem(function, theta0)
     tensor = HessianVector(check_direction("v", v, problem.p))
-    return run(problem, {}, tensor, method, n_workers=n_workers, **options).value
+    return run(problem, Memo(), tensor, method, n_workers=n_workers, **options).value
 
 
 def build_mixed(
@@ -179,4 +180,4 @@ def build_mixed(
     """Return one mixed derivative at theta0; see `CalculusKit.mixed`."""
     problem = check_problem(function, theta0)
     tensor = Mixed(check_indices(indices, problem.names))
-    return run(problem, {}, tensor, method, n_workers=n_workers, **options).value
+    return run(problem, Memo(), tensor, method, n_workers=n_workers, **options).value

@@ -150,7 +150,7 @@ def run_together(
             answers, calls = _evaluated(plan, plan.stage, backend, memo, left, watch)
             nfev += calls
             plan.advance(answers)
-    evaluations = Evaluations(memo, problem.names, problem.x0)
+    evaluations = Evaluations(memo, problem.names, problem.x0, memo.seconds)
     return [replace(result, evaluations=evaluations) for result in plan.results(nfev)]
 
 

@@ -13,6 +13,7 @@ from derivkit.calculus.driver import run
 from derivkit.calculus.inputs import Problem, check_problem
 from derivkit.calculus.lines import axis_lines
 from derivkit.calculus.pieces import Answers, Stage, Stages, stacked
+from derivkit.engine.evaluation import Memo
 from derivkit.methods.protocol import Method, solvers
 
 if TYPE_CHECKING:
@@ -75,5 +76,5 @@ def build_gradient(
     """Return the gradient (p,) of a scalar function at theta0; see `CalculusKit.gradient`."""
     problem = check_problem(function, theta0)
     return run(
-        problem, {}, Gradient(with_second=False), method, n_workers=n_workers, **options
+        problem, Memo(), Gradient(with_second=False), method, n_workers=n_workers, **options
     ).value

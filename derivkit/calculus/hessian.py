@@ -14,6 +14,7 @@ from derivkit.calculus.inputs import Problem, check_problem
 from derivkit.calculus.lines import axis_lines
 from derivkit.calculus.pairs import along_axes, second_derivatives
 from derivkit.calculus.pieces import Pieces, Stage, Stages, stacked
+from derivkit.engine.evaluation import Memo
 from derivkit.methods.protocol import Method, solvers
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ def build_hessian(
 ) -> NDArray[np.float64]:
     """Return the Hessian (p, p) of a function at theta0; see `CalculusKit.hessian`."""
     problem = check_problem(function, theta0)
-    return run(problem, {}, Hessian(), method, n_workers=n_workers, **options).value
+    return run(problem, Memo(), Hessian(), method, n_workers=n_workers, **options).value
 
 
 def build_hessian_diag(
@@ -106,4 +107,4 @@ def build_hessian_diag(
 ) -> NDArray[np.float64]:
     """Return the Hessian's diagonal (p,) at theta0; see `CalculusKit.hessian_diag`."""
     problem = check_problem(function, theta0)
-    return run(problem, {}, HessianDiag(), method, n_workers=n_workers, **options).value
+    return run(problem, Memo(), HessianDiag(), method, n_workers=n_workers, **options).value

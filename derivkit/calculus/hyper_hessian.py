@@ -17,6 +17,7 @@ from derivkit.calculus.hessian import hessian_among
 from derivkit.calculus.inputs import Problem, check_count, check_problem
 from derivkit.calculus.lines import axis_lines, oblique_line
 from derivkit.calculus.pieces import Pieces, Stage, Stages, only_x0, stacked
+from derivkit.engine.evaluation import Memo
 from derivkit.methods.protocol import Estimate, Method, Solver
 from derivkit.status import Status
 
@@ -221,4 +222,4 @@ def build_hyper_hessian(
     """Return the tensor of an order at theta0; see `CalculusKit.hyper_hessian`."""
     problem = check_problem(function, theta0)
     tensor = HyperHessian(check_count("order", order, least=0))
-    return run(problem, {}, tensor, method, n_workers=n_workers, **options).value
+    return run(problem, Memo(), tensor, method, n_workers=n_workers, **options).value

@@ -13,6 +13,7 @@ from derivkit.calculus.driver import run
 from derivkit.calculus.inputs import Problem, check_problem
 from derivkit.calculus.lines import axis_lines
 from derivkit.calculus.pieces import Stage, Stages, stacked
+from derivkit.engine.evaluation import Memo
 from derivkit.methods.protocol import Method, solvers
 
 if TYPE_CHECKING:
@@ -56,4 +57,4 @@ def build_jacobian(
 ) -> NDArray[np.float64]:
     """Return the Jacobian (m, p) of a function at theta0; see `CalculusKit.jacobian`."""
     problem = check_problem(function, theta0)
-    return run(problem, {}, Jacobian(), method, n_workers=n_workers, **options).value
+    return run(problem, Memo(), Jacobian(), method, n_workers=n_workers, **options).value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
@@ -13,18 +14,23 @@ from numpy.typing import NDArray
 
 from derivkit.engine.deadline import call_within
 from derivkit.engine.model import Failure, Model, Reply, as_output
-from derivkit.engine.rays import Key
+from derivkit.engine.rays import Key, Seconds
 
 __all__ = ["SerialWithin", "VectorisedWithin", "limited_reply", "serial", "vectorised"]
 
 LARGEST_BATCH = 2**20  # numbers in one vectorised call's (n, p) array: 8 MB, a cache's size
 
 
-def serial(model: Model, points: Iterable[tuple[Key, NDArray[Any]]]) -> Iterator[tuple[Key, Reply]]:
+def serial(
+    model: Model, points: Iterable[tuple[Key, NDArray[Any]]], seconds: Seconds
+) -> Iterator[tuple[Key, Reply]]:
     """Call the model point by point, in the caller's thread, and nothing else."""
-    reply = model.reply
+    reply, clock = model.reply, time.perf_counter
     for key, x in points:
-        yield key, reply(x)
+        start = clock()
+        y = reply(x)
+        seconds[key] = clock() - start
+        yield key, y
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,29 +40,36 @@ class SerialWithin:
     timeout: float
 
     def __call__(
-        self, model: Model, points: Iterable[tuple[Key, NDArray[Any]]]
+        self, model: Model, points: Iterable[tuple[Key, NDArray[Any]]], seconds: Seconds
     ) -> Iterator[tuple[Key, Reply]]:
         """Yield (key, reply) for each point."""
         for key, x in points:
-            yield key, limited_reply(model, x, self.timeout)
+            y, seconds[key] = limited_reply(model, x, self.timeout)
+            yield key, y
 
 
-def limited_reply(model: Model, x: NDArray[Any], timeout: float | None) -> Reply:
-    """Return the model's reply, or a failure where it takes too long."""
+def limited_reply(model: Model, x: NDArray[Any], timeout: float | None) -> tuple[Reply, float]:
+    """Return the model's reply, or a failure where it takes too long; and the seconds it took."""
+    start = time.perf_counter()
+    reply: Reply
     try:
-        return call_within(timeout, model.reply, x)
+        reply = call_within(timeout, model.reply, x)
     except TimeoutError as error:
-        return Failure(error, undefined=isinstance(error, model.undefined))
+        reply = Failure(error, undefined=isinstance(error, model.undefined))
+    return reply, time.perf_counter() - start
 
 
 def vectorised(
-    model: Model, points: Iterable[tuple[Key, NDArray[Any]]]
+    model: Model, points: Iterable[tuple[Key, NDArray[Any]]], seconds: Seconds
 ) -> Iterator[tuple[Key, Reply]]:
-    """Call the model once for all points; in several calls where they would fill the memory."""
+    """Call the model once for all points; in several calls where they would fill the memory.
+
+    The time of a call is shared out evenly over its points.
+    """
     rest = iter(points)
     for key, x in rest:
         rows = max(1, LARGEST_BATCH // x.size)
-        yield from _one_call(model, *_stacked(key, x, islice(rest, rows - 1), rows))
+        yield from _one_call(model, *_stacked(key, x, islice(rest, rows - 1), rows), seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +79,11 @@ class VectorisedWithin:
     timeout: float
 
     def __call__(
-        self, model: Model, points: Iterable[tuple[Key, NDArray[Any]]]
+        self, model: Model, points: Iterable[tuple[Key, NDArray[Any]]], seconds: Seconds
     ) -> Iterator[tuple[Key, Reply]]:
         """Yield (key, reply) for each point."""
         limited = partial(call_within, self.timeout, model.function)
-        return vectorised(replace(model, function=limited), points)
+        return vectorised(replace(model, function=limited), points, seconds)
 
 
 def _stacked(
@@ -85,12 +98,16 @@ def _stacked(
     return keys, block[: len(keys)]
 
 
-def _one_call(model: Model, keys: list[Key], block: NDArray[Any]) -> Iterator[tuple[Key, Reply]]:
+def _one_call(
+    model: Model, keys: list[Key], block: NDArray[Any], seconds: Seconds
+) -> Iterator[tuple[Key, Reply]]:
+    start = time.perf_counter()
     try:
         outputs = np.asarray(model.function(block.copy()))
     except Exception:  # noqa: BLE001 - find the point that raises, and keep the others
-        yield from ((key, model.reply(x)) for key, x in zip(keys, block, strict=True))
+        yield from serial(model, zip(keys, block, strict=True), seconds)
         return
+    seconds.update(dict.fromkeys(keys, (time.perf_counter() - start) / len(keys)))
     complex_allowed = block.dtype.kind == "c"
     if outputs.ndim == 0 or len(outputs) != len(keys):
         yield keys[0], Failure(_wrong_shape(outputs, block), undefined=False, output=True)

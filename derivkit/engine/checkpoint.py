@@ -27,7 +27,7 @@ from derivkit.engine.evaluation import Backend
 from derivkit.engine.fingerprint import Fingerprint, fingerprint
 from derivkit.engine.model import Failure, Model, Output, Reply
 from derivkit.engine.places import place_of
-from derivkit.engine.rays import Key
+from derivkit.engine.rays import Key, Seconds
 from derivkit.engine.store import Row, Store, as_row, output_of
 from derivkit.errors import CheckpointError, CheckpointMismatchError, CheckpointWarning
 
@@ -88,7 +88,7 @@ class Checkpoint:
         """Return a backend that asks the file first, and writes what the given one replies."""
 
         def run(
-            model: Model, points: Iterable[tuple[Key, NDArray[Any]]]
+            model: Model, points: Iterable[tuple[Key, NDArray[Any]]], seconds: Seconds
         ) -> Iterator[tuple[Key, Reply]]:
             rest = iter(points)
             self.refresh()
@@ -97,7 +97,7 @@ class Checkpoint:
                 if output is None:
                     before = self._state(model)
                     try:
-                        yield from self._called(backend, model, chain([(key, x)], rest))
+                        yield from self._called(backend, model, chain([(key, x)], rest), seconds)
                     finally:
                         self._follow(model, before)
                     return
@@ -106,7 +106,11 @@ class Checkpoint:
         return run
 
     def _called(
-        self, backend: Backend, model: Model, points: Iterable[tuple[Key, NDArray[Any]]]
+        self,
+        backend: Backend,
+        model: Model,
+        points: Iterable[tuple[Key, NDArray[Any]]],
+        seconds: Seconds,
     ) -> Iterator[tuple[Key, Reply]]:
         asked: dict[Key, bytes] = {}
         known: deque[tuple[Key, Output]] = deque()
@@ -121,7 +125,7 @@ class Checkpoint:
                 else:
                     known.append((key, output))
 
-        replies = backend(model, unknown())
+        replies = backend(model, unknown(), seconds)
         try:
             for key, reply in replies:
                 self.keep(asked.pop(key), reply)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,23 +16,34 @@ from numpy.typing import NDArray
 from derivkit.engine.hints import hint
 from derivkit.engine.model import Failure, Model, Output, Reply
 from derivkit.engine.progress import Watch
-from derivkit.engine.rays import AT_X0, Key, Ray
+from derivkit.engine.rays import AT_X0, Key, Ray, Seconds
 from derivkit.errors import ModelError, RemoteError, WorkerDiedError
 
 __all__ = ["Backend", "Evaluation", "Memo", "RoutedMemo"]
-
-Memo: TypeAlias = dict[Key, Output]
-"""Finished evaluations of one model around one x0; nan where it is undefined."""
 
 
 class Backend(Protocol):
     """A way to call the model at many points: yields replies in any order, as they come."""
 
     def __call__(
-        self, model: Model, points: Iterable[tuple[Key, NDArray[Any]]]
+        self, model: Model, points: Iterable[tuple[Key, NDArray[Any]]], seconds: Seconds
     ) -> Iterator[tuple[Key, Reply]]:
-        """Yield (key, reply) for each point."""
+        """Yield (key, reply) for each point, and note in ``seconds`` what each call took."""
         ...
+
+
+class Memo(dict[Key, Output]):
+    """Finished evaluations of one model around one x0; nan where it is undefined.
+
+    Attributes
+    ----------
+    seconds : dict of Key to float
+        What the calls took, where it is known: not of those that a checkpoint held.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seconds: Seconds = {}
 
 
 class RoutedMemo(Memo):
@@ -140,7 +151,7 @@ class Evaluation:
         if not missing:
             return
         points = ((k, self._rays[line].place(t)) for k, (line, t) in missing.items())
-        replies = self._backend(self._model, points)
+        replies = self._backend(self._model, points, self._memo.seconds)
         if self._watch is not None:
             replies = self._watch.over(
                 replies, {k: self._moved(k, i) for k, (i, _) in missing.items()}

@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from derivkit.engine.model import Failure, Model, Reply
-from derivkit.engine.rays import Key
+from derivkit.engine.rays import Key, Seconds
 from derivkit.engine.replies import heard
 from derivkit.engine.shipping import Shipment, pack
 from derivkit.engine.worker import Part, run_one
@@ -90,12 +90,18 @@ class ThroughPool:
         self._timeout = timeout
         self._submit: Submit | None = None
 
-    def __call__(self, model: Model, points: Iterable[Job]) -> Iterator[tuple[Key, Reply]]:
+    def __call__(
+        self, model: Model, points: Iterable[Job], seconds: Seconds
+    ) -> Iterator[tuple[Key, Reply]]:
         """Yield (key, reply) for each point, as they come."""
         if self._submit is None:
             self._submit = self._packed(model)
         for key, told in self._told(self._submit, iter(points)):
-            yield key, _died(told, model) if isinstance(told, WorkerDiedError) else heard(told)
+            if isinstance(told, WorkerDiedError):
+                yield key, _died(told, model)
+            else:
+                seconds[key] = told[-1]
+                yield key, heard(told)
 
     def _packed(self, model: Model) -> Submit:
         shipment = pack(model)

@@ -25,7 +25,7 @@ from derivkit.engine.evaluation import Backend
 from derivkit.engine.executors import Job, ThroughPool
 from derivkit.engine.model import Model, Reply
 from derivkit.engine.processes import ThroughFork, local_pool
-from derivkit.engine.rays import Key
+from derivkit.engine.rays import Key, Seconds
 from derivkit.engine.replies import heard
 from derivkit.engine.shipping import pack
 from derivkit.engine.threads import DaemonThreads, ThroughThreads
@@ -94,7 +94,9 @@ class _ThroughJoblib:
         self._return_as = "generator_unordered" if as_they_come else "list"
         self._sent: tuple[str, tuple[Any, ...]] | None = None
 
-    def __call__(self, model: Model, points: Iterable[Job]) -> Iterator[tuple[Key, Reply]]:
+    def __call__(
+        self, model: Model, points: Iterable[Job], seconds: Seconds
+    ) -> Iterator[tuple[Key, Reply]]:
         """Yield (key, reply) for each point."""
         if self._sent is None:
             shipment = pack(model)
@@ -109,7 +111,9 @@ class _ThroughJoblib:
             for i, (_, x) in enumerate(jobs)
         )
         for number, told in parallel(tasks):
-            yield jobs[number][0], heard(told)
+            key = jobs[number][0]
+            seconds[key] = told[-1]
+            yield key, heard(told)
 
 
 def _numbered(number: int, *task: Any) -> tuple[int, Any]:

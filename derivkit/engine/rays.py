@@ -14,13 +14,16 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["AT_X0", "AxisRay", "Key", "NumberRay", "ObliqueRay", "Ray"]
+__all__ = ["AT_X0", "AxisRay", "Key", "NumberRay", "ObliqueRay", "Ray", "Seconds"]
 
 Key: TypeAlias = tuple[complex, ...] | bytes
 """Identity of a point: (index, coordinate, index, coordinate, …) where it differs from x0, or a
 digest where it differs in many coordinates."""
 
 AT_X0: Key = ()
+
+Seconds: TypeAlias = dict[Key, float]
+"""What calls of the model took, by their point."""
 
 MOST_LISTED = 8  # coordinates listed in a key; beyond, a digest is shorter
 

@@ -7,7 +7,8 @@ a round later. What there is to keep – in memory, or in a file for weeks – i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
 from numpy.typing import NDArray
@@ -15,11 +16,13 @@ from numpy.typing import NDArray
 from derivkit.engine.evaluation import Backend, RoutedMemo
 from derivkit.engine.model import Failure, Model, Reply
 from derivkit.engine.places import place_of
-from derivkit.engine.rays import Key
+from derivkit.engine.rays import Key, Seconds
 
 __all__ = ["Replay"]
 
 Result = TypeVar("Result")
+
+NOT_KNOWN: Mapping[Key, float] = MappingProxyType({})  # values that the user tells have no times
 
 
 class _PointsNeededError(Exception):
@@ -39,6 +42,8 @@ class Replay(Generic[Result]):
         Takes an empty memo, through which all its evaluations must go, and returns the result.
     replies : dict of bytes to Reply
         What has been told so far, by `place_of` the point; looked at, and never changed.
+    seconds : dict of bytes to float, optional
+        What the calls took, likewise.
 
     Attributes
     ----------
@@ -49,9 +54,15 @@ class Replay(Generic[Result]):
     done : bool
     """
 
-    def __init__(self, call: Callable[[RoutedMemo], Result], replies: dict[bytes, Reply]) -> None:
+    def __init__(
+        self,
+        call: Callable[[RoutedMemo], Result],
+        replies: dict[bytes, Reply],
+        seconds: Mapping[Key, float] = NOT_KNOWN,
+    ) -> None:
         self._call = call
         self._replies = replies
+        self._seconds = seconds
         self.open: dict[bytes, NDArray[Any]] = {}
         self.result: Result | None = None
         self.done = False
@@ -72,6 +83,7 @@ class Replay(Generic[Result]):
         self,
         model: Model,  # noqa: ARG002 - a backend is given it
         points: Iterable[tuple[Key, NDArray[Any]]],
+        seconds: Seconds,
     ) -> Iterator[tuple[Key, Reply]]:
         known: list[tuple[Key, Reply]] = []
         needed: dict[bytes, NDArray[Any]] = {}
@@ -84,6 +96,8 @@ class Replay(Generic[Result]):
                 yield key, reply  # ends the call, whatever else is needed
             else:
                 known.append((key, reply))
+                if place in self._seconds:
+                    seconds[key] = self._seconds[place]
         if needed:
             raise _PointsNeededError(needed)
         yield from known

@@ -16,10 +16,10 @@ __all__ = ["heard"]
 def heard(told: Told) -> Reply:
     """Return the output or the failure that `worker.run_one` told of."""
     if told[0] == "value":
-        _, data, shape, dtype = told
+        _, data, shape, dtype, _ = told
         y = np.frombuffer(data, dtype).reshape(shape).copy()
         return y.item() if shape == () else y
-    _, what, who, text, trace, pickled = told
+    _, what, who, text, trace, pickled, _ = told
     error = _error(who, text, pickled)
     error.add_note(f"The model's own traceback, in the worker:\n{trace}")
     if what == "loading":

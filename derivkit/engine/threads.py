@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from derivkit.engine.backends import limited_reply
 from derivkit.engine.executors import Job, Pool, outcomes
 from derivkit.engine.model import Model, Reply
-from derivkit.engine.rays import Key
+from derivkit.engine.rays import Key, Seconds
 
 __all__ = ["DaemonThreads", "ThroughThreads"]
 
@@ -75,14 +75,17 @@ class ThroughThreads:
         self._pool = Pool(executor, size)
         self._timeout = timeout
 
-    def __call__(self, model: Model, points: Iterable[Job]) -> Iterator[tuple[Key, Reply]]:
+    def __call__(
+        self, model: Model, points: Iterable[Job], seconds: Seconds
+    ) -> Iterator[tuple[Key, Reply]]:
         """Yield (key, reply) for each point, as they come."""
         model = replace(model, function=_OwnOutputs(model.function))
 
-        def submit(executor: Executor, x: NDArray[Any]) -> Future[Reply]:
+        def submit(executor: Executor, x: NDArray[Any]) -> Future[tuple[Reply, float]]:
             return executor.submit(limited_reply, model, x, self._timeout)
 
-        yield from outcomes(self._pool, submit, iter(points))
+        for key, (reply, seconds[key]) in outcomes(self._pool, submit, iter(points)):
+            yield key, reply
 
 
 class _OwnOutputs:

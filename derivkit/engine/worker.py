@@ -9,6 +9,7 @@ worker. A worker calls a model once at a time, even where the pool runs several 
 from __future__ import annotations
 
 import faulthandler
+import math
 import os
 import pickle
 import sys
@@ -32,7 +33,7 @@ Part: TypeAlias = Any
 """A piece of a pickled model: bytes, an array of bytes, or (path, offset, size) in a local file."""
 
 Told: TypeAlias = tuple[Any, ...]
-"""What `run_one` returns: ("value", bytes, shape, dtype) or ("failure", what, who, text, …)."""
+"""What `run_one` returns: ("value", bytes, shape, dtype, seconds) or ("failure", …, seconds)."""
 
 MOST_MODELS = 4  # kept loaded; a model may hold much memory
 WATCH_EVERY = 1.0  # seconds between two looks at whether the parent is still alive
@@ -76,11 +77,12 @@ def run_one(
     try:
         _watch(parent)
         point = np.frombuffer(x, dtype=dtype).copy()
-        return _told(_reply(token, parts, point, timeout, is_child=os.getppid() == parent))
+        reply, took = _reply(token, parts, point, timeout, is_child=os.getppid() == parent)
+        return *_told(reply), took
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # noqa: BLE001 - loading a model may raise anything
-        return _failure(error, "loading")
+        return *_failure(error, "loading"), math.nan
 
 
 def born(parent: int) -> None:
@@ -106,7 +108,8 @@ def inherit(token: str, model: Model | None) -> None:
 
 def _reply(
     token: str, parts: tuple[Part, ...], x: Any, timeout: float | None, *, is_child: bool
-) -> Output | Failure:
+) -> tuple[Output | Failure, float]:
+    """Return the reply, and the seconds that the call took."""
     from derivkit.engine.model import Failure  # noqa: PLC0415 - loaded with the model anyway
 
     loaded = _load(token, parts)
@@ -114,6 +117,7 @@ def _reply(
     with loaded.busy:
         if hard and timeout is not None:
             faulthandler.dump_traceback_later(timeout + HARD_GRACE, exit=True, file=_log())
+        start = time.perf_counter()
         try:
             reply = call_within(timeout, loaded.model.reply, x)
         except TimeoutError as error:
@@ -121,9 +125,10 @@ def _reply(
         finally:
             if hard:
                 faulthandler.cancel_dump_traceback_later()
+        took = time.perf_counter() - start
     if parts and isinstance(reply, Failure) and isinstance(reply.error, TimeoutError):
         _LOADED.pop(token, None)  # it may still be running, or was left half-way
-    return reply
+    return reply, took
 
 
 def _log() -> Any:

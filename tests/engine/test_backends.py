@@ -20,7 +20,7 @@ def test_a_serial_call_is_made_when_its_reply_is_asked_for():
         calls.append(x[0])
         return x[0]
 
-    replies = serial(Model(model), jobs(3))
+    replies = serial(Model(model), jobs(3), {})
     assert next(replies) == ((0,), 0.0)
     assert calls == [0.0]
 
@@ -32,7 +32,7 @@ def test_a_round_is_one_vectorised_call():
         shapes.append(x.shape)
         return x.sum(axis=1)
 
-    replies = list(vectorised(Model(model, vectorized=True), jobs(10)))
+    replies = list(vectorised(Model(model, vectorized=True), jobs(10), {}))
     assert shapes == [(10, 3)]
     assert replies == [((i,), 3.0 * i) for i in range(10)]
 
@@ -45,7 +45,7 @@ def test_a_call_is_split_where_it_would_fill_the_memory(monkeypatch):
         shapes.append(x.shape)
         return x.sum(axis=1)
 
-    replies = list(vectorised(Model(model, vectorized=True), jobs(10)))
+    replies = list(vectorised(Model(model, vectorized=True), jobs(10), {}))
     assert shapes == [(4, 3), (4, 3), (2, 3)]
     assert replies == [((i,), 3.0 * i) for i in range(10)]
 
@@ -58,7 +58,7 @@ def test_a_vectorised_call_that_raises_is_repeated_point_by_point():
         return np.ones(len(x))
 
     points = [((0,), np.array([1.0])), ((1,), np.array([-1.0])), ((2,), np.array([2.0]))]
-    replies = dict(vectorised(Model(model, vectorized=True), points))
+    replies = dict(vectorised(Model(model, vectorized=True), points, {}))
     assert replies[0,] == replies[2,] == 1.0
     assert isinstance(replies[1,], Failure)
     assert replies[1,].undefined

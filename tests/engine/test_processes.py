@@ -26,7 +26,9 @@ def replies(function, points, *, n=2, **options):
     """Call a function at points through two processes, and return the replies in order."""
     backend = ThroughPool(local_pool(n), **options)
     jobs = [((i,), np.array([float(x)])) for i, x in enumerate(points)]
-    return [reply for _, reply in sorted(backend(Model(function), jobs), key=lambda pair: pair[0])]
+    return [
+        reply for _, reply in sorted(backend(Model(function), jobs, {}), key=lambda pair: pair[0])
+    ]
 
 
 def test_every_point_is_called_once_and_its_value_comes_back():
@@ -41,7 +43,7 @@ def test_results_come_as_they_are_ready_not_in_order():
         time.sleep(0.6 if x[0] == 0 else 0.01)
         return x[0]
 
-    assert [reply for _, reply in backend(Model(model), jobs)][-1] == 0.0
+    assert [reply for _, reply in backend(Model(model), jobs, {})][-1] == 0.0
 
 
 def test_workers_are_kept_from_call_to_call_with_what_the_model_set_up():
