@@ -34,7 +34,8 @@ MOST_SAMPLES = 60
 """A line that takes more has no answer, or one that is 0 however close one looks."""
 
 MOST_HEARD = 4
-"""Outputs whose wishes are heard in one round: those with the largest errors."""
+"""Outputs whose wishes are heard at a time, those with the largest errors first; what they ask for
+mostly does for the others."""
 
 
 def first_radius(order: int) -> float:
@@ -53,6 +54,8 @@ class Search:
         self.samples = Samples()
         self._first: Verdict | None = None  # of the first ladder, for all outputs at once
         self._tracks: dict[int, Track] = {}  # of the outputs it did not settle
+        self._waiting: list[int] = []  # outputs whose tracks have not been heard, the worst last
+        self._heard: list[int] = []
         self._rounds = 0
         self._refused = False
         self._left = np.inf if line.budget is None else line.budget
@@ -79,9 +82,8 @@ class Search:
         self._rounds += 1
         if self._rounds == 1:
             self._open_tracks()
-        for j, track in self._tracks.items():
-            if not track.done:
-                track.look(self.samples.column(j))
+        for j in self._heard:
+            self._tracks[j].look(self.samples.column(j))
 
     def _open_tracks(self) -> None:
         """Settle what the first ladder settles; open a track for each of the other outputs."""
@@ -94,25 +96,36 @@ class Search:
             self._first = first
         for j in np.flatnonzero(~settled).tolist():
             self._tracks[j] = Track(self.line, self.order, self.goal, self.noise)
+        self._waiting = self._best_first()
+
+    def _best_first(self) -> list[int]:
+        """Return the outputs with tracks, by what the first ladder left of their error."""
+        if self._first is None:
+            return list(self._tracks)
+        size = np.where(self._first.size > 0, self._first.size, 1.0)
+        left = np.nan_to_num(self._first.error / size, nan=np.inf)
+        return sorted(self._tracks, key=lambda j: float(left[j]))
 
     def next(self) -> Floats:
         """Return the places to ask for; none when the search is over."""
         if not self._tracks or self._rounds >= MOST_ROUNDS or len(self.samples.t) > MOST_SAMPLES:
             return np.empty(0)
-        wishes = [np.empty(0)]
-        for j in self._worst_first():
-            track, column = self._tracks[j], self.samples.column(j)
-            wish = self._fresh(track.wish(column))
-            if not wish.size:
-                track.finish(column)
-            wishes.append(wish)
-            if len(wishes) > MOST_HEARD and any(w.size for w in wishes):
-                break
-        return self._afforded(self._fresh(np.concatenate(wishes)))
+        wishes = {j: w for j in self._heard if (w := self._wish(j)).size}
+        while self._waiting and len(wishes) < MOST_HEARD:
+            j = self._waiting.pop()
+            self._tracks[j].look(self.samples.column(j))
+            if (wish := self._wish(j)).size:
+                wishes[j] = wish
+        self._heard = list(wishes)
+        return self._afforded(self._fresh(np.concatenate([np.empty(0), *wishes.values()])))
 
-    def _worst_first(self) -> list[int]:
-        still = [j for j, track in self._tracks.items() if not track.done]
-        return sorted(still, key=lambda j: -self._tracks[j].relative_error)
+    def _wish(self, j: int) -> Floats:
+        """Return the new places that output j calls for; none when it is done."""
+        track, column = self._tracks[j], self.samples.column(j)
+        wish = self._fresh(track.wish(column))
+        if not wish.size:
+            track.finish(column)
+        return wish
 
     def _fresh(self, t: Floats) -> Floats:
         """Return the places inside the bounds that have no sample yet, each once."""
