@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator
+import warnings
+from collections.abc import Generator, Iterable, Iterator
 from multiprocessing import get_all_start_methods
 from typing import Any
 
@@ -110,10 +111,22 @@ class _ThroughJoblib:
             )
             for i, (_, x) in enumerate(jobs)
         )
-        for number, told in parallel(tasks):
-            key = jobs[number][0]
-            seconds[key] = told[-1]
-            yield key, heard(told)
+        outputs = parallel(tasks)
+        try:
+            for number, told in outputs:
+                key = jobs[number][0]
+                seconds[key] = told[-1]
+                yield key, heard(told)
+        finally:
+            if isinstance(outputs, Generator):
+                _close(outputs)
+
+
+def _close(outputs: Generator[Any, None, None]) -> None:
+    """End the tasks that nobody wants any more, without joblib's advice on how to avoid that."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="(?s).*You could benefit", category=UserWarning)
+        outputs.close()
 
 
 def _numbered(number: int, *task: Any) -> tuple[int, Any]:

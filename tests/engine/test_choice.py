@@ -101,10 +101,8 @@ class UnknownBackend(LokyBackend):
     """Stands for one that derivkit does not know, as Spark's."""
 
 
-@pytest.mark.filterwarnings(  # joblib's own threads, where its generator is closed early
-    "ignore::pytest.PytestUnraisableExceptionWarning",
-    "ignore::pytest.PytestUnhandledThreadExceptionWarning",
-)
+# a thread of loky stumbles over cancelled tasks now and then; the pool is given up anyway
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_backend_that_is_not_known_is_called_through_joblib():
     register_parallel_backend("unknown", UnknownBackend)
     with parallel_config(backend="unknown", n_jobs=2):
