@@ -37,6 +37,7 @@ def client():
             distributed.Client(cluster) as client,
         ):
             yield client
+            client.wait_for_workers(2, timeout=60)  # one that is being started cannot be closed
 
 
 @pytest.fixture
