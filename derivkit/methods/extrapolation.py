@@ -194,6 +194,8 @@ def _rung(nodes: Array, offsets: tuple[int, ...], order: int, step: float) -> Ar
 
 LENGTHS = np.array([0.5, 1.0, 2.0, 4.0])  # of the process, in units of the largest h**gap
 
+ALIKE = 1e-6  # of log-likelihood: two rungs like all lengths equally, but for the rounding
+
 JITTER = 1e-12  # relative; keeps the covariance of long length scales invertible
 
 
@@ -217,8 +219,8 @@ def gauss_richardson(ladder: Ladder, samples: Array, noise: Array) -> tuple[Arra
     -----
     The rungs are modelled as :math:`D(h) = D(0) + s\,h^p g(h) + \text{noise}` with g a Gaussian
     process of covariance :math:`\exp(-(u - u')^2 / 2\ell^2)`, :math:`u = h^{gap}`; the limit is
-    the generalised least-squares estimate with a flat prior. The length is the likeliest of four;
-    the amplitude s has its own maximum-likelihood value.
+    the generalised least-squares estimate with a flat prior. The length is the likeliest of four,
+    the shortest where all are alike; the amplitude s has its own maximum-likelihood value.
 
     References
     ----------
@@ -241,7 +243,7 @@ def gauss_richardson(ladder: Ladder, samples: Array, noise: Array) -> tuple[Arra
     rest = data - limit[..., None]
     square = (rest[..., None, :] @ inverse @ rest[..., None])[..., 0, 0] / max(1, len(rungs) - 1)
     likelihood = _log_likelihood(square, covariance, precision, len(rungs))
-    best = likelihood.argmax(axis=1)
+    best = (likelihood >= likelihood.max(axis=1, keepdims=True) - ALIKE).argmax(axis=1)
     q = np.arange(len(best))
     own = weights[q, best]
     truncation = np.sqrt(np.einsum("qi,qij,qj->q", own, prior[best], own) * square[q, best])

@@ -84,6 +84,16 @@ def test_the_process_extrapolates_to_the_limit_within_its_deviation():
     assert (np.abs(value / h - exact) < 1e-10).all()
 
 
+def test_two_rungs_which_like_all_lengths_alike_do_not_let_rounding_choose():
+    ladder = ladder_of(CENTRAL, 1, 2)
+    steps = np.geomspace(0.01, 0.5, 200)
+    samples = np.exp(steps * ladder.nodes[:, None]) - 1.0
+    value, deviation, _ = gauss_richardson(ladder, samples, np.full(200, 1e-16))
+    share = (value - ladder.rungs[0] @ samples) / (np.diff(ladder.rungs, axis=0)[0] @ samples)
+    np.testing.assert_allclose(share, share[0], rtol=1e-3)
+    assert (np.abs(value / steps - 1.0) <= deviation / steps + 1e-13).all()
+
+
 def test_the_process_averages_what_noise_rules():
     ladder = ladder_of(CENTRAL, 1, 4)
     noise = 1e-3
