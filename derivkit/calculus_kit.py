@@ -56,6 +56,10 @@ class CalculusKit(HigherDerivatives):
     timeout : float, optional
         Most seconds for one call of the function; beyond, a ModelError names the point, unless
         TimeoutError is in ``undefined``.
+    speculate : bool
+        Workers that have nothing to do call the function where the method may want it next. That
+        saves waiting and costs calls, counted in ``nfev``; it changes no derivative. For more
+        workers than points, and calls of seconds or more.
     checkpoint : path-like, optional
         A file in which every finished evaluation is kept, from which a run that was killed goes
         on: made if it is not there. The checkpoint page of the documentation tells more.
@@ -85,6 +89,7 @@ class CalculusKit(HigherDerivatives):
         undefined: Any = (),
         executor: Any = None,
         timeout: float | None = None,
+        speculate: bool = False,
         checkpoint: Any = None,
         version: str | None = None,
         checkpoint_mismatch: str = "refuse",
@@ -99,6 +104,7 @@ class CalculusKit(HigherDerivatives):
             undefined=undefined,
             executor=executor,
             timeout=timeout,
+            speculate=speculate,
         )
         self._memo = Memo()
         self._checkpoint: Checkpoint | None = None

@@ -1,12 +1,14 @@
 """Many small problems at once: one model at many points, every round one common batch.
 
-Each point's call is a `Replay`; this hands all their open points to one backend together.
+Each point's call is a `Replay`; this hands all their open points to one backend, and takes each
+call on as soon as its own are answered.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -16,13 +18,14 @@ from derivkit.calculus.inputs import check_workers
 from derivkit.calculus_kit import CalculusKit
 from derivkit.calls import call_of
 from derivkit.engine.choice import choose_backend
+from derivkit.engine.feed import Feed
 from derivkit.engine.model import Failure, Reply
 from derivkit.engine.progress import watching
 from derivkit.engine.replay import Replay
 from derivkit.errors import ModelError
 
 if TYPE_CHECKING:
-    from derivkit.engine.progress import Show
+    from derivkit.engine.progress import Show, Watch
     from derivkit.engine.rays import Key, Seconds
 
 __all__ = ["at_many", "gradients"]
@@ -93,42 +96,84 @@ def at_many(
         Replay(call_of(kit, what, arguments, problem.moved_to(x0)), replies, seconds)
         for x0 in points
     ]
-    failed: dict[int, ModelError] = {}
-    running = dict(enumerate(calls))
     with watching(progress, f"{what} at {len(calls)} points") as watch:
-        while running:
-            for i, call in list(running.items()):
-                _advance(call, i, failed if return_exceptions else None)
-                if call.done or i in failed:
-                    del running[i]
-            asking = {k: i for i, call in running.items() for k in call.open}
-            needed = {k: calls[i].open[k] for k, i in asking.items()}
-            answers = backend(problem.model, needed.items(), seconds) if needed else iter(())
-            if watch is not None:
-                answers = watch.over(answers, {k: f"points[{i}]" for k, i in asking.items()})
-            _collect(answers, replies, stop_early=not return_exceptions)
-    return [failed.get(i, call.result) for i, call in enumerate(calls)]
+        together = _Together(calls, replies, go_on=return_exceptions, watch=watch)
+        while together.feed:
+            together.hear(backend(problem.model, together.feed, seconds))
+    return together.results()
 
 
-def _advance(call: Replay[Any], i: int, failed: dict[int, ModelError] | None) -> None:
-    """Advance a call; note or raise that the model failed in it."""
-    try:
-        call.advance()
-    except ModelError as error:
-        error.add_note(f"at points[{i}]")
-        if failed is None:
-            raise
-        failed[i] = error
+class _Together:
+    """Calls that go on as soon as the points they need have been answered.
 
+    Parameters
+    ----------
+    calls : sequence of Replay
+    replies : dict of bytes to Reply
+        Theirs; filled here.
+    go_on : bool
+        Whether a call in which the model fails leaves the others undisturbed.
+    watch : Watch or None
+    """
 
-def _collect(
-    answers: Iterator[tuple[Key, Reply]], replies: dict[bytes, Reply], *, stop_early: bool
-) -> None:
-    """Note the replies; after a failure that must be shown, ask for no more of them."""
-    try:
-        for place, reply in answers:
-            replies[cast("bytes", place)] = reply
-            if stop_early and isinstance(reply, Failure) and not reply.undefined:
-                return
-    finally:
-        getattr(answers, "close", lambda: None)()
+    def __init__(
+        self,
+        calls: Sequence[Replay[Any]],
+        replies: dict[bytes, Reply],
+        *,
+        go_on: bool,
+        watch: Watch | None,
+    ) -> None:
+        self._calls = calls
+        self._replies = replies
+        self._go_on = go_on
+        self._watch = watch
+        self._failed: dict[int, ModelError] = {}
+        self._rounds = [0] * len(calls)
+        self._missing: dict[int, int] = {}  # how many points a call still waits for
+        waiting: defaultdict[bytes, list[int]] = defaultdict(list)  # calls, by point
+        self._waiting = waiting
+        self.feed: Feed[bytes] = Feed(lambda place: (place, calls[waiting[place][0]].open[place]))
+        for i in range(len(calls)):
+            self._advance(i)
+
+    def hear(self, answers: Iterator[tuple[Key, Reply]]) -> None:
+        """Take replies as they come."""
+        if self._watch is not None:
+            answers = self._watch.over(answers)
+        try:
+            for key, reply in answers:
+                self._reply(cast("bytes", key), reply)
+        finally:  # after a failure that must be shown, ask for no more of them
+            getattr(answers, "close", lambda: None)()
+
+    def results(self) -> list[Any]:
+        """Return each call's result, or the error that it ended with."""
+        return [self._failed.get(i, call.result) for i, call in enumerate(self._calls)]
+
+    def _reply(self, place: bytes, reply: Reply) -> None:
+        self._replies[place] = reply
+        failed = isinstance(reply, Failure) and not reply.undefined
+        for i in self._waiting.pop(place):
+            self._missing[i] -= 1
+            if i not in self._failed and (failed or not self._missing[i]):
+                self._advance(i)
+
+    def _advance(self, i: int) -> None:
+        """Take a call as far as it gets; note or raise that the model failed in it."""
+        try:
+            self._calls[i].advance()
+        except ModelError as error:
+            error.add_note(f"at points[{i}]")
+            if not self._go_on:
+                raise
+            self._failed[i] = error
+            return
+        self._missing[i] = len(self._calls[i].open)
+        self._rounds[i] += 1
+        new = [place for place in self._calls[i].open if place not in self._waiting]
+        for place in self._calls[i].open:
+            self._waiting[place].append(i)
+        self.feed.add(new)
+        if self._watch is not None and new:
+            self._watch.expect(dict.fromkeys(new, f"points[{i}]"), self._rounds[i])

@@ -18,7 +18,16 @@ from derivkit.methods.registry import resolve
 
 __all__ = ["grad", "hessian", "jacobian", "value_and_grad"]
 
-OF_THE_KIT = ("bounds", "scale", "vectorized", "names", "undefined", "executor", "timeout")
+OF_THE_KIT = (
+    "bounds",
+    "scale",
+    "vectorized",
+    "names",
+    "undefined",
+    "executor",
+    "timeout",
+    "speculate",
+)
 OF_THE_CALL = ("n_workers", "max_evaluations", "sparsity", "progress")
 
 

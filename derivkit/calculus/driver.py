@@ -10,6 +10,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from derivkit.engine.choice import choose_backend
 from derivkit.engine.evaluation import Backend, Evaluation, Memo
 from derivkit.engine.progress import Show, Watch, watching
 from derivkit.engine.rounds import drive
+from derivkit.engine.streaming import stream
 from derivkit.errors import TracingError, UnresolvedWarning
 from derivkit.evaluations import Evaluations
 from derivkit.methods.protocol import BudgetSpentError, Estimate
@@ -168,8 +170,12 @@ def _evaluated(
         problem.model, stage.rays, backend, memo, problem.names, plan.check_output, watch
     )
     solvers = [_guarded(solver) for solver in stage.solvers]
-    left = None if budget is None else budget - evaluation.cost_of_x0
-    estimates = drive(solvers, evaluation, budget=left, refusal=BudgetSpentError)
+    if budget is None and evaluation.workers:
+        likely = stage.likely if problem.execution.speculate else None
+        estimates = stream(solvers, evaluation, likely)
+    else:
+        left = None if budget is None else budget - evaluation.cost_of_x0
+        estimates = drive(solvers, evaluation, budget=left, refusal=BudgetSpentError)
     shape = evaluation.shape
     q = int(np.prod(shape))
     known = [_nothing_known(q) if e is None else e for e in estimates]
@@ -200,9 +206,11 @@ def _between(answers: Answers, start: int, stop: int) -> Answers:
 def _joined(stages: list[Stage]) -> Stage:
     if len(stages) == 1:
         return stages[0]
+    likely = [partial(stage.likely, k) for stage in stages for k in range(len(stage.rays))]
     return Stage(
         [ray for stage in stages for ray in stage.rays],
         [solver for stage in stages for solver in stage.solvers],
+        lambda k: likely[k](),
     )
 
 

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from derivkit.calculus.driver import run
 from derivkit.calculus.inputs import Problem, check_problem
 from derivkit.calculus.lines import axis_lines
-from derivkit.calculus.pieces import Answers, Stage, Stages, stacked
+from derivkit.calculus.pieces import Answers, Stages, followed, stacked
 from derivkit.engine.evaluation import Memo
-from derivkit.methods.protocol import Method, solvers
+from derivkit.methods.protocol import Method
 
 if TYPE_CHECKING:
     from derivkit.engine.model import Output
@@ -48,7 +48,7 @@ class Gradient:
         """Follow one line a parameter."""
         share = None if budget is None else budget // problem.p
         rays, lines = axis_lines(problem, share)
-        answers = yield Stage(rays, solvers(method, lines, 1))
+        answers = yield followed(rays, lines, method, 1)
         pieces = stacked(Answers(answers.estimates, (), answers.nfev_of, answers.undefined_of))
         if self.with_second:
             pieces.extra.update(_second_derivatives(answers))

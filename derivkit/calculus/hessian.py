@@ -13,9 +13,9 @@ from derivkit.calculus.driver import run
 from derivkit.calculus.inputs import Problem, check_problem
 from derivkit.calculus.lines import axis_lines
 from derivkit.calculus.pairs import along_axes, second_derivatives
-from derivkit.calculus.pieces import Pieces, Stage, Stages, stacked
+from derivkit.calculus.pieces import Pieces, Stages, followed, stacked
 from derivkit.engine.evaluation import Memo
-from derivkit.methods.protocol import Method, solvers
+from derivkit.methods.protocol import Method
 
 if TYPE_CHECKING:
     from derivkit.engine.model import Output
@@ -36,7 +36,7 @@ class HessianDiag:
         """Follow one line a parameter."""
         share = None if budget is None else budget // problem.p
         rays, lines = axis_lines(problem, share)
-        return stacked((yield Stage(rays, solvers(method, lines, 2))))
+        return stacked((yield followed(rays, lines, method, 2)))
 
     def from_whole(self, whole: NDArray[np.float64]) -> NDArray[np.float64]:
         """Take the diagonal of a Hessian (*out, p, p)."""

@@ -97,6 +97,7 @@ def check_problem(
     undefined: Sequence[type[BaseException]] = (),
     executor: Any = None,
     timeout: float | None = None,
+    speculate: bool = False,
 ) -> Problem:
     """Check what a user handed to a face.
 
@@ -119,7 +120,7 @@ def check_problem(
     model = Model(
         function, (*UNDEFINED_BY_DEFAULT, *_checked_undefined(undefined)), bool(vectorized)
     )
-    execution = Execution(executor, timeout)
+    execution = Execution(executor, timeout, speculate)
     return Problem(model, point, checked_names, lower, upper, scales, given, labels, execution)
 
 

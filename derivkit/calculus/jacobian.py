@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from derivkit.calculus.driver import run
 from derivkit.calculus.inputs import Problem, check_problem
 from derivkit.calculus.lines import axis_lines
-from derivkit.calculus.pieces import Stage, Stages, stacked
+from derivkit.calculus.pieces import Stages, followed, stacked
 from derivkit.engine.evaluation import Memo
-from derivkit.methods.protocol import Method, solvers
+from derivkit.methods.protocol import Method
 
 if TYPE_CHECKING:
     from derivkit.engine.model import Output
@@ -36,7 +36,7 @@ class Jacobian:
         """Follow one line a parameter."""
         share = None if budget is None else budget // problem.p
         rays, lines = axis_lines(problem, share)
-        return stacked((yield Stage(rays, solvers(method, lines, 1))))
+        return stacked((yield followed(rays, lines, method, 1)))
 
 
 def must_be_array(output: Output) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
@@ -10,22 +10,35 @@ import numpy as np
 from numpy.typing import NDArray
 
 from derivkit.engine.rays import Ray
-from derivkit.methods.protocol import Estimate, Method, Solver
+from derivkit.methods.protocol import Estimate, Line, Method, Points, Solver, likely, solvers
 from derivkit.status import Status
 
 if TYPE_CHECKING:
     from derivkit.calculus.inputs import Problem
     from derivkit.engine.model import Output
 
-__all__ = ["Answers", "Pieces", "Stage", "Stages", "Tensor", "only_x0", "stacked"]
+__all__ = ["Answers", "Pieces", "Stage", "Stages", "Tensor", "followed", "only_x0", "stacked"]
+
+
+def _nothing_likely(_: int) -> Points:
+    return np.empty(0)
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Lines that can be followed at the same time: a ray and a running solver for each."""
+    """Lines that can be followed at the same time: a ray and a running solver for each.
+
+    Attributes
+    ----------
+    rays : list of Ray
+    solvers : list of Solver
+    likely : callable
+        Takes the number of a line, returns places it may ask for after its first request.
+    """
 
     rays: list[Ray]
     solvers: list[Solver]
+    likely: Callable[[int], Points] = _nothing_likely
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +109,11 @@ class Tensor(Protocol):
         ``budget`` is how many model calls, x0 apart, may be expected; the driver enforces it.
         """
         ...
+
+
+def followed(rays: list[Ray], lines: Sequence[Line], method: Method, order: int) -> Stage:
+    """Return the stage that has a method follow lines."""
+    return Stage(rays, solvers(method, lines, order), lambda k: likely(method, lines[k], order))
 
 
 def stacked(answers: Answers) -> Pieces:

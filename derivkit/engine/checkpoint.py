@@ -1,8 +1,8 @@
 """Checkpoints: every finished evaluation is written at once, and none is made twice.
 
-A backend is wrapped: points that the file holds are answered from it, the others go on, and their
-replies are written before they are passed back. What goes wrong with the file once the model has
-been called is a warning, never an error: the values stay in memory and the call goes on.
+How a call passes the file stands in recording.py, the file itself in store.py. What goes wrong
+with the file once the model has been called is a warning, never an error: the values stay in
+memory and the call goes on.
 """
 
 from __future__ import annotations
@@ -13,21 +13,16 @@ import secrets
 import sqlite3
 import time
 import warnings
-from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
-from itertools import chain
 from json import dumps, loads
 from typing import Any
-
-from numpy.typing import NDArray
 
 from derivkit.engine.evaluation import Backend
 from derivkit.engine.fingerprint import Fingerprint, fingerprint
 from derivkit.engine.model import Failure, Model, Output, Reply
-from derivkit.engine.places import place_of
-from derivkit.engine.rays import Key, Seconds
+from derivkit.engine.recording import Recorded
 from derivkit.engine.store import Row, Store, as_row, output_of
 from derivkit.errors import CheckpointError, CheckpointMismatchError, CheckpointWarning
 
@@ -86,56 +81,7 @@ class Checkpoint:
 
     def through(self, backend: Backend) -> Backend:
         """Return a backend that asks the file first, and writes what the given one replies."""
-
-        def run(
-            model: Model, points: Iterable[tuple[Key, NDArray[Any]]], seconds: Seconds
-        ) -> Iterator[tuple[Key, Reply]]:
-            rest = iter(points)
-            self.refresh()
-            for key, x in rest:
-                output = self.find(place_of(x))
-                if output is None:
-                    before = self._state(model)
-                    try:
-                        yield from self._called(backend, model, chain([(key, x)], rest), seconds)
-                    finally:
-                        self._follow(model, before)
-                    return
-                yield key, output
-
-        return run
-
-    def _called(
-        self,
-        backend: Backend,
-        model: Model,
-        points: Iterable[tuple[Key, NDArray[Any]]],
-        seconds: Seconds,
-    ) -> Iterator[tuple[Key, Reply]]:
-        asked: dict[Key, bytes] = {}
-        known: deque[tuple[Key, Output]] = deque()
-
-        def unknown() -> Iterator[tuple[Key, NDArray[Any]]]:
-            for key, x in points:
-                place = place_of(x)
-                output = self.find(place)
-                if output is None:
-                    asked[key] = place
-                    yield key, x
-                else:
-                    known.append((key, output))
-
-        replies = backend(model, unknown(), seconds)
-        try:
-            for key, reply in replies:
-                self.keep(asked.pop(key), reply)
-                yield key, reply
-                while known:
-                    yield known.popleft()
-        finally:
-            if isinstance(replies, Generator):
-                replies.close()
-        yield from known
+        return Recorded(self, backend)
 
     def find(self, place: bytes) -> Output | None:
         """Return the output at a point if it has been evaluated before."""
@@ -203,18 +149,18 @@ class Checkpoint:
     def _warn(self, what: str) -> None:
         warnings.warn(f"the checkpoint {self.path!r} {what}", CheckpointWarning, stacklevel=2)
 
-    def _state(self, model: Model) -> str | None:
+    def state(self, model: Model) -> str | None:
         """Return the model's fingerprint as it is now; None if it is not to be followed."""
         try:
             return fingerprint(model.function).digest if self.followed else None
         except ValueError:  # grown too deep to walk; the next kit will be told
             return None
 
-    def _follow(self, model: Model, before: str | None) -> None:
+    def follow(self, model: Model, before: str | None) -> None:
         """Note that the model's own calls have led from one state to another: it is the same."""
         if before is None or _origin(before) != self.identity:
             return
-        after = self._state(model)
+        after = self.state(model)
         if after is not None and after != before:
             _grown_from.pop(before, None)
             _grown_from[after] = self.identity

@@ -52,6 +52,8 @@ class Execution:
         An executor, or "processes", "threads" or "fork".
     timeout : float or None
         Seconds for one call of the model.
+    speculate : bool
+        Whether workers without work may call the model where it may turn out not to be needed.
 
     Raises
     ------
@@ -61,10 +63,13 @@ class Execution:
 
     executor: Any = None
     timeout: float | None = None
+    speculate: bool = False
 
     def __post_init__(self) -> None:
         _check_executor(self.executor)
         _check_timeout(self.timeout)
+        if not isinstance(self.speculate, bool):
+            raise TypeError(f"`speculate` must be True or False, got {self.speculate!r}")
 
 
 WHEREVER = Execution()

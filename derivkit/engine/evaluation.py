@@ -8,22 +8,35 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from derivkit.engine.hints import hint
+from derivkit.engine.failures import model_error
 from derivkit.engine.model import Failure, Model, Output, Reply
 from derivkit.engine.progress import Watch
 from derivkit.engine.rays import AT_X0, Key, Ray, Seconds
-from derivkit.errors import ModelError, RemoteError, WorkerDiedError
+from derivkit.errors import ModelError
 
-__all__ = ["Backend", "Evaluation", "Memo", "RoutedMemo"]
+__all__ = ["Backend", "Evaluation", "Job", "Memo", "RoutedMemo"]
+
+Job: TypeAlias = tuple[Key, NDArray[Any]]
+
+Owner: TypeAlias = tuple[float, int, complex]
+"""Whose a point is: the round in which it is asked for, the line, and its place t there."""
+
+NEVER = math.inf
+"""The round of points that no line has asked for."""
 
 
 class Backend(Protocol):
-    """A way to call the model at many points: yields replies in any order, as they come."""
+    """A way to call the model at many points: yields replies in any order, as they come.
+
+    One that calls it at several points at a time has an attribute ``workers``, their number. It
+    looks for further points whenever it has room, also after ``points`` was exhausted: replies may
+    lead to more of them (see `streaming.Feed`).
+    """
 
     def __call__(
         self, model: Model, points: Iterable[tuple[Key, NDArray[Any]]], seconds: Seconds
@@ -64,7 +77,11 @@ class RoutedMemo(Memo):
 
 
 class Evaluation:
-    """Answers the requests of the solvers of one call; implements `rounds.Asker`.
+    """Answers the requests of the solvers of one stage; implements `rounds.Asker`.
+
+    It is asked for a round at a time (`ask`), or for points one by one, while others are being
+    evaluated (`open` and `replies`). A point belongs to the line that asks for it in the earliest
+    round, and there to the first; so costs do not depend on the order in which replies come.
 
     Parameters
     ----------
@@ -94,6 +111,7 @@ class Evaluation:
         watch: Watch | None = None,
     ) -> None:
         self._watch = watch
+        self._rounds_before = 0 if watch is None else watch.rounds
         self._model = model
         self._rays = rays
         self._backend = memo.route(backend) if isinstance(memo, RoutedMemo) else backend
@@ -101,11 +119,18 @@ class Evaluation:
         self._names = names
         self._check_output = check_output
         self._shape: tuple[int, ...] | None = None
+        self._round = 0
+        self._owners: dict[Key, Owner] = {}  # of the points evaluated here
+        self._undefined: set[Key] = set()
+        self._set_aside: dict[Key, Failure] = {}  # at points that nobody has asked for
         self.nfev = 0
-        self.nfev_of = [0] * len(rays)
-        self.undefined_of = [0] * len(rays)
         if AT_X0 in memo:
             self._meet_output_at_x0(memo[AT_X0])
+
+    @property
+    def workers(self) -> int:
+        """How many calls run at a time; 0 where each waits for the one before."""
+        return int(getattr(self._backend, "workers", 0))
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -125,46 +150,114 @@ class Evaluation:
         known = self._memo
         return len({k for t in points.tolist() if (k := key(t)) not in known and k != AT_X0})
 
+    @property
+    def nfev_of(self) -> list[int]:
+        """The model calls of each line, x0 apart."""
+        return self._per_line(self._owners)
+
+    @property
+    def undefined_of(self) -> list[int]:
+        """How many of them were undefined."""
+        return self._per_line(self._undefined)
+
+    def _per_line(self, keys: Iterable[Key]) -> list[int]:
+        counts = [0] * len(self._rays)
+        for key in keys:
+            number, line, _ = self._owners[key]
+            if key != AT_X0 and number != NEVER:
+                counts[line] += 1
+        return counts
+
+    # -- a round at a time ------------------------------------------------------------------
+
     def ask(self, requests: dict[int, NDArray[Any]]) -> dict[int, NDArray[Any]]:
         """Return the values (m, q) at each line's points, calling the model where it must be."""
-        keys = {
-            line: [self._rays[line].key(t) for t in points.tolist()]
-            for line, points in requests.items()
-        }
-        self._evaluate(self._missing(requests, keys))
-        return {line: self._values(ks) for line, ks in keys.items()}
+        self._round += 1
+        keys = {line: self.keys(line, points) for line, points in requests.items()}
+        jobs = self._missing(requests, keys)
+        if jobs:
+            self._expect(jobs)
+            for _ in self.replies(map(self.job, jobs)):
+                pass
+        return {line: self.values(ks) for line, ks in keys.items()}
 
     def _missing(
         self, requests: dict[int, NDArray[Any]], keys: dict[int, list[Key]]
-    ) -> dict[Key, tuple[int, complex]]:
-        """Return the line and place of every point still to be evaluated, x0 first."""
-        missing: dict[Key, tuple[int, complex]] = {}
+    ) -> dict[Key, Owner]:
+        """Return the owner of every point still to be evaluated, x0 first."""
+        missing: dict[Key, Owner] = {}
         if AT_X0 not in self._memo:
-            missing[AT_X0] = (next(iter(requests)), 0.0)
+            missing[AT_X0] = (self._round, next(iter(requests)), 0.0)
         for line, points in requests.items():
             for k, t in zip(keys[line], points.tolist(), strict=True):
                 if k not in self._memo and k not in missing:
-                    missing[k] = (line, t)
+                    missing[k] = (self._round, line, t)
+        self._owners.update(missing)
         return missing
 
-    def _evaluate(self, missing: dict[Key, tuple[int, complex]]) -> None:
-        if not missing:
-            return
-        points = ((k, self._rays[line].place(t)) for k, (line, t) in missing.items())
+    # -- a point at a time ------------------------------------------------------------------
+
+    def keys(self, line: int, points: NDArray[Any]) -> list[Key]:
+        """Return the identities of a line's points."""
+        key = self._rays[line].key
+        return [key(t) for t in points.tolist()]
+
+    def open(self, line: int, points: NDArray[Any], number: int) -> tuple[list[Key], list[Key]]:
+        """Take a line's request, the how-manieth it is counted from 1.
+
+        Returns
+        -------
+        awaited : list of Key
+            The points that it waits for; x0 among them, whatever it asks for.
+        new : list of Key
+            Those that nobody has asked for before: their jobs are to be handed to `replies`.
+        """
+        places: dict[Key, complex] = {AT_X0: 0.0} | dict(
+            zip(self.keys(line, points), points.tolist(), strict=True)
+        )
+        awaited = [key for key in places if key not in self._memo]
+        new: dict[Key, Owner] = {
+            key: (number, line, places[key]) for key in awaited if key not in self._owners
+        }
+        for key in places.keys() & self._owners.keys():
+            self._owners[key] = min(self._owners[key], (number, line, places[key]), key=_rank)
+            if key in self._set_aside:
+                self._receive(key, self._set_aside.pop(key))
+                awaited.remove(key)
+        self._owners.update(new)
+        self._round = max(self._round, number)
+        self._expect(new)
+        return awaited, list(new)
+
+    def spare(self, line: int, t: float) -> list[Key]:
+        """Take a point that has not been asked for, but may be; none if it is known already."""
+        key = self._rays[line].key(t)
+        if key in self._memo or key in self._owners:
+            return []
+        self._owners[key] = NEVER, line, t
+        self._expect({key: self._owners[key]})
+        return [key]
+
+    def job(self, key: Key) -> Job:
+        """Return a point that was taken, made out in full."""
+        _, line, t = self._owners[key]
+        return key, self._rays[line].place(t)
+
+    def replies(self, points: Iterable[Job]) -> Generator[Key, None, None]:
+        """Call the model at the points; yield those whose calls have ended."""
         replies = self._backend(self._model, points, self._memo.seconds)
         if self._watch is not None:
-            replies = self._watch.over(
-                replies, {k: self._moved(k, i) for k, (i, _) in missing.items()}
-            )
+            replies = self._watch.over(replies)
         try:
             for key, reply in replies:
-                line, t = missing[key]
+                self.nfev += 1
                 if type(reply) is float and key and -math.inf < reply < math.inf:
                     self._memo[key] = reply  # the usual case, without the questions below
-                    self.nfev += 1
-                    self.nfev_of[line] += 1
+                elif isinstance(reply, Failure) and self._owners[key][0] == NEVER:
+                    self._set_aside[key] = reply  # nobody need know
                 else:
-                    self._note(key, self._output(reply, key, line, t), line)
+                    self._receive(key, reply)
+                yield key
         except KeyboardInterrupt as interrupt:
             interrupt.add_note(_kept(self._memo))
             raise
@@ -172,24 +265,31 @@ class Evaluation:
             if isinstance(replies, Generator):
                 replies.close()
 
+    # -- what a reply means -----------------------------------------------------------------
+
+    def _expect(self, jobs: dict[Key, Owner]) -> None:
+        if self._watch is not None and jobs:
+            moved = {k: self._moved(k, line) for k, (_, line, _) in jobs.items()}
+            self._watch.expect(moved, self._rounds_before + self._round)
+
     def _moved(self, key: Key, line: int) -> str:
         """Return the names of the parameters that a point moves away from x0."""
         return "x0" if key == AT_X0 else " ".join(self._names[i] for i in self._rays[line].indices)
 
-    def _note(self, key: Key, output: Output, line: int) -> None:
-        self.nfev += 1
+    def _receive(self, key: Key, reply: Reply) -> None:
+        """Put a reply into the memo; raise what the user must see."""
+        _, line, t = self._owners[key]
+        output = self._output(reply, key, line, t)
         if key == AT_X0:
             self._meet_output_at_x0(output)
-        else:
-            self.nfev_of[line] += 1
         if isinstance(output, np.ndarray):
             defined = np.isfinite(output)
             if not defined.all():
                 output = np.where(defined, output, np.nan)
-                self.undefined_of[line] += 1
+                self._undefined.add(key)
         elif output != output or math.isinf(abs(output)):  # noqa: PLR0124 - nan
             output = math.nan
-            self.undefined_of[line] += 1
+            self._undefined.add(key)
         self._memo[key] = output
 
     def _meet_output_at_x0(self, output: Output) -> None:
@@ -197,7 +297,6 @@ class Evaluation:
         self._shape = np.shape(output)
 
     def _output(self, reply: Reply, key: Key, line: int, t: complex) -> Output:
-        """Return a reply's output; raise what the user must see."""
         if not isinstance(reply, Failure):
             if key == AT_X0 and not np.any(np.isfinite(reply)):
                 raise ModelError(
@@ -210,25 +309,9 @@ class Evaluation:
             return math.nan
         if reply.output:
             raise reply.error
-        raise self._model_error(reply.error, key, line, t) from reply.error
+        raise model_error(reply.error, self._rays[line], t, self._names) from reply.error
 
-    def _model_error(self, error: BaseException, key: Key, line: int, t: complex) -> ModelError:
-        x = self._rays[line].place(t)
-        known = not isinstance(error, (RemoteError, WorkerDiedError))
-        what = f"{type(error).__name__}: {error}" if known else str(error)
-        if isinstance(t, complex):
-            what += "; the complex step needs a model that takes complex numbers: use method='auto'"
-        if key == AT_X0:
-            return ModelError(f"the model failed at x0 = {x}: {what}{hint(error)}", x=x)
-        moved = [self._names[i] for i in self._rays[line].indices[:4]]
-        at = ", ".join(f"{self._names[i]} = {x[i].item()!r}" for i in self._rays[line].indices[:4])
-        return ModelError(
-            f"the model failed while {' and '.join(moved)} was varied, at {at}: {what}",
-            x=x,
-            parameter=", ".join(moved),
-        )
-
-    def _values(self, keys: Sequence[Key]) -> NDArray[Any]:
+    def values(self, keys: Sequence[Key]) -> NDArray[Any]:
         """Return the outputs as rows (m, q); rows of nan where the model is undefined."""
         outputs = [self._memo[k] for k in keys]
         if self._shape == ():
@@ -244,6 +327,10 @@ class Evaluation:
                     f"at {key!r} but {q} at x0"
                 )
         return np.stack(rows)
+
+
+def _rank(owner: Owner) -> tuple[float, int]:
+    return owner[:2]
 
 
 def _kept(memo: Memo) -> str:

@@ -8,6 +8,7 @@ its own is reported.
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import (
     BrokenExecutor,
@@ -18,13 +19,14 @@ from concurrent.futures import (
     wait,
 )
 from dataclasses import dataclass, field
-from itertools import chain, islice
+from itertools import count, islice
 from queue import Empty, SimpleQueue
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from derivkit.engine.evaluation import Job
 from derivkit.engine.model import Failure, Model, Reply
 from derivkit.engine.rays import Key, Seconds
 from derivkit.engine.replies import heard
@@ -32,9 +34,8 @@ from derivkit.engine.shipping import Shipment, pack
 from derivkit.engine.worker import Part, run_one
 from derivkit.errors import WorkerDiedError
 
-__all__ = ["Job", "Pool", "Submit", "ThroughPool", "outcomes", "task"]
+__all__ = ["Pool", "Submit", "ThroughPool", "outcomes", "task"]
 
-Job: TypeAlias = tuple[Key, NDArray[Any]]
 Submit: TypeAlias = Callable[[Executor, NDArray[Any]], "Future[Any]"]
 Outcomes: TypeAlias = Generator[tuple[Key, Any], None, list[Job]]
 
@@ -90,13 +91,18 @@ class ThroughPool:
         self._timeout = timeout
         self._submit: Submit | None = None
 
+    @property
+    def workers(self) -> int:
+        """How many calls run at a time."""
+        return self._pool.size
+
     def __call__(
         self, model: Model, points: Iterable[Job], seconds: Seconds
     ) -> Iterator[tuple[Key, Reply]]:
         """Yield (key, reply) for each point, as they come."""
         if self._submit is None:
             self._submit = self._packed(model)
-        for key, told in self._told(self._submit, iter(points)):
+        for key, told in self._told(self._submit, _Queue(points)):
             if isinstance(told, WorkerDiedError):
                 yield key, _died(told, model)
             else:
@@ -107,7 +113,7 @@ class ThroughPool:
         shipment = pack(model)
         return task(shipment, shipment.placed(self._pool.place), self._timeout)
 
-    def _told(self, submit: Submit, points: Iterator[Job]) -> Iterator[tuple[Key, Any]]:
+    def _told(self, submit: Submit, points: _Queue) -> Iterator[tuple[Key, Any]]:
         """Yield what the workers tell, until every point is done."""
         while lost := (yield from outcomes(self._pool, submit, points)):
             if self._pool.renew is None or self._pool.alone is None:
@@ -116,7 +122,27 @@ class ThroughPool:
             suspects, rest = lost[: self._pool.size], lost[self._pool.size :]
             yield from _isolated(self._pool.alone, submit, suspects)
             self._pool = self._pool.renew()
-            points = chain(rest, points)
+            points.put_back(rest)
+
+
+class _Queue(Iterator[Job]):
+    """Points to come, of which some may have to be put back.
+
+    Like them it may have more after it was exhausted, so it must not be wrapped in `chain`, which
+    would not look again.
+    """
+
+    def __init__(self, points: Iterable[Job]) -> None:
+        self._first: deque[Job] = deque()
+        self._points = iter(points)
+
+    def put_back(self, jobs: Iterable[Job]) -> None:
+        """Have points come next."""
+        self._first.extend(jobs)
+
+    def __next__(self) -> Job:
+        """Return the next point."""
+        return self._first.popleft() if self._first else next(self._points)
 
 
 def task(shipment: Shipment, parts: Sequence[Part], timeout: float | None) -> Submit:
@@ -132,6 +158,8 @@ def task(shipment: Shipment, parts: Sequence[Part], timeout: float | None) -> Su
 def outcomes(pool: Pool, submit: Submit, points: Iterator[Job]) -> Outcomes:
     """Yield (key, result) of every task as it comes.
 
+    ``points`` is looked at whenever there is room, also after it was exhausted.
+
     Returns
     -------
     list of Job
@@ -141,15 +169,18 @@ def outcomes(pool: Pool, submit: Submit, points: Iterator[Job]) -> Outcomes:
     out: dict[Future[Any], tuple[int, Job]] = {}
     back: SimpleQueue[Future[Any]] = SimpleQueue()
     lost: list[tuple[int, Job]] = []
-    doubtful: list[Job] = []
-    numbered = enumerate(points)
+    doubtful: deque[Job] = deque()
+    numbers = count()
     try:
         while True:
             room = 0 if lost else pool.ahead * pool.size - len(out)
-            for number, job in islice(numbered, room):
+            for job in islice(points, room):
                 future = _submitted(submit, pool.executor, job[1])
-                out[future] = number, job
+                out[future] = next(numbers), job
                 future.add_done_callback(back.put)
+            if not out and doubtful:
+                yield from _once_more(pool, submit, doubtful.popleft())
+                continue
             if not out:
                 break
             future = _next(back)
@@ -161,7 +192,6 @@ def outcomes(pool: Pool, submit: Submit, points: Iterator[Job]) -> Outcomes:
                 lost.append((number, job))
             else:
                 doubtful.append(job)
-        yield from _once_more(pool, submit, doubtful)
     except BaseException:  # an interrupt, or nobody wants the rest
         pool.kill()  # before the rest is cancelled: loky stumbles over cancelled tasks
         for future in out:
@@ -192,13 +222,13 @@ def _infrastructure_error(future: Future[Any]) -> BaseException | None:
     return CancelledError() if future.cancelled() else future.exception()
 
 
-def _once_more(pool: Pool, submit: Submit, doubtful: Sequence[Job]) -> Iterator[tuple[Key, Any]]:
-    """Try tasks again that a cluster gave up: one by one, so that each answers for itself."""
-    for key, x in doubtful:
-        future = _submitted(submit, pool.executor, x)
-        wait([future])
-        error = _infrastructure_error(future)
-        yield key, future.result() if error is None else _dead(error)
+def _once_more(pool: Pool, submit: Submit, doubtful: Job) -> Iterator[tuple[Key, Any]]:
+    """Try a task again that a cluster gave up: alone, so that it answers for itself."""
+    key, x = doubtful
+    future = _submitted(submit, pool.executor, x)
+    wait([future])
+    error = _infrastructure_error(future)
+    yield key, future.result() if error is None else _dead(error)
 
 
 def _isolated(

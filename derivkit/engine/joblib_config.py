@@ -22,8 +22,8 @@ from joblib.parallel import (
 )
 
 from derivkit.engine.clusters import RayExecutor, pool_of
-from derivkit.engine.evaluation import Backend
-from derivkit.engine.executors import Job, ThroughPool
+from derivkit.engine.evaluation import Backend, Job
+from derivkit.engine.executors import ThroughPool
 from derivkit.engine.model import Model, Reply
 from derivkit.engine.processes import ThroughFork, local_pool
 from derivkit.engine.rays import Key, Seconds

@@ -38,8 +38,8 @@ class Progress:
     seconds : float
         Since the call began.
     waiting : tuple of str
-        Parameters whose points of this round are not all finished; the one with most to come
-        first. Empty when the round is done.
+        Parameters whose points are not all finished; the one with most to come first. Empty when
+        all that were asked for are.
     """
 
     done: int
@@ -74,24 +74,33 @@ class Watch:
     def __init__(self, show: Show | None) -> None:
         self._show = show
         self._start = time.perf_counter()
+        self._moved: dict[Key, str] = {}
         self._waiting: Counter[str] = Counter()
         self._done = 0
         self._expected = 0
         self._rounds = 0
 
-    def over(
-        self, replies: Iterable[tuple[Key, Reply]], moved: Mapping[Key, str]
-    ) -> Iterator[tuple[Key, Reply]]:
-        """Pass a round's replies on, telling of each; ``moved`` names what each point moves."""
-        self._rounds += 1
+    @property
+    def rounds(self) -> int:
+        """The round that is running, counted from 1; 0 before the first."""
+        return self._rounds
+
+    def expect(self, moved: Mapping[Key, str], number: int) -> None:
+        """Take notice of calls to come, of the round of that number; each with what it moves."""
+        self._rounds = max(self._rounds, number)
         self._expected += len(moved)
-        self._waiting = Counter(moved.values())
-        names = list(self._waiting)
-        logger.debug("round %d: %d calls, for %s", self._rounds, len(moved), _listed(names))
+        self._moved.update(moved)
+        self._waiting.update(moved.values())
+        if logger.isEnabledFor(logging.DEBUG):
+            names = _listed(dict.fromkeys(moved.values()))
+            logger.debug("round %d: %d calls, for %s", number, len(moved), names)
+
+    def over(self, replies: Iterable[tuple[Key, Reply]]) -> Iterator[tuple[Key, Reply]]:
+        """Pass replies on, telling of each."""
         try:
             for key, reply in replies:
                 yield key, reply
-                self._finished(moved[key])
+                self._finished(self._moved.pop(key))
         finally:
             if isinstance(replies, Generator):
                 replies.close()

@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from derivkit.engine.backends import limited_reply
-from derivkit.engine.executors import Job, Pool, outcomes
+from derivkit.engine.evaluation import Job
+from derivkit.engine.executors import Pool, outcomes
 from derivkit.engine.model import Model, Reply
 from derivkit.engine.rays import Key, Seconds
 
@@ -74,6 +75,11 @@ class ThroughThreads:
     def __init__(self, executor: Executor, size: int, timeout: float | None = None) -> None:
         self._pool = Pool(executor, size)
         self._timeout = timeout
+
+    @property
+    def workers(self) -> int:
+        """How many calls run at a time."""
+        return self._pool.size
 
     def __call__(
         self, model: Model, points: Iterable[Job], seconds: Seconds

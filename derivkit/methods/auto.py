@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from derivkit.methods.bundle import Bundle
 from derivkit.methods.evidence import Goal
 from derivkit.methods.protocol import BudgetSpentError, Line, Points, Solver, Values
-from derivkit.methods.search import Search
+from derivkit.methods.search import Search, likely_after
 
 __all__ = ["Auto"]
 
@@ -72,6 +72,10 @@ class Auto:
             return [self.solve(line, order) for line in lines]
         bundle = Bundle(lines, order, Goal(self.rtol, self.atol))
         return [self._one_of_many(bundle, k, line, order) for k, line in enumerate(lines)]
+
+    def likely(self, line: Line, order: int) -> Points:
+        """Return where the search may go on after its first ladder, the likeliest first."""
+        return likely_after(self._search(line, order).first(), line)
 
     def _one_of_many(self, bundle: Bundle, k: int, line: Line, order: int) -> Solver:
         wanted = bundle.ladder(k)

@@ -106,6 +106,7 @@ class _Group:
     def _judged(self) -> Verdict:
         if self._verdict is None:
             start = 0
+            self._values = dict(sorted(self._values.items()))  # not as the workers finished
             for k, values in self._values.items():
                 self._columns[k] = slice(start, start + values.shape[1])
                 start += values.shape[1]

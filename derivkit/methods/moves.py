@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,7 +11,7 @@ from derivkit.methods.ladders import one_sided, step_below, two_sided
 from derivkit.methods.protocol import Line
 from derivkit.methods.samples import Column
 
-__all__ = ["ladder", "towards_walls"]
+__all__ = ["ladder", "pairs_above", "towards_walls"]
 
 Floats = NDArray[np.float64]
 
@@ -28,6 +30,13 @@ def ladder(line: Line, c: Column, radius: float) -> Floats:
         return two_sided(radius, line.origin)
     side = 1.0 if high >= low else -1.0
     return one_sided(min(2 * radius, max(low, high)), line.origin, side)
+
+
+def pairs_above(line: Line, top: float, radius: float) -> Floats:
+    """Return two pairs above the widest sample at ``top``: at the radius, and half-way there."""
+    high = step_below(radius, line.origin)
+    low = step_below(1.1 * math.sqrt(top * high), line.origin)  # half-way, in octaves
+    return np.array([high, -high, low, -low])
 
 
 def towards_walls(line: Line, c: Column, *, with_open_side: bool) -> Floats:

@@ -38,6 +38,7 @@ __all__ = [
     "Points",
     "Solver",
     "Values",
+    "likely",
     "solvers",
 ]
 
@@ -131,13 +132,23 @@ def solvers(method: Method, lines: Sequence[Line], order: int) -> list[Solver]:
     """Return a solver for each line, sharing work where the method knows how.
 
     A method may offer ``solve_together(lines, order)`` beside `Method.solve`: solvers to be driven
-    in common rounds, in which they may ask for nothing (an empty array) to be resumed when the
-    others have got their values. It must answer as `Method.solve` would, to rounding.
+    together, in which they may ask for nothing (an empty array) to be resumed when all others have
+    been answered as often as they have. It must answer as `Method.solve` would, to rounding.
     """
     together = getattr(method, "solve_together", None)
     if together is None:
         return [method.solve(line, order) for line in lines]
     return list(together(lines, order))
+
+
+def likely(method: Method, line: Line, order: int) -> Points:
+    """Return places that a solver may ask for after its first request, the likeliest first.
+
+    A method may offer ``likely(line, order)`` beside `Method.solve`: for workers that are idle, if
+    the user allows calls that may turn out not to be needed. It has no influence on answers.
+    """
+    ahead = getattr(method, "likely", None)
+    return np.empty(0) if ahead is None else np.asarray(ahead(line, order))
 
 
 @runtime_checkable

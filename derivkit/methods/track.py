@@ -31,7 +31,7 @@ from derivkit.methods.evidence import (
     visible,
 )
 from derivkit.methods.ladders import step_below
-from derivkit.methods.moves import ladder, towards_walls
+from derivkit.methods.moves import ladder, pairs_above, towards_walls
 from derivkit.methods.protocol import Line
 from derivkit.methods.samples import Column
 from derivkit.methods.windows import (
@@ -46,7 +46,7 @@ from derivkit.methods.windows import (
 )
 from derivkit.status import Status
 
-__all__ = ["Track"]
+__all__ = ["FARTHEST_UP", "WIDEST", "Track"]
 
 Floats = NDArray[np.float64]
 
@@ -55,6 +55,9 @@ EPS_SINGLE = float(np.finfo(np.float32).eps)
 
 WIDEST = 0.5
 """How far noise may push the steps, in units of the line's scale: models leave their domain."""
+
+FARTHEST_UP = 16.0
+"""How far noise pushes the steps in one round."""
 
 LOST = 1e-6
 """If rounding is more than this part of all that f varies, the line's scale is wrong: then, and
@@ -251,21 +254,19 @@ class Track:
         error, size = v.error.item(), v.size.item()
         own_noise = visible(v) or self.eps > EPS
         factor = (
-            16.0
+            FARTHEST_UP
             if own_noise or size == 0
             else min(max(error / (loose(self.order) * size), 4.0), 64.0)
         )
         cap = WIDEST * self.line.scale
         if own_noise and error > BURIED * size > 0:
-            cap *= 16.0
+            cap *= FARTHEST_UP
         elif not own_noise and LOST * float(np.ptp(c.f)) < v.floor.item():
             cap = math.inf
         radius = min(factor * top, cap)
         if radius < 1.5 * top:
             return NOTHING
-        high = step_below(radius, self.line.origin)
-        low = step_below(1.1 * math.sqrt(top * high), self.line.origin)  # half-way, in octaves
-        return np.array([high, -high, low, -low])
+        return pairs_above(self.line, top, radius)
 
     # -- probing ----------------------------------------------------------------------------
 

@@ -1,0 +1,151 @@
+"""Lines that go on as soon as their own values are there, while others are still being evaluated.
+
+The same solvers as in rounds.py, the same points, the same bits; only no worker waits for the end
+of a round. For calls that run at the same time, and without a budget: what fits into one would
+depend on which call ends first.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Generator, Iterator, Sequence
+from typing import Any, Generic, TypeAlias, TypeVar
+
+from numpy.typing import NDArray
+
+from derivkit.engine.evaluation import Evaluation
+from derivkit.engine.feed import Feed
+from derivkit.engine.rays import Key
+
+__all__ = ["Likely", "stream"]
+
+Answer = TypeVar("Answer")
+
+Likely: TypeAlias = Callable[[int], NDArray[Any]]
+"""Takes the number of a line; returns places it may ask for later, the likeliest first."""
+
+
+def stream(
+    solvers: Sequence[Generator[Any, Any, Answer]],
+    evaluation: Evaluation,
+    likely: Likely | None = None,
+) -> list[Answer]:
+    """Run all solvers to their end, each at the pace of its own points.
+
+    Parameters
+    ----------
+    solvers : sequence of generators
+        As for `rounds.drive`. One that asks for nothing is resumed when all others have been
+        answered as often as it has.
+    evaluation : Evaluation
+        Of which ``workers`` calls run at a time.
+    likely : callable, optional
+        Where given, workers without work call the model where lines may want it later. That never
+        changes an answer.
+    """
+    return _Stream(solvers, evaluation, likely).run()
+
+
+class _Stream(Generic[Answer]):
+    """Who waits for which points."""
+
+    def __init__(
+        self,
+        solvers: Sequence[Generator[Any, Any, Answer]],
+        evaluation: Evaluation,
+        likely: Likely | None,
+    ) -> None:
+        self._solvers = solvers
+        self._evaluation = evaluation
+        self._feed = Feed(evaluation.job)
+        self._out = 0  # points that have been fed and are not back
+        self._answers: dict[int, Answer] = {}
+        self._asked: dict[int, NDArray[Any]] = {}  # of each line that is not at its end
+        self._missing: dict[int, int] = {}  # how many points a line still waits for
+        self._waiting: defaultdict[Key, list[int]] = defaultdict(list)  # lines, by point
+        self._ready: deque[int] = deque()  # lines whose values are all there
+        self._resting: defaultdict[int, list[int]] = defaultdict(list)  # by how often answered
+        self._answered = [0] * len(solvers)
+        self._paces = Counter(self._answered)  # how many unfinished lines were answered how often
+        self._spares = iter(()) if likely is None else self._spare_keys(likely)
+
+    def run(self) -> list[Answer]:
+        for line in range(len(self._solvers)):
+            self._send(line, None)
+        self._go_on()
+        ended = self._evaluation.replies(self._feed)
+        try:
+            for key in ended:
+                self._out -= 1
+                self._arrived(key)
+                self._go_on()
+                if self._out and len(self._answers) == len(self._solvers):
+                    break  # only spare calls are left: they are ended
+        finally:
+            ended.close()
+            self._spares = iter(())  # it holds this object
+        return [self._answers[line] for line in range(len(self._solvers))]
+
+    def _arrived(self, key: Key) -> None:
+        for line in self._waiting.pop(key, ()):
+            self._missing[line] -= 1
+            if not self._missing[line]:
+                self._ready.append(line)
+
+    def _go_on(self) -> None:
+        """Take all lines as far as they get, then find work for workers that have none."""
+        while self._ready or self._wake():
+            line = self._ready.popleft()
+            keys = self._evaluation.keys(line, self._asked[line])
+            self._set_pace(line, self._answered[line] + 1)
+            self._send(line, self._evaluation.values(keys))
+        while self._out < self._evaluation.workers and (key := next(self._spares, None)):
+            self._hand_out([key])
+
+    def _wake(self) -> bool:
+        """Let those lines go on that no other line is behind of; return whether there are any."""
+        slowest = min(self._paces, default=0) if self._resting else 0
+        for pace in [pace for pace in self._resting if pace <= slowest]:
+            self._ready.extend(self._resting.pop(pace))
+        return bool(self._ready)
+
+    def _send(self, line: int, values: NDArray[Any] | None) -> None:
+        """Send a line its values, and take what it asks for next."""
+        try:
+            points = self._solvers[line].send(values)
+        except StopIteration as stop:
+            self._answers[line] = stop.value
+            self._asked.pop(line, None)
+            self._set_pace(line, None)
+            return
+        self._asked[line] = points
+        awaited, new = self._evaluation.open(line, points, self._answered[line] + 1)
+        self._hand_out(new)
+        self._missing[line] = len(awaited)
+        for key in awaited:
+            self._waiting[key].append(line)
+        if not awaited:
+            at_rest = self._resting[self._answered[line]]
+            (self._ready if points.size else at_rest).append(line)
+
+    def _set_pace(self, line: int, pace: int | None) -> None:
+        """Note how often a line has been answered; None when it is at its end."""
+        before = self._answered[line]
+        self._paces[before] -= 1
+        if not self._paces[before]:
+            del self._paces[before]
+        if pace is not None:
+            self._answered[line] = pace
+            self._paces[pace] += 1
+
+    def _hand_out(self, keys: Sequence[Key]) -> None:
+        self._feed.add(keys)
+        self._out += len(keys)
+
+    def _spare_keys(self, likely: Likely) -> Iterator[Key]:
+        """Yield what lines may want later: the likeliest of every line, then the next ones."""
+        places = [likely(line) for line in range(len(self._solvers))]
+        for rank in range(max(map(len, places), default=0)):
+            for line, t in enumerate(places):
+                if rank < len(t) and line in self._asked:
+                    yield from self._evaluation.spare(line, t[rank].item())
