@@ -91,14 +91,13 @@ def newton(theta: NDArray[Any], most_steps: int = 50) -> NDArray[Any]:
 def draw(file: str, paths: dict[str, NDArray[Any]]) -> None:
     """Draw the misfit's contours and the paths over them."""
     import matplotlib as mpl  # noqa: PLC0415 - only the picture needs it
-
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt  # noqa: PLC0415
+    from matplotlib.figure import Figure  # noqa: PLC0415
 
     mpl.rcParams["svg.hashsalt"] = "derivkit"  # the same file each time
     v_max, k = np.geomspace(75, 360, 121), np.geomspace(0.03, 0.7, 121)
     grid = np.array([[misfit(np.log([v, c])) for v in v_max] for c in k])
-    figure, axes = plt.subplots(figsize=(7, 4.5), layout="constrained")
+    figure = Figure(figsize=(7, 4.5), layout="constrained")
+    axes = figure.subplots()
     axes.contour(v_max, k, grid, levels=np.geomspace(1300, 3e5, 14), colors="0.75", linewidths=0.8)
     for (label, path), style in zip(paths.items(), ["C0.-", "C3o--"], strict=True):
         steps = f"{label}, {len(path) - 1} steps"

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -116,6 +117,19 @@ def test_the_plot_is_written_to_the_file(model, tmp_path, ending):
     picture = tmp_path / f"gradient.{ending}"
     assert main(["gradient", f"{model}:loss", "--at", "1", "2", "--plot", str(picture)]) == 0
     assert picture.stat().st_size > 5000
+
+
+def test_a_model_that_has_loaded_pyplot_opens_no_window_for_the_plot(tmp_path):
+    (tmp_path / "model.py").write_text("import matplotlib.pyplot\ndef f(x): return x[0] ** 2\n")
+    words = ["gradient", "model.py:f", "--at", "1", "--plot", "picture.png"]
+    environment = {key: value for key, value in os.environ.items() if key != "DISPLAY"}
+    subprocess.run(
+        [sys.executable, "-m", "derivkit", *words],
+        cwd=tmp_path,
+        env=environment | {"MPLBACKEND": "tkagg"},  # fails where there is no display
+        check=True,
+    )
+    assert (tmp_path / "picture.png").stat().st_size > 5000
 
 
 def test_a_checkpoint_is_taken_up_by_the_next_run(model, tmp_path, capsys):

@@ -1,8 +1,10 @@
 """Pictures: what is drawn where, that nothing is shown unasked, and that they render."""
 
 import dataclasses
+import os
 import subprocess
 import sys
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -59,20 +61,72 @@ def test_the_error_bars_are_as_long_as_the_errors(gradient):
     np.testing.assert_allclose(lengths, [0.25, 1.0])
 
 
-def test_an_unresolved_derivative_is_a_red_cross_and_says_so(gradient):
-    unresolved = dataclasses.replace(gradient, error=np.array([np.inf, 1.0]))
-    ax = unresolved.plot()
-    crosses = next(each for each in ax.lines if each.get_marker() == "x")
-    assert list(crosses.get_ydata()) == [0]
-    texts = [t.get_text() for axes in ax.figure.axes for t in axes.get_yticklabels()]
-    assert "unresolved" in texts
+def crosses(ax):
+    return list(next(each for each in ax.lines if each.get_marker() == "x").get_ydata())
+
+
+def numbers(ax):
+    return [label.get_text() for label in ax.figure.axes[1].get_yticklabels()]
+
+
+def test_an_unresolved_derivative_is_a_cross_and_says_so(gradient):
+    ax = dataclasses.replace(gradient, error=np.array([np.inf, 1.0])).plot()
+    assert crosses(ax) == [0]
+    assert numbers(ax) == ["unresolved", "12 ± 1"]
+
+
+def test_a_derivative_without_an_estimate_is_not_drawn_anywhere(gradient):
+    nothing = {"value": np.array([np.nan, 12.0]), "error": np.array([np.inf, np.inf])}
+    ax = dataclasses.replace(gradient, **nothing).plot()
+    assert crosses(ax) == [1]
+    assert numbers(ax) == ["no estimate", "unresolved"]
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "scale"),
+    [
+        ([1.0, 30.0], [0.1, 0.1], "linear"),
+        ([1e-3, 30.0], [1e-6, 0.1], "log"),
+        ([1e-3, 30.0], [1e-2, 0.1], "linear"),  # the small one may be anything
+        ([-1e-3, 30.0], [1e-6, 0.1], "symlog"),
+        ([1e-3, 30.0, 1e-9], [1e-6, 0.1, np.inf], "symlog"),
+        ([1e-3, 30.0, 1e-20], [1e-6, 0.1, 1e-4], "symlog"),
+    ],
+)
+def test_the_axis_is_of_decades_where_resolved_sizes_differ_much(gradient, value, error, scale):
+    many = dataclasses.replace(gradient, value=np.array(value), error=np.array(error))
+    ax = many.plot()
+    assert ax.get_xscale() == scale
+    rendered(ax)
+    low, high = ax.get_xlim()
+    assert all(low < each < high for each in value)
+    assert 2 <= len([t for t in ax.get_xticks() if low <= t <= high]) <= 9
+
+
+@pytest.mark.parametrize("letters", [1, 10, 40])
+def test_names_of_any_length_leave_room_for_the_derivatives(gradient, letters):
+    ax = dataclasses.replace(gradient, names=("a", "b" * letters)).plot()
+    ax.figure.draw_without_rendering()
+    assert ax.get_window_extent().width > 3.4 * ax.figure.dpi  # inches
+
+
+def test_of_many_parameters_some_are_named(gradient):
+    names = tuple(f"theta_{k}" for k in range(100))
+    fields = {"names": names, "value": np.ones(100), "error": np.ones(100)}
+    ax = dataclasses.replace(gradient, **fields).plot()
+    shown = {
+        round(y): text.get_text()
+        for y, text in zip(ax.get_yticks(), ax.get_yticklabels(), strict=True)
+    }
+    assert shown[20] == "theta_20"
+    assert len(shown) < 30
 
 
 def test_the_picture_of_steps_compares_every_pair_of_samples_with_the_answer(gradient):
     ax = gradient.plot_steps("b")
-    h, gap = line(ax, "central differences of the samples").get_data()
+    h, gap = line(ax, "central differences").get_data()
     np.testing.assert_allclose(gap, h**2, rtol=1e-3)  # of b**3: exactly h**2 too much
-    grid, truncation = line(ax, "their truncation").get_data()
+    grid, truncation = line(ax, "truncation of a central difference").get_data()
     np.testing.assert_allclose(truncation, grid**2, rtol=1e-3)
     assert line(ax, "error of the answer").get_ydata()[0] == gradient.error[1]
     assert line(ax, "reach of the samples used").get_xdata()[0] == gradient.step[1]
@@ -82,7 +136,7 @@ def test_the_picture_of_steps_compares_every_pair_of_samples_with_the_answer(gra
 
 def test_the_noise_branch_falls_with_the_step_at_the_level_of_the_noise():
     result = CalculusKit(noisy, AT).gradient_result()
-    h, noise = line(result.plot_steps(0), "their noise").get_data()
+    h, noise = line(result.plot_steps(0), "noise of a central difference").get_data()
     np.testing.assert_allclose(noise * h * np.sqrt(2), result.noise[0], rtol=1e-9)
 
 
@@ -102,18 +156,49 @@ def test_samples_where_the_model_is_undefined_are_marked():
 
     result = CalculusKit(walled, [0.5]).gradient_result()
     assert result.undefined[0] > 0
-    red = [each for each in result.plot_samples(0).lines if each.get_linestyle() == ":"]
-    assert len(red) == result.undefined[0]
+    wide = dataclasses.replace(result, step=result.reach).plot_samples(0)
+    assert len([each for each in wide.lines if each.get_linestyle() == ":"]) == result.undefined[0]
+    assert wide.get_legend_handles_labels()[1].count("model undefined") == 1
 
 
-def test_a_jacobian_and_a_hessian_are_drawn_as_matrices():
-    kit = CalculusKit(two, AT)
-    ax = kit.jacobian_result().plot()
+def test_samples_far_beyond_those_used_are_counted_and_not_drawn(gradient):
+    near = dataclasses.replace(gradient, step=gradient.step / 5.0)
+    ax = near.plot_samples("a")
+    assert "2 farther away" in ax.get_title()
+    assert len(line(ax, "samples used").get_xdata()) == 3
+    low, high = ax.get_xlim()
+    assert high - low < 2.0 * gradient.step[0]
+
+
+def test_samples_close_to_x0_are_drawn_at_their_distances():
+    result = CalculusKit(lambda x: 1e9 + (x[0] - 67.4), [67.4]).gradient_result(
+        "finite", stepsize=1e-3
+    )
+    ax = result.plot_samples(0)
+    assert ax.get_xlabel() == "x[0] − 67.4"
+    assert ax.get_ylabel() == "model − 1000000000"
+    assert np.abs(line(ax, "samples used").get_data()).max() < 0.1
+
+
+def test_a_jacobian_is_drawn_as_a_matrix():
+    ax = CalculusKit(two, AT).jacobian_result().plot()
     np.testing.assert_allclose(
         ax.images[0].get_array(), [[np.cos(0.5), 0.0], [4.0, 2.0]], atol=1e-6
     )
-    hessian = CalculusKit(f, AT).hessian_result().plot()
-    assert [label.get_text() for label in hessian.get_yticklabels()] == ["a", "b"]
+    assert ax.get_ylabel() == "output"
+
+
+def test_a_hessian_is_drawn_as_a_matrix_with_names_on_both_sides():
+    ax = CalculusKit(f, AT).hessian_result().plot()
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["a", "b"]
+    assert ax.figure.axes[1].get_ylabel() == "second derivative"
+
+
+def test_a_hessian_is_hatched_symmetrically():
+    result = CalculusKit(f, AT).hessian_result()
+    lopsided = {"value": np.diag([1e-9, 1e9]), "error": np.full((2, 2), 1e-3)}
+    ax = dataclasses.replace(result, **lopsided).plot()
+    assert [(patch.get_x(), patch.get_y()) for patch in ax.patches] == [(-0.5, -0.5)]
 
 
 def test_entries_with_a_large_error_are_hatched_in_a_matrix():
@@ -149,6 +234,35 @@ def test_nothing_is_shown_and_pyplot_is_not_loaded():
         "sys.exit('matplotlib.pyplot' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_pyplot_once_loaded_has_the_figure_to_show_or_save():
+    code = (
+        "import sys; import matplotlib.pyplot as plt; from derivkit import CalculusKit;"
+        "result = CalculusKit(lambda x: x[0]**2, [1.0]).gradient_result();"
+        "sys.exit(result.plot().figure is not plt.gcf())"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+NOTEBOOK = """
+import nbclient, nbformat
+
+code = "from derivkit import CalculusKit; CalculusKit(abs, 1.0).gradient_result().plot();"
+notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
+nbclient.NotebookClient(notebook, kernel_name="python3").execute()
+print([kind for output in notebook.cells[0].outputs for kind in output.get("data", {})])
+"""
+
+
+def test_a_notebook_shows_the_picture_also_where_it_has_not_loaded_pyplot():
+    for package in ("nbclient", "nbformat", "ipykernel"):
+        if find_spec(package) is None:
+            pytest.skip(f"{package} is not installed")
+    environment = {key: value for key, value in os.environ.items() if key != "MPLBACKEND"}
+    command = [sys.executable, "-c", NOTEBOOK]
+    shown = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
+    assert "image/png" in shown.stdout
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,8 @@
 """Pictures against those kept in ``baseline/``: all but text, whose shapes differ between machines.
 
 What is drawn is of fixed numbers, not of a method's answer, so that only a change of the drawing
-changes a picture. To make them anew: ``python tests/test_plot_images.py``; look at them, then
+changes a picture; text is left out with the room that it takes, so that matplotlib 3.8 to 3.11 draw
+the same to the pixel. To make them anew: ``python tests/test_plot_images.py``; look at them, then
 commit them.
 """
 
@@ -86,8 +87,10 @@ def save(ax, path):
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_major_formatter(NullFormatter())
             axis.set_minor_formatter(NullFormatter())
-    for each in figure.findobj(lambda artist: isinstance(artist, (Text, Legend))):
-        each.set_visible(False)
+    for legend in figure.findobj(Legend):
+        legend.remove()  # with the room that it takes, which is of text
+    for text in figure.findobj(Text):
+        text.set_visible(False)
     FigureCanvasAgg(figure)
     figure.savefig(path, dpi=DOTS_PER_INCH, metadata={"Software": None})
 
@@ -105,7 +108,7 @@ def test_a_picture_is_drawn_as_it_was(name, tmp_path):
     [
         ("bars", lambda ax: ax.lines[-2].remove()),
         ("matrix", lambda ax: ax.patches[0].remove()),
-        ("steps", lambda ax: ax.lines[1].remove()),
+        ("steps", lambda ax: ax.lines[2].remove()),
         ("samples", lambda ax: ax.lines[2].remove()),
     ],
     ids=["a_cross", "a_hatched_cell", "a_dashed_line", "a_dotted_line"],

@@ -22,6 +22,9 @@ def tensor(arguments: Namespace) -> bool:
     compute = getattr(kit, f"{arguments.tensor.replace('-', '_')}_result")
     result = compute(arguments.method, **_call_options(arguments))
     if arguments.plot:
+        from derivkit.drawing.canvas import without_windows  # noqa: PLC0415 - an extra
+
+        without_windows()
         result.plot().figure.savefig(arguments.plot, bbox_inches="tight")
     sys.stdout.write(written(result, arguments.format))
     return bool(result.success)

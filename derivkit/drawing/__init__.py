@@ -1,0 +1,1 @@
+"""How results are drawn: one module a picture, over the canvas they share. Needs matplotlib."""
