@@ -2,8 +2,10 @@
 
 import os
 import signal
+import threading
 import time
 import warnings
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -23,6 +25,45 @@ X0 = np.array([0.3, -1.7, 25.0])
 METHOD = {"method": "finite", "stepsize": 0.01, "num_points": 5}
 
 
+def started(cluster):
+    """Return the ids of the worker processes that run and that Dask knows to run."""
+    up = distributed.Status.running
+    nannies = [nanny for nanny in cluster.workers.values() if nanny.status == up and nanny.process]
+    return [nanny.pid for nanny in nannies if nanny.process.status == up]
+
+
+def wait_for_workers(cluster, seconds=60):
+    end = time.monotonic() + seconds
+    while len(started(cluster)) < 2:
+        assert time.monotonic() < end, "Dask has not restarted its workers"
+        time.sleep(0.02)
+
+
+@contextmanager
+def deaths(cluster, folder):
+    """Kill every worker that asks for it by a file of its number, once Dask knows that it runs.
+
+    One that dies earlier, Dask may never start again.
+    """
+    over = threading.Event()
+
+    def kill_who_asks():
+        killed = set()  # Dask may still count who is dead
+        while not over.wait(0.02):
+            for process in set(started(cluster)) - killed:
+                if (folder / str(process)).exists():
+                    os.kill(process, signal.SIGKILL)
+                    killed.add(process)
+
+    thread = threading.Thread(target=kill_who_asks)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
 @pytest.fixture(scope="module")
 def client():
     import dask
@@ -37,7 +78,7 @@ def client():
             distributed.Client(cluster) as client,
         ):
             yield client
-            client.wait_for_workers(2, timeout=60)  # one that is being started cannot be closed
+            wait_for_workers(cluster)  # one that is being started cannot be closed
 
 
 @pytest.fixture
@@ -130,8 +171,6 @@ def test_a_failing_call_is_an_error_with_its_traceback_and_does_not_hang(
 
 
 def test_an_unpicklable_result_is_a_message(executor):
-    import threading
-
     with pytest.raises(TypeError, match="must return a number"):
         CalculusKit(lambda x: threading.Lock(), [1.0], executor=executor).gradient(**METHOD)
 
@@ -147,17 +186,20 @@ def test_a_call_that_takes_too_long_is_given_up(executor):
         kit.gradient(**METHOD)
 
 
-def test_a_point_that_kills_its_workers_is_found_and_what_finished_is_kept(executor):
+def test_a_point_that_kills_its_workers_is_found_and_what_finished_is_kept(
+    client, executor, tmp_path
+):
     def model(x):
         if x[0] > 1.015:
-            os.kill(os.getpid(), signal.SIGKILL)
+            (tmp_path / str(os.getpid())).touch()
+            time.sleep(60)
         return x[0] ** 2
 
-    kit = CalculusKit(model, [1.0], executor=executor, undefined=WorkerDiedError)
-    with warnings.catch_warnings():
+    with deaths(client.cluster, tmp_path), warnings.catch_warnings():
         warnings.simplefilter("ignore", UnresolvedWarning)
+        kit = CalculusKit(model, [1.0], executor=executor, undefined=WorkerDiedError)
         result = kit.gradient_result(**METHOD)
-    assert result.undefined[0] >= 1
-    kit = CalculusKit(model, [1.0], executor=executor)
-    with pytest.raises(ModelError, match=r"at x\[0\] = 1\.0.*the worker process died"):
-        kit.gradient(**METHOD)
+        assert result.undefined[0] >= 1
+        kit = CalculusKit(model, [1.0], executor=executor)
+        with pytest.raises(ModelError, match=r"at x\[0\] = 1\.0.*the worker process died"):
+            kit.gradient(**METHOD)
