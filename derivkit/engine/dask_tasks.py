@@ -1,17 +1,22 @@
 """A Dask client's tasks as futures of concurrent.futures that end, whatever becomes of the task.
 
 Dask's own executor fetches a finished result in a coroutine that nobody listens to: where the
-worker dies in between and the task is given up, the future never ends. Here the result is fetched
-where an exception can be handed on.
+worker dies in between and the task is given up, the future never ends. Here results are fetched
+where an exception can be handed on; those that wait to be fetched at the same time, together, since
+one journey to the cluster takes as long as several tasks.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, Future
-from typing import Any
+from threading import Lock, Thread
+from typing import Any, TypeAlias
 
 __all__ = ["DaskTasks"]
+
+Ended: TypeAlias = tuple[Any, "Future[Any]"]
+"""A Dask future that has ended, and the one that is to be told."""
 
 
 class DaskTasks(Executor):
@@ -28,6 +33,9 @@ class DaskTasks(Executor):
         self._client = client
         self._options = dict(options)
         self._held: dict[Future[Any], Any] = {}  # Dask forgets tasks that nobody holds
+        self._ended: list[Ended] = []
+        self._fetching = False
+        self._lock = Lock()
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """Run ``fn(*args, **kwargs)`` on the cluster."""
@@ -35,7 +43,7 @@ class DaskTasks(Executor):
         task = self._client.submit(fn, *args, **kwargs, **self._options)
         self._held[told] = task
         told.add_done_callback(self._let_go)
-        task.add_done_callback(lambda finished: _hand_on(finished, told))
+        task.add_done_callback(lambda ended: self._take((ended, told)))
         return told
 
     def _let_go(self, told: Future[Any]) -> None:
@@ -43,11 +51,36 @@ class DaskTasks(Executor):
         if told.cancelled():
             task.cancel()
 
+    def _take(self, ended: Ended) -> None:
+        """Note that a task has ended; runs in Dask's one thread for callbacks, so must not wait."""
+        with self._lock:
+            self._ended.append(ended)
+            if self._fetching:
+                return
+            self._fetching = True
+        Thread(target=self._fetch, daemon=True).start()
+
+    def _fetch(self) -> None:
+        """Fetch what has ended, and what ends meanwhile; runs in a thread of its own."""
+        while True:
+            with self._lock:
+                ended, self._ended = self._ended, []
+                self._fetching = bool(ended)
+            if not ended:
+                return
+            wanted = [each for each in ended if each[1].set_running_or_notify_cancel()]
+            try:
+                results = self._client.gather([task for task, _ in wanted])
+            except BaseException:  # noqa: BLE001 - one of them; each is told its own below
+                for each in wanted:
+                    _hand_on(*each)
+            else:
+                for (_, told), result in zip(wanted, results, strict=True):
+                    told.set_result(result)
+
 
 def _hand_on(task: Any, told: Future[Any]) -> None:
-    """Tell a task's result or exception; runs in Dask's thread for callbacks."""
-    if not told.set_running_or_notify_cancel():
-        return
+    """Tell one task's result or exception."""
     try:
         result = task.result()
     except BaseException as error:  # noqa: BLE001 - handed on, whatever it is

@@ -1,0 +1,46 @@
+"""Parallel gradients of the peers that have them, run in their own environment."""
+
+import time
+
+import numpy as np
+
+
+def measured(p, n, seconds):
+    """Return [wall time, model calls] of each peer, for calls that sleep; workers are warm."""
+    from optimagic import first_derivative
+
+    from derivkit import CalculusKit  # the published one
+
+    def published(f):
+        CalculusKit(f, np.ones(p)).gradient(n_workers=n)
+
+    def optimagic(f):
+        first_derivative(f, np.ones(p), n_cores=n)
+
+    gradients = {"derivkit-1.4": published, "optimagic": optimagic}
+    return {name: _timed(gradient, seconds) for name, gradient in gradients.items()}
+
+
+def _timed(gradient, seconds):
+    calls = []
+
+    def counted(x):
+        calls.append(1)
+        return float(np.sum(x**3))
+
+    def sleeping(x):
+        time.sleep(seconds)
+        return float(np.sum(x**3))
+
+    gradient(lambda x: float(np.sum(x**3)))  # starts the workers
+    _in_this_process(gradient, counted)
+    start = time.perf_counter()
+    gradient(sleeping)
+    return [time.perf_counter() - start, len(calls)]
+
+
+def _in_this_process(gradient, f):
+    from joblib import parallel_config
+
+    with parallel_config(backend="threading"):
+        gradient(f)
