@@ -24,6 +24,7 @@ tests:
 
 docs: notebooks
 	$(PYTHON) -m sphinx -W --keep-going -q -b html docs docs/_build/html
+	$(PYTHON) docs/check_links.py docs/_build/html
 
 notebooks:
 	$(PYTHON) notebooks/execute.py

@@ -1,8 +1,14 @@
 """Sphinx: MyST Markdown pages, API pages from the docstrings, the furo theme."""
 
+import logging
 import re
+import sys
+from pathlib import Path
 
 import derivkit
+
+sys.path.insert(0, str(Path(__file__).parent))
+import draw_pictures
 
 project = "derivkit"
 author = "The derivkit developers"
@@ -33,6 +39,7 @@ autodoc_default_options = {"members": True}
 html_theme = "furo"
 html_title = f"derivkit {release}"
 html_static_path = ["_static"]
+html_css_files = ["site.css"]
 html_theme_options = {
     "light_css_variables": {"color-brand-primary": "#1f5f8b", "color-brand-content": "#1f5f8b"},
     "dark_css_variables": {"color-brand-primary": "#7fb8e0", "color-brand-content": "#7fb8e0"},
@@ -44,5 +51,18 @@ def _shapes_escaped(app, what, name, obj, options, lines):
     lines[:] = [re.sub(r"(?<!`)\(\*(\w)", r"(\\*\1", line) for line in lines]
 
 
+def _own_module(app, modname, attribute):
+    """Keep an alias of a built-in type, such as a tuple, from being looked for in `builtins`."""
+    value = getattr(sys.modules.get(modname), attribute, None)
+    return modname if getattr(value, "__module__", None) == "builtins" else None
+
+
+def _pictures(app):
+    logging.getLogger("derivkit").setLevel(logging.WARNING)  # a dependency of furo shows all else
+    draw_pictures.draw(Path(app.srcdir) / "_generated" / "pictures")
+
+
 def setup(app):
     app.connect("autodoc-process-docstring", _shapes_escaped)
+    app.connect("viewcode-follow-imported", _own_module)
+    app.connect("builder-inited", _pictures)

@@ -36,17 +36,22 @@ ACROSS, SLANTED, UPRIGHT = 0.085, 0.06, 0.07  # inches a letter
 
 
 def draw_matrix(result: DerivativeResult, ax: Axes | None) -> Axes:
-    """Draw a matrix; entries with a large error are hatched, unresolved ones crossed."""
+    """Draw a matrix; entries with a large error are hatched, unresolved ones crossed.
+
+    An entry no larger than its error, whose sign is not known, has no colour.
+    """
     value, error = np.asarray(result.value), np.asarray(result.error)
     written = value.size <= MOST_WRITTEN
     ax = given_or_new(ax, *_size(result, value.shape, written=written))
     norm, ticks = _colours(value, error)
     image = ax.imshow(value, cmap="RdBu_r", norm=norm, aspect="auto", interpolation="nearest")
     rough = _rough(value, error, symmetric=result.parameter_axes == 2)
+    signed = np.abs(value) > error
     for row, column in np.argwhere(rough).tolist():
-        _hatch(ax, column, row, resolved=bool(np.isfinite(error[row, column])))
+        resolved = bool(np.isfinite(error[row, column]))
+        _hatch(ax, column, row, resolved=resolved, coloured=bool(signed[row, column]))
     if written:
-        _write(ax, image, value, error, hatched=rough)
+        _write(ax, image, value, coloured=signed, hatched=rough)
     _name(ax, result)
     bar = ax.figure.colorbar(image, ax=ax, label=quantity(result))
     bar.set_ticks(list(ticks), labels=list(ticks.values()))
@@ -92,11 +97,11 @@ def _rough(value: NDArray[Any], error: NDArray[Any], *, symmetric: bool) -> NDAr
 
 
 def _write(
-    ax: Axes, image: Any, value: NDArray[Any], error: NDArray[Any], *, hatched: NDArray[np.bool_]
+    ax: Axes, image: Any, value: NDArray[Any], *, coloured: NDArray[Any], hatched: NDArray[Any]
 ) -> None:
     """Write the values into their cells; on a patch without hatching where they are hatched."""
     for (row, column), each in np.ndenumerate(value):
-        cell = image.to_rgba(each) if np.isfinite(error[row, column]) else (1.0, 1.0, 1.0, 1.0)
+        cell = image.to_rgba(each) if coloured[row, column] else (1.0, 1.0, 1.0, 1.0)
         dark = np.dot(cell[:3], BRIGHTNESS) < 0.5
         text = ax.text(column, row, f"{each:.3g}", ha="center", va="center", size="small")
         text.set_color("white" if dark else "black")
@@ -104,13 +109,13 @@ def _write(
             text.set_bbox({"facecolor": cell, "lw": 0, "pad": 1.5})
 
 
-def _hatch(ax: Axes, column: int, row: int, *, resolved: bool) -> None:
+def _hatch(ax: Axes, column: int, row: int, *, resolved: bool, coloured: bool) -> None:
     from matplotlib.patches import Rectangle  # noqa: PLC0415 - optional
 
     hatch, colour = ("///", QUIET) if resolved else ("xxx", UNRESOLVED)
     corner = (column - 0.5, row - 0.5)
     cell = Rectangle(corner, 1, 1, hatch=hatch, ec=colour, lw=0)
-    cell.set(facecolor="none" if resolved else "white")  # no colour for what is not known
+    cell.set(facecolor="none" if coloured else "white")
     ax.add_patch(cell)
 
 
