@@ -4,7 +4,7 @@ iterations.
 
 import numpy as np
 from mpmath import mp, mpf
-from scipy.integrate import quad, solve_ivp
+from scipy.integrate import quad, solve_ivp, trapezoid
 from scipy.interpolate import CubicSpline
 from scipy.optimize import brentq
 
@@ -137,7 +137,7 @@ def gaussian_integral(x, m):
     "E",
     [2.0],
     kind="quadrature",
-    model=lambda x: np.trapezoid(np.exp(-x[0] * np.linspace(0, 1, 2001)), dx=5e-4),
+    model=lambda x: trapezoid(np.exp(-x[0] * np.linspace(0, 1, 2001)), dx=5e-4),
     noise=1e-7,
 )
 def trapezoid_integral(x, m):
