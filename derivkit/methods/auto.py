@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 
 from derivkit.methods.bundle import Bundle
 from derivkit.methods.evidence import Goal
+from derivkit.methods.moves import likely_after
 from derivkit.methods.protocol import BudgetSpentError, Line, Points, Solver, Values
-from derivkit.methods.search import Search, likely_after
+from derivkit.methods.search import Search
 
 __all__ = ["Auto"]
 

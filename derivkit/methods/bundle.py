@@ -17,7 +17,8 @@ from derivkit.methods.evidence import Goal, content
 from derivkit.methods.ladders import PHASES, two_sided, two_sided_rungs
 from derivkit.methods.protocol import Estimate, Line
 from derivkit.methods.search import first_radius
-from derivkit.methods.windows import SELECTION, Verdict, judge_scaled
+from derivkit.methods.selection import SELECTION
+from derivkit.methods.windows import Verdict, judge_scaled
 
 __all__ = ["Bundle"]
 

@@ -10,20 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from derivkit.methods.samples import Column
-from derivkit.methods.windows import DEEPEST, Verdict, judge, least
+from derivkit.methods.windows import DEEPEST, Finding, Verdict, judge
 
-__all__ = [
-    "Goal",
-    "beyond_grains",
-    "content",
-    "contradicted_by",
-    "kinked",
-    "loose",
-    "nearly_least",
-    "noise_rules",
-    "visible",
-]
+__all__ = ["Goal", "content", "granular", "kinked", "loose", "noise_rules", "visible"]
 
 Floats = NDArray[np.float64]
 
@@ -47,8 +36,8 @@ VISIBLE = 30.0
 STALLED = 0.7
 """Coefficients that fall by less than this from degree to degree do not tell the scale."""
 
-RIPPLE = 1e-4
-"""A ripple on f below this part of f is taken for the model's arithmetic, not for the model."""
+SAME = 0.2
+"""Noise is the same on all scales, to this factor; structure falls off faster."""
 
 GOOD = 1e-2
 """A fit with an error below this part of the derivative's size says something."""
@@ -79,67 +68,52 @@ def content(v: Verdict, goal: Goal, order: int) -> NDArray[np.bool_]:
     return np.asarray((v.error <= np.maximum(good, wanted)) | constant)
 
 
-def visible(v: Verdict) -> bool:
+def visible(v: Finding) -> bool:
     """Whether there is something above rounding that the fit does not explain."""
-    return v.sigma.item() > VISIBLE * v.floor.item()
+    return v.sigma > VISIBLE * v.floor
 
 
-def noise_rules(v: Verdict, *, known: bool) -> bool:
+def noise_rules(v: Finding, *, known: bool) -> bool:
     """Whether wider steps would help, rather than narrower ones; ``known``: it is noise."""
-    rules = v.noise_part.item() >= v.truncation_part.item()
-    if visible(v) and not known:
-        return rules and v.rate.item() > STALLED
-    return rules
+    if known:  # what tells the truncation is mostly noise, too
+        return v.truncation_part <= BALANCE * v.noise_part
+    rules = v.noise_part >= v.truncation_part
+    return rules and (v.rate > STALLED or not visible(v))
 
 
-def nearly_least(verdicts: list[Verdict], factor: float = 10.0) -> list[Verdict]:
-    """Return the verdicts whose error is within a factor of the least."""
-    most = factor * least(verdicts).error.item()
-    return [v for v in verdicts if v.error.item() <= most]
+def granular(t: Floats, f: Floats) -> NDArray[np.bool_]:
+    """Return which outputs f (m, q) repeat a value on one side of x0 without being constant.
 
-
-def contradicted_by(best: Verdict, wider: list[Verdict], c: Column) -> float:
-    """Return how far the best of the windows that contradict a narrower one lies from it.
-
-    Only if it is a good fit, to a ripple so low that it is the model's arithmetic: jumps of an
-    integrator that changes its steps, or of an iteration that stops. Between the jumps f is smooth,
-    but its slope there is not the model's.
+    Such an output moves in grains. So does what is left when large numbers cancel, and what has
+    been printed and read again.
     """
-    ripple = RIPPLE * float(np.max(np.abs(c.f)))
-    fair = [v for v in wider if v.sigma.item() < ripple and v.error.item() < GOOD * v.size.item()]
-    if not fair:
-        return 0.0
-    return abs(least(fair).value.item() - best.value.item())
+    repeats = np.zeros(f.shape[1], dtype=bool)
+    for side in (t > 0, t < 0):
+        ordered = np.sort(f[side], axis=0)
+        repeats |= (ordered[1:] == ordered[:-1]).any(axis=0)
+    return np.asarray(repeats & (f != f[0]).any(axis=0))
 
 
-def granular(t: Floats, f: Floats) -> bool:
-    """Whether f repeats a value on one side of x0 without being constant: it moves in grains.
+def as_noisy(t: Floats, f: Floats, order: int, origin: float, eps: float, sigma: float) -> bool:
+    """Whether samples f (m, 1) of a narrow window show what a wide one did, sigma: noise."""
+    if granular(t, f)[0]:
+        return True
+    v = judge(t, f, order, origin, None, eps)
+    return bool(v.rate[0] > STALLED and v.sigma[0] > SAME * sigma)
 
-    So does what is left when large numbers cancel, and what has been printed and read again.
+
+def kinked(t: Floats, f: Floats, radius: float, origin: float, eps: float) -> NDArray[np.bool_]:
+    """Return which outputs f (m, q) have a kink or a jump at x0: their sides contradict each other.
+
+    Judged by samples no farther than ``radius``.
     """
-    if np.all(f == f[0]):
-        return False
-    return any(len(np.unique(f[side])) < np.count_nonzero(side) for side in (t > 0, t < 0))
-
-
-def beyond_grains(verdicts: list[Verdict], c: Column) -> list[Verdict]:
-    """Return the windows without the narrowest ones if those show nothing but grains."""
-    for k, v in enumerate(verdicts):
-        inside = np.abs(c.t) <= v.radius
-        if not granular(c.t[inside], c.f[inside, 0]):
-            return verdicts[k:]
-    return verdicts
-
-
-def kinked(c: Column, radius: float, origin: float, eps: float) -> bool:
-    """Whether f has a kink or a jump at x0: its two sides contradict each other."""
-    inside = (np.abs(c.t) <= radius) & (np.abs(c.t) >= radius / DEEPEST)
-    sides = [inside & (c.t < 0), inside & (c.t > 0)]
+    found = np.zeros(f.shape[1], dtype=bool)
+    inside = (np.abs(t) <= radius) & (np.abs(t) >= radius / DEEPEST)
+    sides = [inside & (t < 0), inside & (t > 0)]
     if min(np.count_nonzero(side) for side in sides) < 4:
-        return False
+        return found
     for order in (0, 1):  # a jump, a kink
-        left, right = (judge(c.t[s], c.f[s], order, origin, None, eps) for s in sides)
-        gap = abs(left.value.item() - right.value.item())
-        if gap > CONTRADICTION * (left.error.item() + right.error.item()):
-            return True
-    return False
+        left, right = (judge(t[s], f[s], order, origin, None, eps) for s in sides)
+        gap = np.abs(left.value - right.value)
+        found |= gap > CONTRADICTION * (left.error + right.error)
+    return found

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 __all__ = ["Column", "Samples"]
 
 Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 
 
 class Samples:
@@ -16,6 +17,10 @@ class Samples:
     def __init__(self) -> None:
         self.t: Floats = np.empty(0)
         self.values: Floats = np.empty((0, 0))
+        self._defined: Flags = np.empty((0, 0), dtype=bool)
+        self._everywhere: Flags = np.empty(0, dtype=bool)  # outputs defined at all places
+        self._places: set[float] = set()
+        self.reach = 0.0  # the largest distance from x0
 
     def add(self, t: Floats, values: Floats) -> None:
         """Add new samples."""
@@ -24,50 +29,60 @@ class Samples:
             values = np.concatenate([self.values, values])
         ascending = np.argsort(t, kind="stable")
         self.t, self.values = t[ascending], values[ascending]
-
-    @property
-    def reach(self) -> float:
-        """The largest distance from x0."""
-        return float(np.max(np.abs(self.t), initial=0.0))
+        self._defined = np.isfinite(self.values)
+        self._everywhere = np.asarray(self._defined.all(axis=0))
+        self._places = set(self.t.tolist())
+        self.reach = float(np.max(np.abs(self.t), initial=0.0))
 
     def new(self, t: Floats) -> list[float]:
         """Return those of the places where there is no sample yet, each once."""
-        known = set(self.t.tolist())
-        return [x for x in dict.fromkeys(t.tolist()) if x not in known]
+        return [x for x in dict.fromkeys(t.tolist()) if x not in self._places]
+
+    def pattern(self, j: int) -> bytes:
+        """Return a mark that outputs have in common which are defined at the same places."""
+        return b"" if self._everywhere[j] else self._defined[:, j].tobytes()
+
+    def columns(self, js: list[int]) -> tuple[Floats, Floats]:
+        """Return the places (m,) where outputs of one pattern are defined, and the values there."""
+        if self._everywhere[js[0]]:
+            return self.t, self.values[:, js]
+        defined = self._defined[:, js[0]]
+        return self.t[defined], self.values[defined][:, js]
 
     def column(self, j: int) -> Column:
         """Return what is known of output j alone."""
-        return Column(self.t, self.values[:, j])
+        if self._everywhere[j]:
+            return Column(self.t, self.values[:, j], self._places)
+        defined = self._defined[:, j]
+        t = self.t[defined]
+        return Column(t, self.values[defined, j], set(t.tolist()), self.t[~defined])
 
 
 class Column:
-    """One output: its values f (m, 1) at the places t where it is defined, and where it is not."""
+    """One output: its values f (m,) at the places t where it is defined, and where it is not."""
 
-    def __init__(self, t: Floats, values: Floats) -> None:
-        defined = np.isfinite(values)
-        self.t: Floats = t[defined]
-        self.f: Floats = values[defined][:, None]
-        bad = t[~defined]
-        self.wall_below = float(np.min(-bad[bad < 0], initial=np.inf))
-        self.wall_above = float(np.min(bad[bad > 0], initial=np.inf))
-        self.at_x0 = bool(np.any(self.t == 0))
+    def __init__(self, t: Floats, f: Floats, places: set[float], bad: Floats | None = None) -> None:
+        self.t, self.f, self._places = t, f, places
+        self.wall_below = self.wall_above = np.inf
+        if bad is not None:
+            self.wall_below = float(np.min(-bad[bad < 0], initial=np.inf))
+            self.wall_above = float(np.min(bad[bad > 0], initial=np.inf))
+
+    @property
+    def at_x0(self) -> bool:
+        """Whether there is a value at x0."""
+        return 0.0 in self._places
 
     def value_at(self, t: float) -> float:
         """Return f at a place where there is a sample."""
-        return float(self.f[np.searchsorted(self.t, t), 0])
+        return float(self.f[np.searchsorted(self.t, t)])
 
     def holds(self, t: float) -> bool:
         """Whether there is a defined sample at the place."""
-        return bool(np.any(self.t == t))
+        return t in self._places
 
     @property
     def one_sided(self) -> bool:
         """Whether f is undefined at all samples of one side."""
         walled = min(self.wall_below, self.wall_above) < np.inf
         return walled and not (np.any(self.t < 0) and np.any(self.t > 0))
-
-    @property
-    def single_precision(self) -> bool:
-        """Whether every value is a single-precision number: chance is no explanation."""
-        with np.errstate(over="ignore"):
-            return bool(np.all(self.f == self.f.astype(np.float32)))

@@ -6,22 +6,25 @@ An output that the first ladder settles is done with; each of the others follows
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from derivkit.methods.evidence import Goal, content
+from derivkit.methods.judging import Question, Told, answers, driven
 from derivkit.methods.ladders import one_sided, two_sided
-from derivkit.methods.moves import pairs_above
 from derivkit.methods.protocol import Estimate, Line
 from derivkit.methods.samples import Samples
-from derivkit.methods.track import FARTHEST_UP, WIDEST, Track
+from derivkit.methods.selection import SELECTION
+from derivkit.methods.track import WORTH_A_LOOK, Course, Track
 from derivkit.methods.weights import fornberg_weights
-from derivkit.methods.windows import SELECTION, Verdict, judge
+from derivkit.methods.windows import Verdict, judge
 from derivkit.status import Status
 
-__all__ = ["Search", "first_radius", "likely_after"]
+__all__ = ["Search", "first_radius"]
 
 Floats = NDArray[np.float64]
 
@@ -35,8 +38,18 @@ MOST_SAMPLES = 60
 """A line that takes more has no answer, or one that is 0 however close one looks."""
 
 MOST_HEARD = 4
-"""Outputs whose wishes are heard at a time, those with the largest errors first; what they ask for
-mostly does for the others."""
+"""Wishes that are granted at a time."""
+
+MOST_PROBED = 2
+"""Probes at a time."""
+
+NEGLIGIBLE = 0.01
+"""So small a part of the outputs, each with an error that is small already, gets no calls of its
+own, for all outputs would have to be worked out."""
+
+NEARLY_AS_MANY = 0.5
+"""Of several wishes those are granted that so many outputs share, beside the most wanted one; what
+most ask for mostly does for the others."""
 
 
 def first_radius(order: int) -> float:
@@ -55,8 +68,8 @@ class Search:
         self.samples = Samples()
         self._first: Verdict | None = None  # of the first ladder, for all outputs at once
         self._tracks: dict[int, Track] = {}  # of the outputs it did not settle
-        self._waiting: list[int] = []  # outputs whose tracks have not been heard, the worst last
-        self._heard: list[int] = []
+        self._courses: dict[int, Course] = {}
+        self._told: dict[int, Told | None] = {}  # outputs that are not done, the worst first
         self._rounds = 0
         self._refused = False
         self._left = np.inf if line.budget is None else line.budget
@@ -78,13 +91,11 @@ class Search:
         return np.concatenate([[0.0], self._afforded(self._fresh(ladder))])
 
     def take(self, t: Floats, values: Floats) -> None:
-        """Add what came back, and judge it."""
+        """Add what came back."""
         self.samples.add(t, values)
         self._rounds += 1
         if self._rounds == 1:
             self._open_tracks()
-        for j in self._heard:
-            self._tracks[j].look(self.samples.column(j))
 
     def _open_tracks(self) -> None:
         """Settle what the first ladder settles; open a track for each of the other outputs."""
@@ -95,38 +106,50 @@ class Search:
             first = judge(t, values, self.order, self.line.origin)
             settled = content(first, self.goal, self.order)
             self._first = first
-        for j in np.flatnonzero(~settled).tolist():
-            self._tracks[j] = Track(self.line, self.order, self.goal, self.noise)
-        self._waiting = self._best_first()
+        for j in self._worst_first(np.flatnonzero(~settled).tolist()):
+            self._tracks[j] = Track(self.line, self.order, self.noise, self.samples, j)
+            self._courses[j] = self._tracks[j].course()
+            self._told[j] = None
 
-    def _best_first(self) -> list[int]:
-        """Return the outputs with tracks, by what the first ladder left of their error."""
+    def _worst_first(self, outputs: list[int]) -> list[int]:
+        """Return the outputs by what the first ladder left of their error."""
         if self._first is None:
-            return list(self._tracks)
+            return outputs[::-1]
         size = np.where(self._first.size > 0, self._first.size, 1.0)
         left = np.nan_to_num(self._first.error / size, nan=np.inf)
-        return sorted(self._tracks, key=lambda j: float(left[j]))
+        return sorted(outputs, key=lambda j: float(left[j]))[::-1]
 
     def next(self) -> Floats:
         """Return the places to ask for; none when the search is over."""
-        if not self._tracks or self._rounds >= MOST_ROUNDS or len(self.samples.t) > MOST_SAMPLES:
+        if not self._told or self._rounds >= MOST_ROUNDS or len(self.samples.t) > MOST_SAMPLES:
             return np.empty(0)
-        wishes = {j: w for j in self._heard if (w := self._wish(j)).size}
-        while self._waiting and len(wishes) < MOST_HEARD:
-            j = self._waiting.pop()
-            self._tracks[j].look(self.samples.column(j))
-            if (wish := self._wish(j)).size:
-                wishes[j] = wish
-        self._heard = list(wishes)
-        return self._afforded(self._fresh(np.concatenate([np.empty(0), *wishes.values()])))
+        wishes = self._wishes()
+        if self._negligible(wishes):
+            driven(self._courses, dict.fromkeys(wishes, Told.NOTHING), self._answers)
+            wishes = {}
+        granted = np.concatenate([np.empty(0), *_most_wanted(list(wishes.values()))])
+        places = set(granted.tolist())
+        self._told = {
+            j: Told.GRANTED if places.issuperset(wish.tolist()) else Told.OTHERS
+            for j, wish in wishes.items()
+        }
+        return self._afforded(self._fresh(granted))
 
-    def _wish(self, j: int) -> Floats:
-        """Return the new places that output j calls for; none when it is done."""
-        track, column = self._tracks[j], self.samples.column(j)
-        wish = self._fresh(track.wish(column))
-        if not wish.size:
-            track.finish(column)
-        return wish
+    def _wishes(self) -> dict[int, Floats]:
+        """Return the new places that outputs call for; those that call for none are done."""
+        places, _ = driven(self._courses, self._told, self._answers)
+        found = {j: self._fresh(places[j]) for j in self._told}
+        done = {j: Told.NOTHING for j, wish in found.items() if not wish.size}
+        driven(self._courses, done, self._answers)
+        return {j: wish for j, wish in found.items() if wish.size}
+
+    def _negligible(self, wishes: dict[int, Floats]) -> bool:
+        """Whether so few of many outputs wish for more, and so little, that no call is due."""
+        few = len(wishes) <= NEGLIGIBLE * self.samples.values.shape[1]
+        return few and all(self._tracks[j].relative_error < WORTH_A_LOOK for j in wishes)
+
+    def _answers(self, asked: dict[int, Question]) -> dict[int, Any]:
+        return answers(self.samples, self.line.origin, self.goal, asked)
 
     def _fresh(self, t: Floats) -> Floats:
         """Return the places inside the bounds that have no sample yet, each once."""
@@ -149,6 +172,7 @@ class Search:
 
     def estimate(self) -> Estimate:
         """Return the best answer the samples give."""
+        self._judge_last()
         if self._first is not None:
             v, q = self._first, len(self._first.value)
             value, error = v.value.copy(), v.error * (1 + SELECTION)
@@ -161,21 +185,25 @@ class Search:
         for j, track in self._tracks.items():
             value[j], error[j], status[j] = self._result(j, track)
             if track.best is not None:
-                step[j], noise[j] = track.best.radius, track.best.sigma[0]
+                step[j], noise[j] = track.best.radius, track.best.sigma
         if not self._tracks and self._first is None:
             status = [Status.BUDGET_SPENT] * q
         also = Byproducts(self) if self.order == 1 else {}
         reach = self.samples.reach
         return Estimate(value, error, tuple(status), step, noise, reach, also)
 
+    def _judge_last(self) -> None:
+        """Judge by all samples what was heard before the last of them came, or never."""
+        late = [j for j, t in self._tracks.items() if t.looked_at < len(self.samples.t)]
+        driven({j: self._tracks[j].look() for j in late}, dict.fromkeys(late), self._answers)
+
     def _result(self, j: int, track: Track) -> tuple[float, float, Status]:
-        column = self.samples.column(j)
-        track.look(column)
         value, error, status = track.result()
         if not self._refused or (track.done and track.best is not None):
             return value, error, status
+        column = self.samples.column(j)
         if np.isnan(value) and len(column.t) > self.order:
-            value = float(fornberg_weights(column.t, self.order) @ column.f[:, 0])
+            value = float(fornberg_weights(column.t, self.order) @ column.f)
         return value, error, Status.BUDGET_SPENT
 
     def other_order(self, order: int) -> tuple[Floats, Floats]:
@@ -185,25 +213,11 @@ class Search:
         if self._first is not None:
             v = judge(self.samples.t, self.samples.values, order, self.line.origin)
             value, error = v.value.copy(), v.error * (1 + SELECTION)
-        for j, track in self._tracks.items():
-            value[j], error[j] = track.other_order(self.samples.column(j), order)
+        questions = {j: track.other_order(order) for j, track in self._tracks.items()}
+        _, found = driven(questions, dict.fromkeys(questions), self._answers)
+        for j, (own_value, own_error) in found.items():
+            value[j], error[j] = own_value, own_error
         return value, error
-
-
-def likely_after(first: Floats, line: Line) -> Floats:
-    """Return places to which a search mostly goes on from its first ladder.
-
-    On random functions of all kinds, nine in ten of the searches that go on in truncation take the
-    next rung below, two in three the second; and of those in noise, nine in ten the pairs above.
-    """
-    steps = np.abs(first[first != 0])
-    if not (first.min() < 0 < first.max()):
-        return np.empty(0)  # bounds, or a wall: too many ways
-    top = float(steps.max())
-    below = two_sided(float(steps.min()) / 2, line.origin)
-    above = pairs_above(line, top, min(FARTHEST_UP * top, WIDEST * line.scale))
-    places = np.concatenate([below[:4], above[2:], above[:2], below[4:]])
-    return places[(places >= line.lower) & (places <= line.upper)]
 
 
 class Byproducts(Mapping[int, tuple[Floats, Floats]]):
@@ -225,3 +239,18 @@ class Byproducts(Mapping[int, tuple[Floats, Floats]]):
 
     def __len__(self) -> int:
         return 1
+
+
+def _most_wanted(wishes: list[Floats]) -> list[Floats]:
+    """Return the wishes to grant: all if they are few, else those that most outputs share.
+
+    Probes come first where most want one: what they tell makes many other wishes pointless.
+    """
+    if len(wishes) <= MOST_HEARD:
+        return wishes
+    probes = [wish for wish in wishes if wish.size == 1]
+    probing = 2 * len(probes) >= len(wishes)
+    counts = Counter(tuple(wish.tolist()) for wish in (probes if probing else wishes))
+    ranked = counts.most_common(MOST_PROBED if probing else MOST_HEARD)
+    enough = NEARLY_AS_MANY * ranked[0][1]
+    return [np.array(wish) for wish, count in ranked if count >= enough]

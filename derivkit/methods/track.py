@@ -12,69 +12,36 @@ undefined on one side            samples on the other, and a search for the wall
 from __future__ import annotations
 
 import math
+from collections.abc import Generator
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from derivkit.methods.evidence import (
-    GOOD,
-    STALLED,
-    Goal,
-    beyond_grains,
-    content,
-    contradicted_by,
-    granular,
-    kinked,
-    loose,
-    nearly_least,
-    noise_rules,
-    visible,
-)
+from derivkit.methods.evidence import GOOD, STALLED, as_noisy, noise_rules, visible
+from derivkit.methods.judging import Kink, Look, Question, Told
 from derivkit.methods.ladders import step_below
-from derivkit.methods.moves import ladder, pairs_above, towards_walls
+from derivkit.methods.moves import BURIED, above, below, ladder, towards_walls
 from derivkit.methods.protocol import Line
-from derivkit.methods.samples import Column
-from derivkit.methods.windows import (
-    EPS,
-    SELECTION,
-    Noise,
-    Verdict,
-    consistent,
-    judge,
-    judge_all,
-    least,
-)
+from derivkit.methods.samples import Column, Samples
+from derivkit.methods.selection import SELECTION, Belief
+from derivkit.methods.windows import EPS, Finding
 from derivkit.status import Status
 
-__all__ = ["FARTHEST_UP", "WIDEST", "Track"]
+__all__ = ["WORTH_A_LOOK", "Course", "Track"]
 
 Floats = NDArray[np.float64]
 
+Asking: TypeAlias = Generator[Question, Any, Floats | None]
+"""Part of a course: questions, and at its end the places that are wanted."""
+
+Course: TypeAlias = Generator[Question | Floats, Any, None]
+
 NOTHING: Floats = np.empty(0)
-EPS_SINGLE = float(np.finfo(np.float32).eps)
-
-WIDEST = 0.5
-"""How far noise may push the steps, in units of the line's scale: models leave their domain."""
-
-FARTHEST_UP = 16.0
-"""How far noise pushes the steps in one round."""
-
-LOST = 1e-6
-"""If rounding is more than this part of all that f varies, the line's scale is wrong: then, and
-only then, steps may pass `WIDEST`."""
-
-BURIED = 0.1
-"""Noise above this part of the derivative's size may push the steps a little past it too."""
-
-FARTHEST_DOWN = 63.0
-"""Nine powers of two in the error are one in the radius; so seven at the most in one round."""
 
 DOUBTFUL = 0.3
 """Coefficients that fall by less than this may be noise at the top: one probe is cheaper than a
 ladder."""
-
-SAME = 0.2
-"""Noise is the same on all scales, to this factor; structure falls off faster."""
 
 HELD = 0.7
 """A round that leaves more than this of the error has not helped."""
@@ -85,25 +52,44 @@ FIRM = 20.0
 WORTH_A_LOOK = 1e-3
 """An error above this part of the size, at the end of a search, may have a kink as its reason."""
 
+BESIDE = 8.0
+"""A probe says what one at so many times its distance would say, or so many times nearer."""
+
+NEAR, DEEP = 2.0**-6, 2.0**-30  # where probes lie, in units of the lowest rung
+
+MANY, ENOUGH_PROBES, AFAR = 100, 3, 2.0**8
+"""Of a thousand noisy outputs one probe hardly moves fifty, three hardly move one. A further one
+lies so much farther out that no window holds both."""
+
+FEW = 4
+"""So many outputs at the most may go their own ways; of more, some are always buried in noise, and
+all go where most want to."""
+
+CLIMBED = 1.5
+"""Steps beyond so many times the first ladder's have been pushed up by noise."""
+
 MOST_PROBES = 4
 MOST_WALL_ROUNDS = 4
 
 
 class Track:
-    """What has been learnt about one output."""
+    """What has been learnt about one output, j."""
 
-    def __init__(self, line: Line, order: int, goal: Goal, noise: float | None) -> None:
+    def __init__(
+        self, line: Line, order: int, noise: float | None, samples: Samples, j: int
+    ) -> None:
         self.line = line
         self.order = order
-        self.goal = goal
-        self.noise = None if noise is None else Noise(np.array([noise]), FIRM)
+        self.noise = None if noise is None else (noise, FIRM)  # level, worth in contrasts
         self.eps = EPS
-        self.best: Verdict | None = None
-        self.near: Verdict | None = None  # the narrowest window nearly as good as the best
+        self.seen: Belief | None = None
+        self.looked_at = 0  # samples, when `seen` was seen
         self.kinked = False
         self.done = False
-        self._compared = 0
-        self._doubt = 0.0  # how far wider windows contradict the best one with a good fit
+        self._samples = samples
+        self._j = j
+        self._alone = samples.values.shape[1] <= FEW
+        self._first_reach = samples.reach
         self._gap = 0.0  # between the slopes of a probe and of the ladder, let pass as noise
         self._probe = 0.0
         self._below = 0.0  # smallest rung when the probe was made
@@ -115,162 +101,147 @@ class Track:
         self._climbed = False
         self._moved = False  # by the last round: down, up or onto a structure
 
+    def course(self) -> Course:
+        """Yield questions, and places, of which it is told what became."""
+        told = Told.GRANTED
+        while told is not Told.NOTHING:
+            yield from self.look()
+            before = self._probes, self._wall_rounds, self._climbed
+            wanted = yield from self._wish()
+            told = yield wanted
+            if told is Told.OTHERS:  # no conclusions from what was not done
+                self._probes, self._wall_rounds, self._climbed = before
+                self._probe, self._suspected, self._moved = 0.0, 0.0, False
+        yield from self._finish()
+
     # -- judging ----------------------------------------------------------------------------
 
-    def look(self, c: Column) -> None:
+    def look(self) -> Generator[Question, Any, None]:
         """Judge the samples anew."""
-        self.best = self.near = None
-        if not c.at_x0:
+        self.looked_at = len(self._samples.t)
+        self.seen = None
+        if not self._column.at_x0:
             return
-        judged = self._judged(c)
-        verdicts = consistent(judged)
-        if verdicts:
-            self._compared = len(verdicts)
-            self.best = least(verdicts)
-            nearly = 3 * self.best.error.item()
-            self.near = next(v for v in verdicts if v.error.item() <= nearly)
-            self._doubt = contradicted_by(self.best, judged[len(verdicts) :], c)
+        self.seen = yield Look(self.order, self.noise, self.eps)
+        if self.seen is not None:
+            self.eps = self.seen.eps
 
-    def _judged(self, c: Column) -> list[Verdict]:
-        """Return the verdicts of all windows; finds out by the way if f is in single precision."""
-        verdicts = judge_all(c.t, c.f, self.order, self.line.origin, self.noise, self.eps)
-        if verdicts and self.eps == EPS and visible(verdicts[-1]) and c.single_precision:
-            self.eps = EPS_SINGLE
-            return self._judged(c)
-        return beyond_grains(verdicts, c)
+    @property
+    def _column(self) -> Column:
+        return self._samples.column(self._j)
+
+    @property
+    def best(self) -> Finding | None:
+        """The window to believe."""
+        return None if self.seen is None else self.seen.best
 
     @property
     def relative_error(self) -> float:
         """The error beside the derivative's size; inf where nothing is known."""
         v = self.best
-        if v is None or v.size.item() == 0:
-            return math.inf
-        return v.error.item() / v.size.item()
+        return v.error / v.size if v is not None and v.size else math.inf
 
     def result(self) -> tuple[float, float, Status]:
         """Return value, error and status; call `look` before."""
-        v = self.best
-        if v is None:
+        if self.seen is None:
             return math.nan, math.inf, Status.UNDEFINED
-        error = v.error.item() * (1 + SELECTION * self._compared) + self._gap + self._doubt
+        v, seen = self.seen.best, self.seen
+        error = v.error * (1 + SELECTION * seen.compared) + self._gap + seen.doubt
         if self.kinked or self._unresolved(v):
-            return v.value.item(), math.inf, Status.UNRESOLVED
+            return v.value, math.inf, Status.UNRESOLVED
         if self.noise is not None or self.eps > EPS:
             status = Status.NOISE_LIMITED
         else:
             status = Status.ONE_SIDED if v.sides else Status.CONVERGED
-        return v.value.item(), error, status
+        return v.value, error, status
 
-    def _unresolved(self, v: Verdict) -> bool:
+    def _unresolved(self, v: Finding) -> bool:
         """Whether what is left of the error is neither noise nor rounding, and large."""
-        if self.noise is not None or v.error.item() < BURIED * v.size.item():
+        if self.noise is not None or v.error < BURIED * v.size:
             return False
-        return visible(v) or v.truncation_part.item() > 10 * v.noise_part.item()
+        return visible(v) or v.truncation_part > 10 * v.noise_part
 
-    def other_order(self, c: Column, order: int) -> tuple[float, float]:
+    def other_order(self, order: int) -> Generator[Question, Any, tuple[float, float]]:
         """Return value and error of a derivative of another order, from the same samples."""
-        verdicts = judge_all(c.t, c.f, order, self.line.origin, self.noise, self.eps)
-        verdicts = consistent(verdicts)
-        if self.kinked or not verdicts or not c.at_x0:
+        if self.kinked or not self._column.at_x0:
             return math.nan, math.inf
-        v = least(verdicts)
-        return v.value.item(), v.error.item() * (1 + SELECTION * len(verdicts))
+        seen = yield Look(order, self.noise, self.eps, grains=False)
+        if seen is None:
+            return math.nan, math.inf
+        return seen.best.value, seen.best.error * (1 + SELECTION * seen.compared)
 
     # -- deciding ---------------------------------------------------------------------------
 
-    def wish(self, c: Column) -> Floats:
+    def _wish(self) -> Generator[Question, Any, Floats]:
         """Return the places where samples are wanted; none when there is nothing to gain."""
+        c = self._column
         if not c.at_x0:
             return NOTHING
-        wanted = self._outcome(c)
-        return self._next_move(c) if wanted is None else wanted
+        wanted = yield from self._outcome(c)
+        return wanted if wanted is not None else (yield from self._next_move(c))
 
-    def finish(self, c: Column) -> None:
+    def _finish(self) -> Generator[Question, Any, None]:
         """Note that the search is over; a kink may be why."""
         self.done = True
-        if self.near is not None and self.noise is None and self.relative_error > WORTH_A_LOOK:
-            self.kinked = visible(self.near) and self._kinked(c)
+        seen = self.seen
+        if seen is not None and self.noise is None and self.relative_error > WORTH_A_LOOK:
+            self.kinked = visible(seen.near) and (yield Kink(seen.best.radius, self.eps))
 
-    def _outcome(self, c: Column) -> Floats | None:
+    def _outcome(self, c: Column) -> Asking:
         """Draw the conclusion from what the last round was for; it may call for samples itself."""
         probed, self._probe = self._probe, 0.0
         suspected, self._suspected = self._suspected, 0.0
         moved, self._moved = self._moved, False
         if moved and self.best is not None:
-            self._failures += self.best.error.item() > HELD * self._error
-        if suspected and self._all_the_same(c, suspected):
-            self._take_for_noise(c, consistent(self._judged(c)))
-        wanted = self._after_probe(c, probed) if probed else None
+            self._failures += self.best.error > HELD * self._error
+        if suspected and self.seen is not None and self._still_there(c, suspected):
+            yield from self._take_for_noise(self.seen)
+        wanted = (yield from self._after_probe(c, probed)) if probed else None
         self._moved = wanted is not None
         return wanted
 
-    def _next_move(self, c: Column) -> Floats:
+    def _next_move(self, c: Column) -> Generator[Question, Any, Floats]:
         """Return what the samples call for, by the table at the head of this file."""
-        best, near = self.best, self.near
-        if self.kinked or (best is not None and content(best, self.goal, self.order)[0]):
+        if self.kinked or (self.seen is not None and self.seen.content):
             return NOTHING
         if c.one_sided and self._wall_rounds < MOST_WALL_ROUNDS:
             self._wall_rounds += 1
             return towards_walls(self.line, c, with_open_side=self._wall_rounds == 1)
-        if best is None or near is None or self._stuck(best):
+        if self.seen is None or self._stuck(self.seen.best):
             return NOTHING
+        best, near = self.seen.best, self.seen.near
         if self._unexplained(near) or (self._probes == 0 and self._unexplained(best)):
-            return self._ask_probe(c, near)
+            return (yield from self._ask_probe(c, near))
         self._moved = True
         if noise_rules(near, known=self.noise is not None):
             self._climbed = True
-            return self._up(c, best)
-        return self._down(c, near)
+            noisy = visible(best) or self.eps > EPS
+            return above(self.line, c, best, self.order, noisy=noisy, alone=self._alone)
+        return below(self.line, c, near, known=self.noise is not None)
 
-    def _stuck(self, best: Verdict) -> bool:
+    def _stuck(self, best: Finding) -> bool:
         """Whether moving has stopped to help; where nothing is resolved yet, patience is longer."""
-        self._error = min(best.error.item(), self._error)
-        if self.noise is not None and self._climbed and self.relative_error < BURIED:
+        self._error = min(best.error, self._error)
+        if self.noise is not None and self._has_climbed():
             return True  # in noise, further rungs gain less than they cost
         resolved = self.noise is not None or self.relative_error < 1
         return self._failures >= (2 if resolved else 6)
 
-    def _unexplained(self, v: Verdict) -> bool:
+    def _has_climbed(self) -> bool:
+        """Whether noise has pushed the steps up, for this output or others, as far as it may."""
+        if self._alone:
+            return self._climbed and self.relative_error < BURIED
+        return self._climbed or self._samples.reach > CLIMBED * self._first_reach
+
+    def _unexplained(self, v: Finding) -> bool:
         """Whether there is something above rounding that is not known to be noise."""
         if self.noise is not None or not visible(v) or self._probes >= MOST_PROBES:
             return False
-        return v.rate.item() > (STALLED if self._probes else DOUBTFUL)
-
-    # -- moving -----------------------------------------------------------------------------
-
-    def _down(self, c: Column, v: Verdict) -> Floats:
-        """Return the ladder on which truncation, falling as radius**9, meets rounding."""
-        sigma = v.sigma.item()
-        reachable = v.noise_part.item()
-        if self.noise is None:
-            reachable *= v.floor.item() / sigma if sigma > 0 else 0.0
-        excess = v.error.item() / reachable if reachable > 0 else math.inf
-        levels = math.ceil(math.log2(min(max(excess, 2.0), 2.0**FARTHEST_DOWN)) / 9)
-        return ladder(self.line, c, float(v.radius) * 2.0**-levels)
-
-    def _up(self, c: Column, v: Verdict) -> Floats:
-        """Return two pairs above: as far as the error calls for, and not beyond the cap."""
-        top = float(np.max(np.abs(c.t)))
-        error, size = v.error.item(), v.size.item()
-        own_noise = visible(v) or self.eps > EPS
-        factor = (
-            FARTHEST_UP
-            if own_noise or size == 0
-            else min(max(error / (loose(self.order) * size), 4.0), 64.0)
-        )
-        cap = WIDEST * self.line.scale
-        if own_noise and error > BURIED * size > 0:
-            cap *= FARTHEST_UP
-        elif not own_noise and LOST * float(np.ptp(c.f)) < v.floor.item():
-            cap = math.inf
-        radius = min(factor * top, cap)
-        if radius < 1.5 * top:
-            return NOTHING
-        return pairs_above(self.line, top, radius)
+        return v.rate > (STALLED if self._probes else DOUBTFUL)
 
     # -- probing ----------------------------------------------------------------------------
 
-    def _ask_probe(self, c: Column, v: Verdict) -> Floats:
+    def _ask_probe(self, c: Column, v: Finding) -> Generator[Question, Any, Floats]:
         """Return one place so near x0 that structure hardly varies there, and noise just as ever.
 
         f changes there by (h / l) sigma if the structure has length l and amplitude sigma: less
@@ -278,83 +249,101 @@ class Track:
         """
         rungs = np.abs(c.t[np.abs(c.t) >= v.radius / 20])
         self._below = float(np.min(rungs[rungs > 0]))
-        depth = min(max(80 * v.floor.item() / v.sigma.item(), 2.0**-30), 2.0**-6)
+        depth = min(max(80 * v.floor / v.sigma, DEEP), NEAR)
         side = 1.0 if c.holds(self._below) else -1.0
-        if (made := self._probe_near(c, self._below * depth)) is not None:
-            self._probes += 1
-            wanted = self._after_probe(c, made)
-            self._moved = wanted is not None
-            return self._next_move(c) if wanted is None else wanted
-        place = step_below(self._below * depth, self.line.origin)
-        while c.holds(side * place):
-            place = step_below(2.5 * place, self.line.origin)  # the next rung: 1.8 to 2.2 times
-        self._probe = side * place
+        distance = self._below * depth
         self._probes += 1
+        if self._probes == 1 and (made := self._probed(c, distance)).size:
+            near = made[np.abs(made) > distance / BESIDE]
+            if near.size or self._louder(c, made):
+                probe = (near if near.size else made)[-1]
+                wanted = yield from self._after_probe(c, float(probe))
+                self._moved = wanted is not None
+                return (yield from self._next_move(c)) if wanted is None else wanted
+        return self._asked(c, side * distance)
+
+    def _asked(self, c: Column, place: float) -> Floats:
+        """Ask for a probe at the place, or beyond it where there is one."""
+        side, distance = math.copysign(1.0, place), step_below(abs(place), self.line.origin)
+        while c.holds(side * distance):
+            distance = step_below(2.5 * distance, self.line.origin)  # the next: 1.8 to 2.2 times
+        self._probe = side * distance
         return np.array([self._probe])
 
-    def _probe_near(self, c: Column, distance: float) -> float | None:
-        """Return a place that another output has had probed, if it does for this one too."""
-        if self._probes:
-            return None
-        near = c.t[(np.abs(c.t) > distance / 8) & (np.abs(c.t) < distance * 8)]
-        return float(near[0]) if near.size else None
+    def _probed(self, c: Column, distance: float) -> Floats:
+        """Return the places that have been probed, here or for other outputs, so near x0."""
+        return np.asarray(c.t[(np.abs(c.t) < distance * BESIDE) & (c.t != 0)])
 
-    def _after_probe(self, c: Column, probe: float) -> Floats | None:
+    def _louder(self, c: Column, probes: Floats) -> bool:
+        """Whether f differs as much between probes and x0 as anywhere: noise."""
+        if self.seen is None:
+            return False
+        rises = [abs(c.value_at(t) - c.value_at(0.0)) for t in probes.tolist()]
+        return max(rises) > 0.1 * self.seen.loudest
+
+    def _after_probe(self, c: Column, probe: float) -> Asking:
         """Return where to look for structure; None if the probe says noise, or nothing."""
-        if not c.holds(probe) or self.near is None:
+        seen = self.seen
+        if seen is None or not c.holds(probe):
             return None
+        if seen.near.radius < BESIDE * abs(probe):  # the probes alone resolve f
+            return self._structure(c, float(np.ptp(c.f)) / 2, abs(seen.near.value))
+        made = self._probed(c, abs(probe))
+        if self._louder(c, made):
+            return (yield from self._take_for_noise(seen))
+        return (yield from self._after_calm(c, seen, probe, made))
+
+    def _after_calm(self, c: Column, seen: Belief, probe: float, made: Floats) -> Asking:
+        """Return where to look for structure, f being much the same at all probes and at x0."""
+        if seen.near.rate <= STALLED:
+            return below(self.line, c, seen.near, known=False)
         rise = c.value_at(probe) - c.value_at(0.0)
-        verdicts = consistent(self._judged(c))
-        sigma = max(v.sigma.item() for v in nearly_least(verdicts))
-        if abs(rise) > 0.1 * sigma:
-            self._take_for_noise(c, verdicts)
-            return None
-        if self.near.rate.item() <= STALLED:
-            return self._down(c, self.near)
         if rise == 0:
-            return self._closer(c, verdicts)
-        slope = self._slope(c)
-        gap = abs(rise / probe - slope.value.item())
-        gap_error = 4 * slope.floor.item() / abs(probe)
-        within = gap <= 2 * slope.error.item() + gap_error
-        if within and slope.error.item() <= GOOD * slope.size.item():
+            return (yield from self._closer(c, seen))
+        slope = yield from self._slope()
+        gap = abs(rise / probe - slope.value)
+        gap_error = 4 * slope.floor / abs(probe)
+        within = gap <= 2 * slope.error + gap_error
+        if within and slope.error <= GOOD * slope.size:
             if self._probes > 1 and self.order == 1:
                 self._gap = max(0.0, gap - gap_error)
-            return self._closer(c, verdicts)
-        self._suspected = sigma
-        scale = sigma / gap if gap > 0 else math.inf
+            return (yield from self._closer(c, seen))
+        farther = probe * AFAR
+        many = self._samples.values.shape[1] >= MANY
+        if many and len(made) < ENOUGH_PROBES and abs(farther) < NEAR * self._below:
+            return self._asked(c, farther)
+        return self._structure(c, seen.loudest, gap)
+
+    def _structure(self, c: Column, amplitude: float, slope: float) -> Floats:
+        """Return a ladder on the scale of a structure of this amplitude and slope."""
+        self._suspected = amplitude
+        scale = amplitude / slope if slope > 0 else math.inf
         return ladder(self.line, c, min(scale, self._below) / 4)
 
-    def _all_the_same(self, c: Column, suspected: float) -> bool:
+    def _still_there(self, c: Column, suspected: float) -> bool:
         """Whether the ladder on the suspected structure shows what the one above did: noise."""
         inside = np.abs(c.t) < self._below
         if np.count_nonzero(inside) < self.order + 3:
             return False
-        if granular(c.t[inside], c.f[inside, 0]):
-            return True
-        v = judge(c.t[inside], c.f[inside], self.order, self.line.origin, None, self.eps)
-        return v.rate.item() > STALLED and v.sigma.item() > SAME * suspected
+        t, f = c.t[inside], c.f[inside, None]
+        return as_noisy(t, f, self.order, self.line.origin, self.eps, suspected)
 
-    def _slope(self, c: Column) -> Verdict:
+    def _slope(self) -> Generator[Question, Any, Finding]:
         """Return the first derivative, whatever the order that is sought."""
-        if self.order == 1:
-            return least(consistent(self._judged(c)))
-        return least(consistent(judge_all(c.t, c.f, 1, self.line.origin, None, self.eps)))
+        if self.order == 1 and self.seen is not None:
+            return self.seen.best
+        seen: Belief = yield Look(1, None, self.eps, grains=False)
+        return seen.best
 
-    def _closer(self, c: Column, verdicts: list[Verdict]) -> Floats | None:
+    def _closer(self, c: Column, seen: Belief) -> Asking:
         """Look once just below the ladder; what is still there then is noise on this scale."""
         if self._probes < 2:
             return ladder(self.line, c, self._below)
-        self._take_for_noise(c, verdicts)
+        return (yield from self._take_for_noise(seen))
+
+    def _take_for_noise(self, seen: Belief) -> Asking:
+        """Note the level of the noise, from where it is best determined; wants nothing."""
+        self.kinked = yield Kink(seen.best.radius, self.eps)
+        self.noise = seen.firmest
+        yield from self.look()
         return None
-
-    def _take_for_noise(self, c: Column, verdicts: list[Verdict]) -> None:
-        """Note the level of the noise, from where it is best determined."""
-        most = max(nearly_least(verdicts), key=lambda v: v.freedoms.item())
-        self.kinked = self._kinked(c)
-        self.noise = Noise(most.sigma, most.freedoms.item())
-        self.look(c)
-
-    def _kinked(self, c: Column) -> bool:
-        radius = 0.0 if self.best is None else float(self.best.radius)
-        return kinked(c, radius, self.line.origin, self.eps)

@@ -7,25 +7,20 @@ For a fit of degree n the error is noise + truncation:
 - truncation: what the next two coefficients would have changed; for the full interpolant, what the
   next two would change if the coefficients go on falling at their present rate.
 
-Which window to believe is Lepski's rule: the widest ones have the smallest errors, but a window
-that contradicts a narrower one has stepped over something, and so have all wider ones.
-
-References
-----------
-Lepskii, O. V. (1991), On a problem of adaptive estimation in Gaussian white noise, Theory Probab.
-Appl. 35, 454-466, doi:10.1137/1135065.
+Which window to believe is known by `selection`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from derivkit.methods.contrasts import Basis, basis
 
-__all__ = ["EPS", "Noise", "Verdict", "consistent", "judge", "judge_all", "judge_scaled", "least"]
+__all__ = ["DEEPEST", "EPS", "Finding", "Noise", "Verdict", "findings", "judge", "judge_scaled"]
 
 Floats = NDArray[np.float64]
 
@@ -46,10 +41,6 @@ DEEPEST = 200.0
 UNSEEN = 0.5
 """So many standard deviations of noise may hide the next coefficient."""
 
-FEWEST, NEXT = 6, 4.0
-"""A window of fewer samples says nothing if the next one, not so many times as wide, has more: of
-few contrasts some are small by chance, and a wrong narrow window overrules all wider ones."""
-
 STUDENT = np.array(
     [31.8, 6.96, 4.54, 3.75, 3.36, 3.14, 3.00, 2.90, 2.82, 2.76, 2.72, 2.68, 2.65, 2.62, 2.60]
 )
@@ -57,18 +48,13 @@ STUDENT = np.array(
 
 FREEDOMS = np.arange(1.0, len(STUDENT) + 1)
 
-SELECTION = 0.05
-"""The least of several errors is an optimistic one: it is raised by this part a window compared.
-Chosen, with `UNSEEN`, so that the coverage on functions drawn at random is 98 to 99 % in every
-class (see the benchmarks)."""
-
 
 @dataclass(frozen=True, slots=True)
 class Noise:
-    """What is known of the noise of f beforehand: its level (q,), worth so many contrasts."""
+    """What is known of the noise of f beforehand: its level (q,), worth so many contrasts (q,)."""
 
     level: Floats
-    freedoms: float
+    freedoms: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,39 +93,29 @@ class Verdict:
     rate: Floats
     size: Floats
     radius: float | Floats
+    sides: int | NDArray[np.int64]
+
+
+class Finding(NamedTuple):
+    """A `Verdict` on a single output."""
+
+    value: float
+    error: float
+    noise_part: float
+    truncation_part: float
+    sigma: float
+    freedoms: float
+    floor: float
+    rate: float
+    size: float
+    radius: float
     sides: int
 
 
-def judge_all(
-    t: Floats,
-    values: Floats,
-    order: int,
-    origin: float,
-    noise: Noise | None = None,
-    eps: float = EPS,
-) -> list[Verdict]:
-    """Judge the windows of all radii, the narrowest first; places t ascending."""
-    windows = _windows(np.abs(t), order)
-    verdicts = [judge(t[w], values[w], order, origin, noise, eps) for w in windows]
-    return [v for v in verdicts if np.isfinite(v.error).all()]
-
-
-def _windows(distance: Floats, order: int) -> list[NDArray[np.bool_]]:
-    """Return which samples each window holds, for windows that can say something."""
-    radii = np.unique(distance)
-    windows = [
-        (distance <= radius) & ((distance >= radius / DEEPEST) | (distance == 0))
-        for radius in radii
-    ]
-    counts = [int(np.count_nonzero(w)) for w in windows]
-    enough = order + 3 if max(counts) >= order + 3 else order + 2  # one contrast at least
-    chosen = []
-    for k, count in enumerate(counts):
-        followed = k + 1 < len(radii) and radii[k + 1] <= NEXT * radii[k]
-        small = count < FEWEST and followed and counts[k + 1] >= FEWEST
-        if count >= enough and not small:
-            chosen.append(windows[k])
-    return chosen
+def findings(v: Verdict) -> list[Finding]:
+    """Return a verdict on q outputs, radius and sides for each of them, as q findings."""
+    columns = [getattr(v, name).tolist() for name in Finding._fields]
+    return [Finding(*row) for row in zip(*columns, strict=True)]
 
 
 def judge(
@@ -148,7 +124,7 @@ def judge(
     order: int,
     origin: float,
     noise: Noise | None = None,
-    eps: float = EPS,
+    eps: float | Floats = EPS,
 ) -> Verdict:
     """Fit one window (m,), (m, q) at every degree and return the fit with the smallest error."""
     radius = max(-float(t[0]), float(t[-1]))
@@ -162,7 +138,7 @@ def judge_scaled(
     order: int,
     origin: float | Floats,
     noise: Noise | None = None,
-    eps: float = EPS,
+    eps: float | Floats = EPS,
 ) -> Verdict:
     """Do the same for places ``radius * unit``; radius and origin may differ by column (q,)."""
     b = basis(unit, order)
@@ -173,7 +149,29 @@ def judge_scaled(
     sizes = np.abs(g) * b.leads
     rounding_of_x = EPS * 0.5 * np.abs(origin) / radius * sizes[1]
     floor = eps * ROUNDING * (largest > 0) + rounding_of_x
-    sigma, freedoms = _noise(g, b, floor, noise and Noise(noise.level / amplitude, noise.freedoms))
+    known = noise and Noise(noise.level / amplitude, noise.freedoms)
+    v = _best_fit(g, sizes, b, floor, known, order)
+    per = amplitude * radius**-order
+    return Verdict(
+        value=v.value * per + (middle if order == 0 else 0.0),
+        error=v.error * per,
+        noise_part=v.noise_part * per,
+        truncation_part=v.truncation_part * per,
+        sigma=v.sigma * amplitude,
+        freedoms=v.freedoms,
+        floor=floor * amplitude,
+        rate=v.rate,
+        size=v.size * per,
+        radius=radius,
+        sides=int(unit[0] >= 0) - int(unit[-1] <= 0),
+    )
+
+
+def _best_fit(
+    g: Floats, sizes: Floats, b: Basis, floor: Floats, noise: Noise | None, order: int
+) -> Verdict:
+    """Return the verdict from coefficients g (m, q), in units of amplitude and radius."""
+    sigma, freedoms = _noise(g, b, floor, noise)
     noise_part = np.interp(freedoms, FREEDOMS, STUDENT) * b.norms * sigma
     truncation, rate = _truncation(g, sizes, b)
     truncation += UNSEEN * b.unseen * sigma
@@ -181,20 +179,18 @@ def judge_scaled(
     best = np.argmin(error, axis=0)
     pick = best, np.arange(len(best))
     value = np.cumsum(b.slopes * g, axis=0)[b.degrees[best], pick[1]]
-    size = np.maximum(np.abs(value), np.max(sizes[order : order + 3], axis=0))
-    per = amplitude * radius**-order
     return Verdict(
-        value=value * per + (middle if order == 0 else 0.0),
-        error=error[pick] * per,
-        noise_part=noise_part[pick] * per,
-        truncation_part=truncation[pick] * per,
-        sigma=sigma[pick] * amplitude,
+        value=value,
+        error=error[pick],
+        noise_part=noise_part[pick],
+        truncation_part=truncation[pick],
+        sigma=sigma[pick],
         freedoms=freedoms[pick],
-        floor=floor * amplitude,
+        floor=floor,
         rate=rate,
-        size=size * per,
-        radius=radius,
-        sides=int(unit[0] >= 0) - int(unit[-1] <= 0),
+        size=np.maximum(np.abs(value), np.max(sizes[order : order + 3], axis=0)),
+        radius=1.0,
+        sides=0,
     )
 
 
@@ -206,7 +202,7 @@ def _noise(g: Floats, b: Basis, floor: Floats, noise: Noise | None) -> tuple[Flo
         near = NEAR_ROUNDING * floor * floor
         worth = ROUNDING_FREEDOMS * near / (near + rest / b.freedoms + TINY)
     else:
-        level, worth = np.maximum(noise.level, floor), np.full_like(rest, noise.freedoms)
+        level, worth = np.maximum(noise.level, floor), noise.freedoms + np.zeros_like(rest)
     freedoms = worth + b.freedoms
     return np.sqrt((worth * level * level + rest) / freedoms), freedoms
 
@@ -227,19 +223,3 @@ def _truncation(g: Floats, sizes: Floats, b: Basis) -> tuple[Floats, Floats]:
     )
     steps[m + 1] = b.next_two[1] * next_two
     return steps[b.degrees + 1] + steps[b.degrees + 2], rate
-
-
-def consistent(verdicts: list[Verdict]) -> list[Verdict]:
-    """Return the windows, narrowest first, up to the first that contradicts a narrower one."""
-    low, high = -np.inf, np.inf
-    for k, v in enumerate(verdicts):
-        value, error = v.value.item(), v.error.item()
-        low, high = max(low, value - error), min(high, value + error)
-        if low > high:
-            return verdicts[:k]
-    return verdicts
-
-
-def least(verdicts: list[Verdict]) -> Verdict:
-    """Return the verdict with the smallest error, the narrowest of equals."""
-    return min(verdicts, key=lambda v: v.error.item())
