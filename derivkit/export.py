@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from derivkit.labels import Labels
 from derivkit.status import Status
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ __all__ = ["from_dict", "from_json", "to_dict", "to_frame", "to_json"]
 
 Result = TypeVar("Result")
 
-NOT_DATA = {"labels", "evaluations"}  # the user's own keys, and a view of the kit's memory
+NOT_DATA = {"evaluations"}  # a view of the kit's memory
 
 
 def to_dict(result: Any) -> dict[str, Any]:
@@ -98,7 +99,16 @@ def _plain(value: Any) -> Any:
         return {str(key): _plain(each) for key, each in value.items()}
     if isinstance(value, Status):
         return value.value
+    if isinstance(value, Labels):
+        return _plain_labels(value)
     return value.item() if isinstance(value, np.generic) else value
+
+
+def _plain_labels(labels: Labels) -> dict[str, Any] | None:
+    """Return labels as plain data; None where a key is more than text or a number."""
+    keys = [_plain(key) for key in labels.keys]
+    known = all(isinstance(key, (str, int, float)) for key in keys)
+    return {"kind": labels.kind, "keys": keys} if known else None
 
 
 def _strict(value: Any) -> Any:
@@ -120,6 +130,8 @@ def _restored(value: Any, annotation: str) -> Any:
         return np.array(value, dtype=np.int64)
     if "NDArray[Any]" in annotation:
         return _statuses(value)
+    if annotation.startswith("Labels"):
+        return Labels(value["kind"], tuple(value["keys"]))
     return tuple(value) if annotation.startswith("tuple") else value
 
 

@@ -242,7 +242,8 @@ def _as_html(rows: list[dict[str, Any]], caption: str) -> str:
     from html import escape  # noqa: PLC0415 - only notebooks need it
 
     def line(cells: list[str], tag: str) -> str:
-        styles = ["text-align: left" if c in _LEFT else "text-align: right" for c in rows[0]]
+        sides = ["left" if c in _LEFT else "right" for c in rows[0]]
+        styles = [f"text-align: {side}; white-space: nowrap" for side in sides]
         each = zip(cells, styles, strict=True)
         return (
             "<tr>" + "".join(f'<{tag} style="{s}">{escape(c)}</{tag}>' for c, s in each) + "</tr>"

@@ -119,6 +119,16 @@ def test_the_plot_is_written_to_the_file(model, tmp_path, ending):
     assert picture.stat().st_size > 5000
 
 
+@pytest.mark.parametrize(
+    ("picture", "text"),
+    [("gradient.xyz", "must end in one of"), ("nowhere/gradient.png", "folder must exist")],
+)
+def test_a_picture_that_cannot_be_written_is_told_before_any_call(model, picture, text, capsys):
+    words = ["gradient", f"{model}:broken", "--at", "1", "--plot", picture]
+    assert main(words) == 2  # and not 3, the model's failure
+    assert text in capsys.readouterr().err
+
+
 def test_a_model_that_has_loaded_pyplot_opens_no_window_for_the_plot(tmp_path):
     (tmp_path / "model.py").write_text("import matplotlib.pyplot\ndef f(x): return x[0] ** 2\n")
     words = ["gradient", "model.py:f", "--at", "1", "--plot", "picture.png"]

@@ -130,6 +130,26 @@ def test_json_reads_back_to_the_same_bits_and_is_strict():
     json.loads(text, parse_constant=refuse)
 
 
+@pytest.mark.parametrize(
+    "x0", [AT, pd.Series(AT), pd.Series([0.5, 2.0], index=[10, 20]), list(AT.values())]
+)
+def test_json_reads_back_with_the_labels_of_x0(x0):
+    result = CalculusKit(f, x0).gradient_result()
+    again = DerivativeResult.from_json(result.to_json()).labelled()
+    assert type(again) is type(result.labelled())
+    assert list(again) == list(result.labelled())
+    if isinstance(x0, pd.Series):
+        assert again.index.equals(x0.index)
+
+
+def test_labels_that_json_cannot_hold_are_left_out_and_the_names_are_not():
+    x0 = pd.Series([0.5, 2.0], index=pd.MultiIndex.from_tuples([("a", 1), ("a", 2)]))
+    result = CalculusKit(f, x0).gradient_result()
+    again = DerivativeResult.from_json(result.to_json())
+    np.testing.assert_array_equal(again.labelled(), result.value)
+    assert again.names == result.names
+
+
 @pytest.mark.parametrize("change", [{"extra": 1}, {"value": None}])
 def test_json_of_something_else_is_refused(change):
     data = result_with_everything().to_dict() | change

@@ -18,15 +18,16 @@ __all__ = ["check", "methods", "tensor"]
 
 def tensor(arguments: Namespace) -> bool:
     """Compute a gradient, Jacobian or Hessian and print it."""
+    if arguments.plot:
+        from derivkit.drawing.canvas import ready_for  # noqa: PLC0415 - an extra
+
+        ready_for(arguments.plot)  # before the calls are spent
     kit = CalculusKit(_model(arguments), _point(arguments.at), **_kit_options(arguments))
     compute = getattr(kit, f"{arguments.tensor.replace('-', '_')}_result")
     result = compute(arguments.method, **_call_options(arguments))
-    if arguments.plot:
-        from derivkit.drawing.canvas import without_windows  # noqa: PLC0415 - an extra
-
-        without_windows()
-        result.plot().figure.savefig(arguments.plot, bbox_inches="tight")
     sys.stdout.write(written(result, arguments.format))
+    if arguments.plot:
+        result.plot().figure.savefig(arguments.plot, bbox_inches="tight")
     return bool(result.success)
 
 

@@ -8,6 +8,7 @@ from white by a contrast of 3.9 or more.
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,8 +29,8 @@ __all__ = [
     "given_or_new",
     "number",
     "quantity",
+    "ready_for",
     "title",
-    "without_windows",
 ]
 
 BELIEVED, LIMIT, UNRESOLVED, QUIET = "#0072b2", "#d55e00", "#882255", "0.55"
@@ -48,10 +49,22 @@ def given_or_new(ax: Axes | None, width: float = WIDTH, height: float = HEIGHT) 
     return axes
 
 
-def without_windows() -> None:
-    """Let pyplot, if anything has loaded it, make no windows in this process."""
-    _imported("pyplot" if "matplotlib.pyplot" in sys.modules else "figure")
+def ready_for(file: str) -> None:
+    """Let pictures go to a file: no windows in this process, and a file that can be written.
+
+    Raises
+    ------
+    ValueError
+        If matplotlib does not know the ending, or the folder does not exist.
+    """
+    figure = _imported("pyplot" if "matplotlib.pyplot" in sys.modules else "figure").Figure
     sys.modules["matplotlib"].use("Agg")
+    path = Path(file).absolute()
+    endings = figure().canvas.get_supported_filetypes()
+    if path.suffix and path.suffix[1:].lower() not in endings:
+        raise ValueError(f"a picture's file must end in one of .{', .'.join(endings)}, got {file}")
+    if not path.parent.is_dir():
+        raise ValueError(f"a picture's folder must exist, got {file}")
 
 
 def _is_shown_by_pyplot() -> bool:
