@@ -30,7 +30,7 @@ def plot_result(result: DerivativeResult, ax: Axes | None = None) -> Axes:
 
     A derivative that is not resolved is a cross, whatever its value. In a matrix, entries with an
     error above a thousandth are hatched; of a tiny entry, above a millionth of the largest of its
-    row. An entry no larger than its error has no colour, since its sign is not known.
+    row. An entry no larger than its error has no colour and is written as 0: its sign is not known.
 
     Raises
     ------

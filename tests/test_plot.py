@@ -213,6 +213,16 @@ def test_entries_with_a_large_error_are_hatched_in_a_matrix():
     assert hatches == {(-0.5, 0.5): "///", (0.5, -0.5): "xxx"}
 
 
+def test_what_may_have_either_sign_has_no_colour_and_no_digits_in_a_matrix():
+    result = CalculusKit(f, AT).hessian_result()
+    fields = {"value": np.diag([3.0, 2.0]), "error": np.array([[4.0, 1e-9], [1e-9, 1e-3]])}
+    ax = dataclasses.replace(result, **fields).plot()
+    assert [text.get_text() for text in ax.texts] == ["0", "0", "0", "2"]
+    (hatched,) = ax.patches
+    assert (hatched.get_x(), hatched.get_y()) == (-0.5, -0.5)
+    assert hatched.get_facecolor() == (1.0, 1.0, 1.0, 1.0)
+
+
 @pytest.mark.parametrize("draw", ["plot", "plot_steps", "plot_samples"])
 def test_an_axes_of_the_users_is_drawn_into(gradient, draw):
     mine = Figure().subplots()

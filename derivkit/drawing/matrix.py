@@ -29,6 +29,7 @@ ROUGH = 1e-3  # relative error from which a cell is hatched
 LEAST_COLOUR = 1e-6  # of the largest entry: below, colours fade to white
 MOST_WRITTEN = 64  # entries whose values are written into their cells
 MOST_SLANTED = 12  # names at 45 degrees; more stand upright
+SHORT = 8  # letters of names that need not be slanted
 CELL = 0.78, 0.45  # inches; wide enough for its number
 LEAST_TALL, MOST_TALL = 3, 12  # rows of that height
 BRIGHTNESS = 0.299, 0.587, 0.114  # of red, green and blue
@@ -38,7 +39,7 @@ ACROSS, SLANTED, UPRIGHT = 0.085, 0.06, 0.07  # inches a letter
 def draw_matrix(result: DerivativeResult, ax: Axes | None) -> Axes:
     """Draw a matrix; entries with a large error are hatched, unresolved ones crossed.
 
-    An entry no larger than its error, whose sign is not known, has no colour.
+    An entry no larger than its error, whose sign is not known, has no colour and is a 0.
     """
     value, error = np.asarray(result.value), np.asarray(result.error)
     written = value.size <= MOST_WRITTEN
@@ -51,7 +52,8 @@ def draw_matrix(result: DerivativeResult, ax: Axes | None) -> Axes:
         resolved = bool(np.isfinite(error[row, column]))
         _hatch(ax, column, row, resolved=resolved, coloured=bool(signed[row, column]))
     if written:
-        _write(ax, image, value, coloured=signed, hatched=rough)
+        told = np.where(signed | ~np.isfinite(error), value, 0.0)
+        _write(ax, image, told, coloured=signed, hatched=rough)
     _name(ax, result)
     bar = ax.figure.colorbar(image, ax=ax, label=quantity(result))
     bar.set_ticks(list(ticks), labels=list(ticks.values()))
@@ -124,10 +126,12 @@ def _name(ax: Axes, result: DerivativeResult) -> None:
     names = list(result.names)
     every = -(-len(names) // MOST_LABELLED)
     places, shown = range(0, len(names), every), names[::every]
-    slanted = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"}
     many = len(shown) > MOST_SLANTED
     size = "x-small" if many else "medium"
-    ax.set_xticks(places, shown, fontsize=size, **({"rotation": 90} if many else slanted))
+    style: dict[str, Any] = {"rotation": 90} if many else {}
+    if not many and max(map(len, names)) > SHORT:
+        style = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"}
+    ax.set_xticks(places, shown, fontsize=size, **style)
     if result.parameter_axes == 2:
         ax.set_yticks(places, shown, fontsize=size)
     else:
