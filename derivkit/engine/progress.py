@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
+import warnings
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -178,7 +179,9 @@ class _Bar:
 
 def _bar(what: str) -> _Bar:
     try:
-        from tqdm.auto import tqdm  # noqa: PLC0415 - optional
+        with warnings.catch_warnings():  # without ipywidgets, a notebook's bar is of text
+            warnings.filterwarnings("ignore", message="IProgress not found")
+            from tqdm.auto import tqdm  # noqa: PLC0415 - optional
     except ImportError as error:
         raise ImportError(
             "progress=True needs tqdm, which is not installed; pip install 'derivkit[progress]'"
