@@ -14,7 +14,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from derivkit.methods.polynomial import basis_of, tail_factors, tail_of
+from derivkit.methods.polynomial import basis_of, combined, tail_factors, tail_of
 from derivkit.methods.weights import fornberg_weights
 
 __all__ = ["Ladder", "balanced_step", "gauss_richardson", "ladder_of", "plain_stencil"]
@@ -229,7 +229,9 @@ def gauss_richardson(ladder: Ladder, samples: Array, noise: Array) -> tuple[Arra
     doi:10.1093/jrsssb/qkae098.
     """
     rungs, first, gap = ladder.rungs, *ladder.powers
-    data = (rungs @ samples).T[:, None, :]  # (q, 1, L)
+    unit = np.ldexp(1.0, np.frexp(np.abs(samples).max(axis=0))[1] - 1)  # squares stay in range
+    samples, noise = samples / unit, noise / unit
+    data = combined(rungs, samples).T[:, None, :]  # (q, 1, L)
     prior, carried = _covariances(len(rungs), first, gap), rungs @ rungs.T
     size = np.abs(np.diff(data[:, 0], axis=1)).max(axis=1) / (1.0 - RATIO**-first)
     amplitude = np.maximum(np.maximum(size, noise), np.finfo(float).tiny)
@@ -247,7 +249,8 @@ def gauss_richardson(ladder: Ladder, samples: Array, noise: Array) -> tuple[Arra
     q = np.arange(len(best))
     own = weights[q, best]
     truncation = np.sqrt(np.einsum("qi,qij,qj->q", own, prior[best], own) * square[q, best])
-    return limit[q, best], truncation, np.sqrt(np.square(own @ rungs).sum(axis=1))
+    carried_by = np.sqrt(np.square(combined(rungs.T, own.T)).sum(axis=0))
+    return limit[q, best] * unit, truncation * unit, carried_by
 
 
 def _log_likelihood(square: Array, covariance: Array, precision: Array, levels: int) -> Array:

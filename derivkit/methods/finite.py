@@ -7,9 +7,9 @@ Here stands in which order things are asked for, and what is believed of the ans
 from __future__ import annotations
 
 import math
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,8 +30,9 @@ from derivkit.methods.placement import (
     room_of,
     room_within,
 )
+from derivkit.methods.pooling import Course, alone, together
 from derivkit.methods.protocol import BudgetSpentError, Estimate, Line, Solver
-from derivkit.methods.tableau import filled, full_extrapolation, least_error, limit_of_process
+from derivkit.methods.tableau import Judging
 from derivkit.methods.verdict import Verdict, conclude, nothing_defined
 
 __all__ = ["Finite"]
@@ -134,6 +135,13 @@ class Finite:
 
     def solve(self, line: Line, order: int) -> Solver:
         """Differentiate ``order`` times with respect to t, at t = 0."""
+        return alone(self._course(line, order))
+
+    def solve_together(self, lines: Sequence[Line], order: int) -> list[Solver]:
+        """Return a solver for each line; ladders that are alike are judged in one go."""
+        return together([self._course(line, order) for line in lines])
+
+    def _course(self, line: Line, order: int) -> Course:
         if not 1 <= order < self.num_points:
             raise ValueError(
                 f"`num_points` must be more than the order of the derivative, {order}, "
@@ -172,9 +180,7 @@ class Finite:
         reach = LADDER_REACH.get(order, LADDER_REACH_BEYOND)
         return reach / (self.num_points // 2) * line.scale, True
 
-    def _climb(
-        self, placed: Placement, line: Line, order: int
-    ) -> Generator[Array, Array, _Climbed]:
+    def _climb(self, placed: Placement, line: Line, order: int) -> Generator[Any, Any, _Climbed]:
         """Ask for one level after another until no further one pays."""
         levels, most = self._levels(placed, line, order)
         samples = np.empty((0, 1))
@@ -196,7 +202,8 @@ class Finite:
             if np.isnan(samples[:, defined]).any() or not defined.any():
                 return _Climbed(places, samples, None)
             seen = samples if defined.all() else np.where(defined, samples, 0.0)
-            last, verdict = verdict, self._judged(ladder, seen, placed, line, order)
+            judging = self._judging(ladder, seen, placed, line, order)
+            last, verdict = verdict, (yield judging)
             helped = last is None or (verdict.error < HELPS * last.error).any()
             idle = 0 if helped else idle + 1
             if levels >= most or _settled(verdict, idle):
@@ -213,16 +220,12 @@ class Finite:
                 most -= 1
         return min(first, most), most
 
-    def _judged(
+    def _judging(
         self, ladder: Ladder, samples: Array, placed: Placement, line: Line, order: int
-    ) -> Verdict:
-        rounding = 0.0 if placed.exact else float(np.spacing(abs(line.origin)))
-        tableau = filled(ladder, samples, placed.step, order, rounding)
-        if self.extrapolation == "richardson":
-            return full_extrapolation(tableau, fixed=self.levels is not None)
-        if self.extrapolation in {"gauss-richardson", "gre"}:
-            return limit_of_process(tableau)
-        return least_error(tableau)
+    ) -> Judging:
+        rounding = 0.0 if placed.exact else math.ulp(line.origin)
+        size, fixed = placed.step**order, self.levels is not None
+        return Judging(ladder, samples, placed.step, size, rounding, self.extrapolation, fixed)
 
     def _ladder(self, placed: Placement, order: int, levels: int) -> Ladder:
         if self.extrapolation is None:

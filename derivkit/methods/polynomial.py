@@ -17,6 +17,7 @@ __all__ = [
     "Fit",
     "basis_of",
     "best_degree",
+    "combined",
     "fit",
     "noise_bound",
     "rounding_floor",
@@ -109,10 +110,21 @@ def noise_bound(tails: Array, factors: Array) -> Array:
     The least of the bounds that the last 1, 2, … coefficients give: signal among them only makes
     a bound larger, so that what decays fastest is believed.
     """
-    largest = float(np.abs(tails).max())
-    if not 1 / SQUARABLE < largest < SQUARABLE and 0 < largest < np.inf:
-        return largest * noise_bound(tails / largest, factors)
-    return np.asarray(np.sqrt((factors * np.cumsum(tails * tails, axis=-2)).min(axis=-2)))
+    largest = np.abs(tails).max(axis=tuple(range(tails.ndim - 1)))
+    if largest.min() > 1 / SQUARABLE and largest.max() < SQUARABLE:
+        return np.asarray(np.sqrt((factors * np.cumsum(tails * tails, axis=-2)).min(axis=-2)))
+    beyond = ~((largest > 1 / SQUARABLE) & (largest < SQUARABLE)) & (largest > 0)
+    unit = np.where(beyond & (largest < np.inf), largest, 1.0)
+    tails = tails / unit
+    return np.asarray(unit * np.sqrt((factors * np.cumsum(tails * tails, axis=-2)).min(axis=-2)))
+
+
+def combined(functionals: Array, samples: Array) -> Array:
+    """Return the functionals (E, N) of each column of samples (N, q), each in the same way.
+
+    The bits of an ordinary product of matrices depend on how many columns there are.
+    """
+    return np.asarray((functionals @ samples.T[:, :, None])[:, :, 0].T)
 
 
 @lru_cache(maxsize=64)

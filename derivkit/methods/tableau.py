@@ -6,17 +6,25 @@ less, and what the noise that is seen within its own window makes of it.
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from derivkit.methods.extrapolation import Ladder, gauss_richardson
-from derivkit.methods.polynomial import DEVIATIONS_IN_BOUND, noise_bound, rounding_floor
-from derivkit.methods.verdict import Verdict, unexplained
+from derivkit.methods.polynomial import DEVIATIONS_IN_BOUND, combined, noise_bound, rounding_floor
+from derivkit.methods.verdict import Verdict, by_line, unexplained
 
-__all__ = ["Tableau", "filled", "full_extrapolation", "least_error", "limit_of_process"]
+__all__ = [
+    "Judging",
+    "Tableau",
+    "filled",
+    "full_extrapolation",
+    "least_error",
+    "limit_of_process",
+]
 
 Array: TypeAlias = NDArray[np.float64]
 
@@ -29,6 +37,53 @@ UNRESOLVED = 0.5  # truncation beyond this part of the value, not falling with t
 FEWEST_TO_DIVERGE = 3  # levels that show whether results approach each other
 
 
+class Judging(NamedTuple):
+    """The question what a ladder of samples (N, q) says, answered with a `Verdict`.
+
+    Attributes
+    ----------
+    ladder
+    samples
+        At the ladder's nodes, all defined.
+    step, size
+        The largest step, and its power of the order.
+    rounding
+        By how much the points' own rounding may have moved them.
+    extrapolation
+        As in `Finite`.
+    fixed
+        Whether the number of levels is the user's.
+    """
+
+    ladder: Ladder
+    samples: Array
+    step: float
+    size: float
+    rounding: float
+    extrapolation: str | None
+    fixed: bool
+
+    @property
+    def kind(self) -> Hashable:
+        """What questions have in common that are answered together."""
+        return self.ladder, self.samples.shape[1], self.extrapolation, self.fixed
+
+    def answered(self, alike: Sequence[Judging]) -> list[Verdict]:
+        """Return the answers to questions of this kind."""
+        q = self.samples.shape[1]
+        known = np.array([(j.step, j.size, j.rounding) for j in alike])
+        step, size, rounding = np.repeat(known, q, axis=0).T
+        samples = np.concatenate([j.samples for j in alike], axis=1)
+        tableau = filled(self.ladder, samples, step, size, rounding)
+        if self.extrapolation == "richardson":
+            verdict = full_extrapolation(tableau, fixed=self.fixed)
+        elif self.extrapolation in {"gauss-richardson", "gre"}:
+            verdict = limit_of_process(tableau)
+        else:
+            verdict = least_error(tableau)
+        return by_line(verdict, q)
+
+
 @dataclass(frozen=True, slots=True)
 class Tableau:
     """The candidates of a ladder, in units of the derivative.
@@ -38,7 +93,7 @@ class Tableau:
     ladder : Ladder
     changes : ndarray (N, q)
         The samples' differences from f(x0).
-    size : float
+    size : ndarray (q,)
         The largest step to the power of the order.
     values, gaps, carried, noise : ndarray (E, q)
         For each candidate: its value, its truncation, what noise makes of it, and a bound on the
@@ -49,7 +104,7 @@ class Tableau:
 
     ladder: Ladder
     changes: Array
-    size: float
+    size: Array
     values: Array
     gaps: Array
     carried: Array
@@ -73,29 +128,27 @@ class Tableau:
         return np.asarray(self.gaps[fine] > self.gaps[coarse])
 
 
-def filled(ladder: Ladder, samples: Array, step: float, order: int, rounding: float) -> Tableau:
-    """Return the tableau of samples (N, q).
+def filled(ladder: Ladder, samples: Array, step: Array, size: Array, rounding: Array) -> Tableau:
+    """Return the tableau of samples (N, q), to the same bits for any q.
 
     Parameters
     ----------
     ladder : Ladder
     samples : ndarray (N, q)
         At the ladder's nodes, all defined.
-    step : float
-        The largest.
-    order : int
-    rounding : float
+    step, size : ndarray (q,)
+        The largest step, and its power of the order.
+    rounding : ndarray (q,)
         By how much the points' own rounding may have moved them.
     """
     changes = samples - samples[0]  # weights of a derivative add up to 0
-    size = step**order
-    found = ladder.functionals @ changes
+    found = combined(ladder.functionals, changes)
     n = ladder.candidates
     gaps = (GAP_SAFETY / size) * np.abs(found[n : 2 * n])
     floor = rounding_floor(samples)
     noise = noise_bound(found[2 * n :].reshape(n, -1, found.shape[1]), ladder.factors)
     noise = np.maximum(noise, np.maximum(noise[-1], floor))  # the last one sees all samples
-    if rounding:
+    if rounding.any():
         slopes = np.abs(changes[1:]) / np.abs(ladder.nodes[1:, None] * step)
         noise = noise + slopes.max(axis=0) * rounding
     carried = ladder.amplification * noise / size

@@ -6,7 +6,7 @@ Shared by all methods that sample. Nothing here asks for points.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from derivkit.methods.polynomial import DEVIATIONS_IN_BOUND
 from derivkit.methods.protocol import Estimate
 from derivkit.status import Status
 
-__all__ = ["Verdict", "conclude", "nothing_defined", "unexplained"]
+__all__ = ["Verdict", "by_line", "conclude", "nothing_defined", "unexplained"]
 
 Array: TypeAlias = NDArray[np.float64]
 
@@ -24,6 +24,23 @@ UNEXPLAINED = 2.0  # bound on the noise, three deviations, in units of the sampl
 NOISE_SHARE = 1 / 3  # of truncation, which hears noise too, from which noise limits the accuracy
 
 NOISY = 100.0  # units of rounding of f: below, noise is what any long computation has
+
+
+class Claim(NamedTuple):
+    """What a verdict amounts to.
+
+    Attributes
+    ----------
+    error, noisy, sigma : ndarray (q,)
+        The error, inf where nothing is known; whether noise limits it; the noise of one sample.
+    plain : bool
+        Whether no error is infinite, and none limited by noise.
+    """
+
+    error: Array
+    noisy: NDArray[np.bool_]
+    sigma: Array
+    plain: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +55,8 @@ class Verdict:
         Bound on the noise of one sample, and the least that rounding makes it.
     unresolved : ndarray (q,) of bool or bool
         Where the formula does not converge, so that truncation is not to be believed.
+    claim : Claim, optional
+        What it amounts to, where that has been worked out.
     """
 
     value: Array
@@ -46,6 +65,7 @@ class Verdict:
     noise: Array
     floor: Array
     unresolved: NDArray[np.bool_] | bool = False
+    claim: Claim | None = None
 
     @property
     def error(self) -> Array:
@@ -92,24 +112,44 @@ def conclude(
     spent : bool
         Whether the budget ended the search.
     """
-    error = np.where(verdict.unresolved, np.inf, verdict.error)
-    error[~np.isfinite(verdict.value)] = np.inf
-    noisy = (verdict.carried > NOISE_SHARE * verdict.truncation) & (
-        verdict.noise > NOISY * verdict.floor
-    )
+    claim = verdict.claim or claims(verdict, len(verdict.value))[0]
     usual = Status.ONE_SIDED if one_sided else Status.CONVERGED
     usual = Status.BUDGET_SPENT if spent else usual
-    sigma = verdict.noise / DEVIATIONS_IN_BOUND
-    value = verdict.value
-    if defined.all() and not noisy.any() and np.isfinite(error).all():
+    value, error, sigma = verdict.value, claim.error, claim.sigma
+    if claim.plain and defined.all():
         return Estimate(value, error, usual, step, sigma, reach)
     each = tuple(
         _status(d, e, n, usual)
-        for d, e, n in zip(defined.tolist(), error.tolist(), noisy.tolist(), strict=True)
+        for d, e, n in zip(defined.tolist(), error.tolist(), claim.noisy.tolist(), strict=True)
     )
     status = each[0] if len(set(each)) == 1 else each
     value, error = np.where(defined, value, np.nan), np.where(defined, error, np.inf)
     return Estimate(value, error, status, step, sigma, reach)
+
+
+def claims(verdict: Verdict, outputs: int) -> list[Claim]:
+    """Return what the verdict on several lines, of so many outputs each, claims of each line."""
+    error = np.where(verdict.unresolved | ~np.isfinite(verdict.value), np.inf, verdict.error)
+    noisy = (verdict.carried > NOISE_SHARE * verdict.truncation) & (
+        verdict.noise > NOISY * verdict.floor
+    )
+    sigma = verdict.noise / DEVIATIONS_IN_BOUND
+    plain = np.asarray((np.isfinite(error) & ~noisy).reshape(-1, outputs).all(axis=1))
+    lines = [slice(k, k + outputs) for k in range(0, len(error), outputs)]
+    return [
+        Claim(error[line], noisy[line], sigma[line], bool(plain[k])) for k, line in enumerate(lines)
+    ]
+
+
+def by_line(v: Verdict, outputs: int) -> list[Verdict]:
+    """Return the verdicts on single lines, of so many outputs each."""
+    unresolved = np.broadcast_to(v.unresolved, v.value.shape)
+    found = []
+    for k, claim in enumerate(claims(v, outputs)):
+        s = slice(k * outputs, (k + 1) * outputs)
+        parts = v.value[s], v.truncation[s], v.carried[s], v.noise[s], v.floor[s], unresolved[s]
+        found.append(Verdict(*parts, claim))
+    return found
 
 
 def _status(defined: bool, error: float, noisy: bool, usual: Status) -> Status:
