@@ -70,22 +70,18 @@ class DerivativeKit:
     ) -> None:
         self._table: Table | None = None
         if tab_x is not None or tab_y is not None:
-            if function is not None:
-                raise TypeError("`function` must not be given beside a table, got both")
-            self._table = check_table(tab_x, tab_y)
-            function, bounds = self._table, (self._table.x[0], self._table.x[-1])
+            function, bounds = self._take_table(function, tab_x, tab_y)
         elif not callable(function):
             raise TypeError(
                 f"`function` must be callable, got {type(function).__name__}; "
                 "the order of arguments is (function, x0)"
             )
         self._x0 = check_numbers("x0", x0)
-        pairs = None if bounds is None else [bounds]
         self._problems = [
             check_problem(
                 OfNumber(function, vectorized),
                 x,
-                bounds=pairs,
+                bounds=None if bounds is None else [bounds],
                 scale=scale,
                 vectorized=vectorized,
                 undefined=undefined,
@@ -95,6 +91,13 @@ class DerivativeKit:
             for x in self._x0.ravel().tolist()
         ]
         self._memo = Memo()
+
+    def _take_table(self, function: Any, tab_x: Any, tab_y: Any) -> tuple[Table, Any]:
+        """Return a table in place of the function, and the interval that it covers."""
+        if function is not None:
+            raise TypeError("`function` must not be given beside a table, got both")
+        self._table = check_table(tab_x, tab_y)
+        return self._table, (self._table.x[0], self._table.x[-1])
 
     def differentiate(
         self,

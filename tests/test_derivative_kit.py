@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from derivkit import DerivativeKit, UnresolvedWarning
+from derivkit import DerivativeKit, ModelError, UnresolvedWarning
 
 
 @pytest.mark.parametrize("order", [1, 2, 3, 4])
@@ -135,3 +135,23 @@ def test_a_short_table_has_an_error_too():
         1.0,
         np.inf,
     )
+
+
+def below_two(x):
+    if x > 2:
+        raise ValueError("beyond the wall")
+    return np.sqrt(x)
+
+
+@pytest.mark.parametrize("method", [None, "finite", "adaptive"])
+@pytest.mark.parametrize(
+    ("x0", "function", "message"),
+    [
+        ([1.0, 3.0], below_two, r"failed .*3\.0: ValueError: beyond the wall"),
+        ([0.5, 1.0, 7.0], lambda x: np.log(6 - x) if x < 6 else np.nan, "must be defined at x0"),
+    ],
+)
+def test_a_model_that_fails_at_any_x0_says_at_which(method, x0, function, message):
+    with pytest.raises(ModelError, match=message) as raised:
+        DerivativeKit(function, x0).differentiate(method)
+    assert raised.value.x.tolist() == [x0[-1]]

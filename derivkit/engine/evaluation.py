@@ -279,7 +279,7 @@ class Evaluation:
     def _receive(self, key: Key, reply: Reply) -> None:
         """Put a reply into the memo; raise what the user must see."""
         _, line, t = self._owners[key]
-        output = self._output(reply, key, line, t)
+        output = self._output(reply, line, t)
         if key == AT_X0:
             self._meet_output_at_x0(output)
         if isinstance(output, np.ndarray):
@@ -296,16 +296,17 @@ class Evaluation:
         self._check_output(output)
         self._shape = np.shape(output)
 
-    def _output(self, reply: Reply, key: Key, line: int, t: complex) -> Output:
+    def _output(self, reply: Reply, line: int, t: complex) -> Output:
+        """Return the output; raises where the model must be defined: where a line begins."""
         if not isinstance(reply, Failure):
-            if key == AT_X0 and not np.any(np.isfinite(reply)):
+            if t == 0 and not np.any(np.isfinite(reply)):
                 raise ModelError(
                     f"the model must be defined at x0, but it returned {reply} there; "
                     "choose an x0 inside its domain",
                     x=self._rays[line].place(t),
                 )
             return reply
-        if reply.undefined and key != AT_X0:
+        if reply.undefined and t != 0:
             return math.nan
         if reply.output:
             raise reply.error
