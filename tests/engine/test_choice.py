@@ -126,7 +126,7 @@ def test_a_limit_can_mean_undefined():
             time.sleep(20)
         return x[0] ** 2
 
-    kit = CalculusKit(model, [1.0], timeout=0.02, undefined=TimeoutError)
+    kit = CalculusKit(model, [1.0], timeout=0.5, undefined=TimeoutError)
     result = kit.gradient_result(**METHOD)
     assert result.undefined[0] >= 1
 
@@ -157,13 +157,13 @@ def test_a_limit_that_cannot_be_kept_is_refused():
 def test_a_call_in_a_thread_that_takes_too_long_is_given_up():
     def model(x):
         if x[0] != 1.0:
-            time.sleep(1.0)
+            time.sleep(60)
         return x[0]
 
     start = time.monotonic()
     with pytest.raises(ModelError, match="TimeoutError"):
         CalculusKit(model, [1.0], executor="threads", timeout=0.05).gradient(n_workers=2, **METHOD)
-    assert time.monotonic() - start < 1.0
+    assert time.monotonic() - start < 30
 
 
 def test_a_daemon_thread_hands_on_what_a_task_raises_and_ends_with_its_executor():

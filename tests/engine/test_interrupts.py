@@ -13,6 +13,7 @@ import pytest
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of Unix")
 
 PACKAGE = str(Path(__file__).parents[2])
+PATIENCE = 30.0  # seconds; an interrupt takes one, on a machine with nothing else to do
 
 GRADIENT = """
 import os, sys, time, pathlib
@@ -21,11 +22,11 @@ from derivkit import CalculusKit
 
 def model(x):
     pathlib.Path(sys.argv[1], f"called-{{os.getpid()}}-{{time.monotonic_ns()}}").touch()
-    time.sleep(float(sys.argv[2]) if x[0] == 1.0 else 60.0)
+    time.sleep(float(sys.argv[2]) if x[0] == 1.0 else 300.0)
     return x[0]
 
 kit = CalculusKit(model, [1.0], {options})
-kit.gradient(n_workers={n})
+kit.gradient(n_workers={n}, progress=lambda p: pathlib.Path(sys.argv[1], "kept").touch())
 """
 
 
@@ -76,16 +77,12 @@ def called(tmp_path):
 def test_an_interrupt_ends_the_program_at_once_and_leaves_no_child(tmp_path, n, options, to_all):
     program = started(tmp_path, GRADIENT.format(n=n, options=options), "0")
     try:
-        assert wait_for(lambda: called(tmp_path) > 1, 20)
-        time.sleep(0.2)
+        assert wait_for(lambda: called(tmp_path) > 1 and (tmp_path / "kept").exists(), PATIENCE)
         (os.killpg if to_all else os.kill)(program.pid, signal.SIGINT)
-        start = time.monotonic()
-        _, errors = program.communicate(timeout=10)
-        took = time.monotonic() - start
+        _, errors = program.communicate(timeout=PATIENCE)  # the calls take longer
         assert "KeyboardInterrupt" in errors
         assert "1 finished evaluations are kept in the kit" in errors
-        assert took < 3.0  # a second, on a machine with nothing else to do
-        assert wait_for(lambda: not family(program), 3.0)
+        assert wait_for(lambda: not family(program), PATIENCE)
     finally:
         program.kill()
 
@@ -94,10 +91,10 @@ def test_an_interrupt_ends_the_program_at_once_and_leaves_no_child(tmp_path, n, 
 def test_no_orphan_is_left_when_the_program_is_killed(tmp_path, options):
     program = started(tmp_path, GRADIENT.format(n=2, options=options), "0")
     try:
-        assert wait_for(lambda: called(tmp_path) > 1, 20)
+        assert wait_for(lambda: called(tmp_path) > 1, PATIENCE)
         program.send_signal(signal.SIGKILL)
-        program.communicate(timeout=10)
-        assert wait_for(lambda: not family(program), 5.0)
+        program.communicate(timeout=PATIENCE)
+        assert wait_for(lambda: not family(program), PATIENCE)
     finally:
         program.kill()
 
@@ -125,6 +122,6 @@ print(CalculusKit(lambda x: helper(x), [0.0]).gradient(n_workers=2).round(6))
 
 def test_a_script_without_a_main_guard_runs_once_whatever_starts_the_workers(tmp_path):
     program = started(tmp_path, UNGUARDED)
-    out, errors = program.communicate(timeout=60)
+    out, errors = program.communicate(timeout=300)
     assert not errors
     assert out.splitlines() == ["script runs", "[1.]", "[1.]"]

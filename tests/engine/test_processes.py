@@ -35,12 +35,15 @@ def test_every_point_is_called_once_and_its_value_comes_back():
     assert replies(lambda x: x[0] ** 2, range(50)) == [float(i**2) for i in range(50)]
 
 
-def test_results_come_as_they_are_ready_not_in_order():
+def test_results_come_as_they_are_ready_not_in_order(tmp_path):
     backend = ThroughPool(local_pool(2))
     jobs = [((i,), np.array([float(i)])) for i in range(6)]
 
     def model(x):
-        time.sleep(0.6 if x[0] == 0 else 0.01)
+        end = time.monotonic() + 60
+        while x[0] == 0 and len(list(tmp_path.iterdir())) < 5 and time.monotonic() < end:
+            time.sleep(0.01)
+        (tmp_path / str(x[0])).touch()
         return x[0]
 
     assert [reply for _, reply in backend(Model(model), jobs, {})][-1] == 0.0
@@ -205,7 +208,7 @@ def test_a_call_that_takes_too_long_names_the_point():
     start = time.monotonic()
     with pytest.raises(ModelError, match=r"at x\[0\] = 1\..*longer than timeout = 0.2 s"):
         CalculusKit(model, [1.0], timeout=0.2).gradient(n_workers=2, **METHOD)
-    assert time.monotonic() - start < 20
+    assert time.monotonic() - start < 50
 
 
 @posix
@@ -216,7 +219,7 @@ def test_a_call_that_ignores_the_alarm_is_ended_with_its_worker():
             time.sleep(60)
         return x[0]
 
-    got = replies(model, range(4), timeout=0.1)
+    got = replies(model, range(4), timeout=1.0)
     assert isinstance(got[1].error, WorkerDiedError)
     assert [got[i] for i in (0, 2, 3)] == [0.0, 2.0, 3.0]
 
