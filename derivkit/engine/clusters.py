@@ -5,6 +5,8 @@ What is imported of those packages is imported where it is used.
 
 from __future__ import annotations
 
+import time
+import warnings
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from typing import Any
@@ -18,6 +20,8 @@ from derivkit.engine.shipping import LARGE, SharedFile
 
 __all__ = ["RayExecutor", "pool_of", "runs_threads", "size_of"]
 
+PATIENCE = 10.0  # seconds without a single worker that are no reason to worry: they restart
+
 
 def pool_of(executor: Any) -> Pool:
     """Return a user's executor with the best way to place large data for its workers."""
@@ -25,7 +29,8 @@ def pool_of(executor: Any) -> Pool:
     if client is not None and hasattr(client, "scatter"):
         workers = max(1, sum(client.nthreads().values()))
         tasks = DaskTasks(client, getattr(executor, "_kwargs", {}))
-        return Pool(tasks, workers, FAR_AHEAD, _scattered_by(client))
+        look = _Lookout(client).look
+        return Pool(tasks, workers, FAR_AHEAD, _scattered_by(client), look=look)
     if isinstance(executor, ProcessPoolExecutor) or "loky" in type(executor).__module__:
         return Pool(executor, size_of(executor), place=SharedFile().place)
     return Pool(executor, size_of(executor))
@@ -50,6 +55,31 @@ def _scattered_by(client: Any) -> Callable[[NDArray[np.uint8]], Any]:
         return client.scatter(part, broadcast=True, hash=False)
 
     return place
+
+
+class _Lookout:
+    """Warns, once, of a Dask cluster that has lost all its workers: its tasks wait for new ones."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self._alone_since: float | None = None
+        self._warned = False
+
+    def look(self) -> None:
+        """Look whether there are workers; nothing else tells a user what is being waited for."""
+        if self._warned or self._client.nthreads():
+            self._alone_since = None
+            return
+        now = time.monotonic()
+        self._alone_since = now if self._alone_since is None else self._alone_since
+        if now - self._alone_since >= PATIENCE:
+            self._warned = True
+            warnings.warn(
+                "the Dask cluster has no workers left; the call goes on when new ones join, and "
+                "keeps what has finished if you interrupt it",
+                RuntimeWarning,
+                stacklevel=2,
+            )
 
 
 class RayExecutor(Executor):

@@ -65,6 +65,8 @@ class Pool:
         Returns a fresh pool of one worker.
     kill : callable
         Ends the workers at once, with what they are doing.
+    look : callable
+        Called while nothing comes back: warns if nothing can.
     """
 
     executor: Executor
@@ -74,6 +76,7 @@ class Pool:
     renew: Callable[[], Pool] | None = None
     alone: Callable[[], Pool] | None = None
     kill: Callable[[], None] = field(default=lambda: None)
+    look: Callable[[], None] = field(default=lambda: None)
 
 
 class ThroughPool:
@@ -183,7 +186,7 @@ def outcomes(pool: Pool, submit: Submit, points: Iterator[Job]) -> Outcomes:
                 continue
             if not out:
                 break
-            future = _next(back)
+            future = _next(back, pool.look)
             number, job = out.pop(future)
             error = _infrastructure_error(future)
             if error is None:
@@ -209,12 +212,12 @@ def _submitted(submit: Submit, executor: Executor, x: NDArray[Any]) -> Future[An
         return future
 
 
-def _next(back: SimpleQueue[Future[Any]]) -> Future[Any]:
+def _next(back: SimpleQueue[Future[Any]], look: Callable[[], None]) -> Future[Any]:
     while True:
         try:
             return back.get(timeout=LOOK_UP)
         except Empty:
-            continue
+            look()
 
 
 def _infrastructure_error(future: Future[Any]) -> BaseException | None:

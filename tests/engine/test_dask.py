@@ -32,9 +32,10 @@ def started(cluster):
     return [nanny.pid for nanny in nannies if nanny.process.status == up]
 
 
-def wait_for_workers(cluster, seconds=60):
+def wait_until_none_is_being_started(cluster, seconds=60):
+    """Wait for those that Dask is starting; those it has given up do not matter."""
     end = time.monotonic() + seconds
-    while len(started(cluster)) < 2:
+    while len(started(cluster)) < len(cluster.workers):
         assert time.monotonic() < end, "Dask has not restarted its workers"
         time.sleep(0.02)
 
@@ -43,13 +44,16 @@ def wait_for_workers(cluster, seconds=60):
 def deaths(cluster, folder):
     """Kill every worker that asks for it by a file of its number, once Dask knows that it runs.
 
-    One that dies earlier, Dask may never start again.
+    One that dies earlier, Dask may never start again. It may give up others too; they are replaced,
+    as a cluster's manager would.
     """
     over = threading.Event()
 
     def kill_who_asks():
         killed = set()  # Dask may still count who is dead
         while not over.wait(0.02):
+            if len(cluster.workers) < 2:
+                cluster.scale(2)
             for process in set(started(cluster)) - killed:
                 if (folder / str(process)).exists():
                     os.kill(process, signal.SIGKILL)
@@ -78,7 +82,7 @@ def client():
             distributed.Client(cluster) as client,
         ):
             yield client
-            wait_for_workers(cluster)  # one that is being started cannot be closed
+            wait_until_none_is_being_started(cluster)  # one that is being started cannot be closed
 
 
 @pytest.fixture
@@ -202,3 +206,21 @@ def test_a_point_that_kills_its_workers_is_found_and_what_finished_is_kept(
         kit = CalculusKit(model, [1.0], executor=executor)
         with pytest.raises(ModelError, match=r"at x\[0\] = 1\.0.*the worker process died"):
             kit.gradient(**METHOD)
+
+
+def test_a_cluster_without_workers_is_told_of_and_waited_for(monkeypatch):
+    from derivkit.engine import clusters
+
+    monkeypatch.setattr(clusters, "PATIENCE", 0.5)
+    with (
+        distributed.LocalCluster(
+            n_workers=1, threads_per_worker=1, dashboard_address=None, silence_logs=50
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        kit = CalculusKit(polynomial(), X0, executor=client.get_executor(pure=False))
+        client.retire_workers()
+        threading.Timer(3.0, lambda: cluster.scale(2)).start()
+        with pytest.warns(RuntimeWarning, match="has no workers left"):
+            found = kit.gradient()
+    np.testing.assert_array_equal(found, CalculusKit(polynomial(), X0).gradient())
