@@ -156,9 +156,8 @@ def watching(progress: bool | Show | None, what: str) -> Iterator[Watch | None]:
         if bar:
             bar.close()
     stands = watch.now()
-    logger.info(
-        "%s: %d calls in %d rounds, %.3g s", what, stands.done, stands.rounds, stands.seconds
-    )
+    rounds = "1 round" if stands.rounds == 1 else f"{stands.rounds} rounds"
+    logger.info("%s: %d calls in %s, %.3g s", what, stands.done, rounds, stands.seconds)
 
 
 class _Bar:
