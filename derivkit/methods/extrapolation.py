@@ -8,13 +8,13 @@ costs one product with a small matrix. Nothing here asks for points.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from derivkit.methods.polynomial import basis_of, combined, tail_factors, tail_of
+from derivkit.methods.polynomial import Basis, basis_of, combined, tail_factors, tail_of
 from derivkit.methods.weights import fornberg_weights
 
 __all__ = ["Ladder", "balanced_step", "gauss_richardson", "ladder_of", "plain_stencil"]
@@ -47,6 +47,8 @@ class Ladder:
         The error of one rung goes as h**first, h**(first + gap), …
     factors : ndarray (E, j, 1)
         What the sums of a candidate's squared contrasts are multiplied with; see `noise_bound`.
+    whole : Basis, optional
+        On all nodes, where the last candidate is the derivative of the polynomial through them.
     """
 
     nodes: Array
@@ -57,6 +59,7 @@ class Ladder:
     rungs: Array
     powers: tuple[int, int]
     factors: Array
+    whole: Basis | None = None
 
     @property
     def candidates(self) -> int:
@@ -123,7 +126,10 @@ def ladder_of(offsets: tuple[int, ...], order: int, levels: int) -> Ladder:
     diagonal = [k for k, (i, j) in enumerate(places) if i == j]
     windows = [np.flatnonzero(np.any(rungs[i - j : i + 1] != 0, axis=0)) for i, j in places]
     windows = [np.union1d(0, window) for window in windows]
-    return _assembled(nodes, values, gaps, windows, diagonal, rungs, (first, gap))
+    ladder = _assembled(nodes, values, gaps, windows, diagonal, rungs, (first, gap))
+    if np.allclose(values[-1], fornberg_weights(nodes, order), rtol=1e-9, atol=1e-9):
+        return replace(ladder, whole=basis_of(nodes, order))
+    return ladder
 
 
 @lru_cache(maxsize=256)

@@ -97,8 +97,10 @@ class Finite:
     *Error.* Truncation is twice the difference to the value of one order less (without
     extrapolation: of one order more). Noise is estimated from the high-degree coefficients of
     the samples behind the value, is at least a unit of rounding of f, and is carried through the
-    weights. The error is their sum. Beside a bound or a wall nearer than the step, the stencil is
-    made smaller before it is shifted to one side.
+    weights. The error is their sum. Two levels leave too few samples to tell low noise from a
+    smooth function: there the error is some thousand times too large; a third level mends it.
+    Beside a bound or a wall nearer than the step, the stencil is made smaller before it is shifted
+    to one side.
 
     References
     ----------

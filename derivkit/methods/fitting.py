@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from derivkit.methods.polynomial import (
     TAIL_FACTORS,
     best_degree,
+    falling,
     fit,
     noise_bound,
     rounding_floor,
@@ -103,7 +104,10 @@ def fitted(
     tail = tail_of(found.spectrum)
     if len(tail) == 0:  # too few to tell noise from signal: all of the last one may be noise
         tail = found.spectrum[-1:]
-    noise = np.maximum(noise_bound(tail, tail_factors(len(tail))), floor)
+    noise = noise_bound(tail, tail_factors(len(tail)))
+    if degree is not None:
+        noise = np.minimum(noise, falling(found.spectrum))
+    noise = np.maximum(noise, floor)
     noise = np.maximum(noise, _noise_of_rest(found.spectrum[len(found.values) :]))
     noise = noise + _rounding_of_places(samples, changes, line)
     if degree is None:

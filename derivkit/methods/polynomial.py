@@ -18,6 +18,8 @@ __all__ = [
     "basis_of",
     "best_degree",
     "combined",
+    "cut_off",
+    "falling",
     "fit",
     "noise_bound",
     "rounding_floor",
@@ -34,6 +36,11 @@ TAIL_FACTORS = np.array([30.0, 10.0, 6.5, 5.0, 4.5, 4.2])
 
 TERM_SAFETY = 2.0  # for the terms behind the pair that tells the truncation
 LEAST_DECAY = 0.03  # two terms are never believed to be more than this much smaller than the last
+
+DECAY_SAFETY = 3.0  # times the slower of the last falls of even and of odd coefficients
+
+FEWEST_FALLING = 9  # coefficients that can show a fall
+STEEP = 0.2  # coefficients that fall go down to less than this part each
 
 NO_BOUND = 1e30  # a factor that never wins
 
@@ -117,6 +124,21 @@ def noise_bound(tails: Array, factors: Array) -> Array:
     unit = np.where(beyond & (largest < np.inf), largest, 1.0)
     tails = tails / unit
     return np.asarray(unit * np.sqrt((factors * np.cumsum(tails * tails, axis=-2)).min(axis=-2)))
+
+
+def falling(spectrum: Array) -> Array:
+    """Return a bound (q,) on the noise of one sample, where the last coefficients show none.
+
+    That is so if they fall ever faster: noise would have broken the fall. Then it is no more than
+    what comes next in it; else inf. Of a few coefficients a chance fall is too likely.
+    """
+    if len(spectrum) < FEWEST_FALLING:
+        return np.full(spectrum.shape[1], np.inf)
+    c = np.abs(spectrum[-4:])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        steps = c[1:] / c[:-1]
+    even = (steps < STEEP).all(axis=0) & (steps[1:] < steps[:-1]).all(axis=0)
+    return np.where(even, DECAY_SAFETY * c[-1] * steps[1:].max(axis=0), np.inf)
 
 
 def combined(functionals: Array, samples: Array) -> Array:
@@ -204,18 +226,19 @@ def fit(
     squares = np.cumsum(slopes**2, axis=0)
     ahead = np.minimum(np.arange(last) + 2, len(slopes) - 1)
     doubt, spread = np.sqrt(squares[ahead] - squares[:last]), np.sqrt(squares[:last])
-    beyond = _cut_off(terms, order)
+    beyond = cut_off(terms, spectrum, order)
     if last < len(terms):  # a fit that may not follow the samples: all they have beyond it counts
         beyond = np.maximum.accumulate(beyond[::-1])[::-1]
     return Fit(values, beyond[:last], spread, doubt, spectrum)
 
 
-def _cut_off(terms: Array, order: int) -> Array:
+def cut_off(terms: Array, spectrum: Array, order: int) -> Array:
     """Return, for each degree, what the terms beyond it amount to.
 
     Terms alternate between (almost) nothing and something where the nodes are symmetric, so two
     neighbours always count together. Behind the last term, as much is expected as the decay of the
-    last pairs promises, but never less than `LEAST_DECAY` of the last pair.
+    last pairs promises: no less than `LEAST_DECAY` of the last pair, unless even and odd
+    coefficients of the spectrum both fall faster.
     """
     size = np.abs(terms)
     pairs = size.copy()
@@ -226,7 +249,10 @@ def _cut_off(terms: Array, order: int) -> Array:
     if len(size) >= 5:
         with np.errstate(divide="ignore", invalid="ignore"):
             ratio = np.nan_to_num(pairs[-2] / pairs[-4], nan=1.0, posinf=1.0)
-    after = pairs[-2] * np.clip(ratio, LEAST_DECAY, 1.0)
+            falls = np.abs(spectrum[-2:] / spectrum[-4:-2]).max(axis=0)
+        fast = DECAY_SAFETY * np.nan_to_num(falls, nan=1.0, posinf=1.0)
+        ratio = np.minimum(np.clip(ratio, LEAST_DECAY, 1.0), fast)
+    after = pairs[-2] * ratio
     beyond[-2:] = after
     if len(size) > 2:
         beyond[-2] = np.maximum(size[-1], after)

@@ -14,7 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from derivkit.methods.extrapolation import Ladder, gauss_richardson
-from derivkit.methods.polynomial import DEVIATIONS_IN_BOUND, combined, noise_bound, rounding_floor
+from derivkit.methods.polynomial import (
+    DEVIATIONS_IN_BOUND,
+    Basis,
+    combined,
+    cut_off,
+    noise_bound,
+    rounding_floor,
+)
 from derivkit.methods.verdict import Verdict, by_line, unexplained
 
 __all__ = [
@@ -145,6 +152,9 @@ def filled(ladder: Ladder, samples: Array, step: Array, size: Array, rounding: A
     found = combined(ladder.functionals, changes)
     n = ladder.candidates
     gaps = (GAP_SAFETY / size) * np.abs(found[n : 2 * n])
+    if ladder.whole is not None:
+        spectrum = combined(ladder.whole.contrasts, changes)
+        gaps[-1] = np.minimum(gaps[-1], _beyond_all(ladder.whole, spectrum) / size)
     floor = rounding_floor(samples)
     noise = noise_bound(found[2 * n :].reshape(n, -1, found.shape[1]), ladder.factors)
     noise = np.maximum(noise, np.maximum(noise[-1], floor))  # the last one sees all samples
@@ -153,6 +163,13 @@ def filled(ladder: Ladder, samples: Array, step: Array, size: Array, rounding: A
         noise = noise + slopes.max(axis=0) * rounding
     carried = ladder.amplification * noise / size
     return Tableau(ladder, changes, size, found[:n] / size, gaps, carried, noise, floor)
+
+
+def _beyond_all(basis: Basis, spectrum: Array) -> Array:
+    """Return what the polynomial through all samples leaves out (q,), by how its terms fall."""
+    order = len(basis.derivatives) - 1
+    terms = spectrum * basis.derivatives[-1][:, None]
+    return np.asarray(cut_off(terms, spectrum, order)[-1])
 
 
 def least_error(tableau: Tableau) -> Verdict:
