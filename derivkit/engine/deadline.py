@@ -9,6 +9,7 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, wait
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -53,13 +54,19 @@ def _alarm(seconds: float) -> Iterator[None]:
 
 
 def _given_up_after(seconds: float, call: Callable[..., Result], args: tuple[Any, ...]) -> Result:
-    outcome: list[Result] = []
-    thread = threading.Thread(target=lambda: outcome.append(call(*args)), daemon=True)
-    thread.start()
-    thread.join(seconds)
-    if not outcome:
+    outcome: Future[Result] = Future()
+    threading.Thread(target=_report, args=(outcome, call, args), daemon=True).start()
+    wait([outcome], seconds)
+    if not outcome.done():
         raise _too_long(seconds)
-    return outcome[0]
+    return outcome.result()
+
+
+def _report(outcome: Future[Result], call: Callable[..., Result], args: tuple[Any, ...]) -> None:
+    try:
+        outcome.set_result(call(*args))
+    except BaseException as error:  # noqa: BLE001 - belongs to whoever asked
+        outcome.set_exception(error)
 
 
 def _too_long(seconds: float) -> TimeoutError:

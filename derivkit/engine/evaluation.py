@@ -6,6 +6,7 @@ backend's; what a failed call means to the user is decided here.
 
 from __future__ import annotations
 
+import cmath
 import math
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from typing import Any, Protocol, TypeAlias
@@ -316,18 +317,31 @@ class Evaluation:
         """Return the outputs as rows (m, q); rows of nan where the model is undefined."""
         outputs = [self._memo[k] for k in keys]
         if self._shape == ():
+            if any(type(y) is np.ndarray for y in outputs):
+                self._check_shapes(keys, outputs)
             return np.array(outputs)[:, None]
+        self._check_shapes(keys, outputs)
         q = math.prod(self.shape)
         if not keys:
             return np.empty((0, q))
-        rows = [y.ravel() if isinstance(y, np.ndarray) else np.full(q, np.nan) for y in outputs]
-        for key, row in zip(keys, rows, strict=True):
-            if row.size != q:
+        return np.stack(
+            [y.ravel() if isinstance(y, np.ndarray) else np.full(q, np.nan) for y in outputs]
+        )
+
+    def _check_shapes(self, keys: Sequence[Key], outputs: Sequence[Output]) -> None:
+        """Raise if an output is not of the shape of that at x0; a single nan may stand for it."""
+        for key, y in zip(keys, outputs, strict=True):
+            if np.shape(y) != self.shape and (isinstance(y, np.ndarray) or not cmath.isnan(y)):
                 raise ValueError(
-                    f"`function` must return the same shape everywhere, got {row.size} numbers "
-                    f"at {key!r} but {q} at x0"
+                    f"`function` must return the same shape everywhere, got {np.shape(y)} at "
+                    f"{self._described(key)} but {self.shape} at x0"
                 )
-        return np.stack(rows)
+
+    def _described(self, key: Key) -> str:
+        if isinstance(key, bytes):
+            return "another point"
+        pairs = zip(key[::2], key[1::2], strict=True)
+        return ", ".join(f"{self._names[int(i.real)]} = {c!r}" for i, c in pairs) or "x0"
 
 
 def _rank(owner: Owner) -> tuple[float, int]:

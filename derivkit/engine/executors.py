@@ -93,6 +93,7 @@ class ThroughPool:
         self._pool = pool
         self._timeout = timeout
         self._submit: Submit | None = None
+        self._left = False  # before its end, and so the workers were killed
 
     @property
     def workers(self) -> int:
@@ -105,12 +106,18 @@ class ThroughPool:
         """Yield (key, reply) for each point, as they come."""
         if self._submit is None:
             self._submit = self._packed(model)
+        if self._left and self._pool.renew is not None:
+            self._pool = self._pool.renew()
+        self._left = True
         for key, told in self._told(self._submit, _Queue(points)):
-            if isinstance(told, WorkerDiedError):
+            if isinstance(told, Failure):
+                yield key, told
+            elif isinstance(told, WorkerDiedError):
                 yield key, _died(told, model)
             else:
                 seconds[key] = told[-1]
                 yield key, heard(told)
+        self._left = False
 
     def _packed(self, model: Model) -> Submit:
         shipment = pack(model)
@@ -120,8 +127,9 @@ class ThroughPool:
         """Yield what the workers tell, until every point is done."""
         while lost := (yield from outcomes(self._pool, submit, points)):
             if self._pool.renew is None or self._pool.alone is None:
-                yield lost[0][0], _pool_is_gone(lost, self._pool.size)
-                return
+                gone = Failure(_pool_is_gone(lost, self._pool.size), undefined=False)
+                yield from ((key, gone) for key, _ in lost)
+                continue  # with points to come it is the same, but each must have its reply
             suspects, rest = lost[: self._pool.size], lost[self._pool.size :]
             yield from _isolated(self._pool.alone, submit, suspects)
             self._pool = self._pool.renew()

@@ -90,9 +90,16 @@ def as_output(y: Any, *, complex_allowed: bool = False) -> Output:
     Raises
     ------
     TypeError
-        If it holds anything but numbers, or complex numbers where real ones are due.
+        If it holds anything but numbers, or complex numbers where real ones are due, or is nothing
+        that numpy takes for an array.
     """
-    array = y if isinstance(y, np.generic) else np.array(y)  # np.array copies
+    try:
+        array = y if isinstance(y, np.generic) else np.array(y)  # np.array copies
+    except Exception as error:  # a ragged list; a tensor that still records gradients
+        raise TypeError(
+            f"`function` must return a number or an array of numbers, got {type(y).__name__}, of "
+            f"which numpy cannot make one: {error}"
+        ) from error
     kind = array.dtype.kind
     if kind in "fiub":
         return float(array) if array.ndim == 0 else np.asarray(array, dtype=float)

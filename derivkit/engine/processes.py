@@ -65,9 +65,7 @@ class _LokyPools:
 
     def kept(self) -> Pool:
         if self._kind not in _kept:
-            for executor in _kept.values():  # lets them finish what another thread may have asked
-                executor.shutdown(wait=False)
-            _kept.clear()
+            _kept.clear()  # its workers end, unless another thread is still using them
             _kept[self._kind] = self._started(self._n)
         return self._pool(_kept[self._kind], self._n)
 

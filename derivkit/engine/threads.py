@@ -5,6 +5,7 @@ The threads are daemons, so that an interrupt ends the program even while a call
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future
@@ -17,9 +18,10 @@ from numpy.typing import NDArray
 
 from derivkit.engine.backends import limited_reply
 from derivkit.engine.evaluation import Job
-from derivkit.engine.executors import Pool, outcomes
-from derivkit.engine.model import Model, Reply
+from derivkit.engine.executors import Pool, Submit, outcomes
+from derivkit.engine.model import Failure, Model, Reply
 from derivkit.engine.rays import Key, Seconds
+from derivkit.errors import WorkerDiedError
 
 __all__ = ["DaemonThreads", "ThroughThreads"]
 
@@ -88,10 +90,26 @@ class ThroughThreads:
         model = replace(model, function=_OwnOutputs(model.function))
 
         def submit(executor: Executor, x: NDArray[Any]) -> Future[tuple[Reply, float]]:
-            return executor.submit(limited_reply, model, x, self._timeout)
+            return executor.submit(_whatever_happens, model, x, self._timeout)
 
-        for key, (reply, seconds[key]) in outcomes(self._pool, submit, iter(points)):
-            yield key, reply
+        for key, told in self._told(submit, iter(points)):
+            if isinstance(told, WorkerDiedError):  # somebody cancelled it, and again
+                yield key, Failure(told, undefined=False)
+            else:
+                reply, seconds[key] = told
+                yield key, reply
+
+    def _told(self, submit: Submit, points: Iterator[Job]) -> Iterator[tuple[Key, Any]]:
+        if (yield from outcomes(self._pool, submit, points)):
+            raise RuntimeError("`executor` cannot be used: the initializer of its threads failed")
+
+
+def _whatever_happens(model: Model, x: NDArray[Any], timeout: float | None) -> tuple[Reply, float]:
+    """Return a reply also where the model raises what is let through in the user's own thread."""
+    try:
+        return limited_reply(model, x, timeout)
+    except BaseException as error:  # noqa: BLE001 - it must not end a thread, and be lost with it
+        return Failure(error, undefined=False), math.nan
 
 
 class _OwnOutputs:

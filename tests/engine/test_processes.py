@@ -15,7 +15,7 @@ from joblib import parallel_config
 from derivkit import CalculusKit, ModelError, UnresolvedWarning, WorkerDiedError
 from derivkit.engine.executors import ThroughPool
 from derivkit.engine.model import Failure, Model
-from derivkit.engine.processes import THREADS_OF, local_pool, worker_environment
+from derivkit.engine.processes import THREADS_OF, ThroughFork, local_pool, worker_environment
 
 METHOD = {"method": "finite", "stepsize": 0.1, "num_points": 5}
 HERE = ["processes"] + (["fork"] if sys.platform == "linux" else [])
@@ -249,3 +249,36 @@ def test_nothing_is_left_in_the_temporary_folder(tmp_path, monkeypatch):
     data = np.ones(10**6)
     assert replies(lambda x: data[0] * x[0], range(4)) == [0.0, 1.0, 2.0, 3.0]
     assert not list(Path(tmp_path).iterdir())
+
+
+def test_a_call_with_other_workers_leaves_those_of_another_thread_at_work():
+    found = []
+    begun = threading.Event()
+
+    def model(x):
+        time.sleep(0.02)
+        return x.sum()
+
+    def in_a_thread():
+        kit = CalculusKit(model, np.ones(6))
+        found.append(kit.gradient(n_workers=2, progress=lambda _: begun.set(), **METHOD))
+
+    thread = threading.Thread(target=in_a_thread)
+    thread.start()
+    assert begun.wait(60)
+    CalculusKit(np.prod, [1.0]).gradient(n_workers=3, **METHOD)
+    thread.join()
+    np.testing.assert_allclose(found, [np.ones(6)])
+
+
+@pytest.mark.parametrize("kind", HERE)
+def test_a_pool_that_was_left_is_replaced_at_the_next_call(kind):
+    backend = ThroughPool(local_pool(2)) if kind == "processes" else ThroughFork(2)
+    model = Model(lambda x: os.getpid())
+    jobs = [((i,), np.array([float(i)])) for i in range(8)]
+    left = backend(model, jobs, {})
+    first = next(left)[1]
+    left.close()
+    later = {process for _, process in backend(model, jobs, {})}
+    assert len(later) <= 2
+    assert first not in later

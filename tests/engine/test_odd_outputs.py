@@ -1,0 +1,80 @@
+"""Outputs that are not what they should be: the same message wherever the model runs."""
+
+import asyncio
+import sys
+
+import numpy as np
+import pytest
+
+from derivkit import CalculusKit, ModelError
+
+HERE = [({}, 1), ({"executor": "threads"}, 2), ({"executor": "threads", "timeout": 60.0}, 2)]
+if sys.platform == "linux":
+    HERE.append(({"executor": "fork"}, 2))
+everywhere = pytest.mark.parametrize(("options", "n"), HERE, ids=str)
+
+
+class RecordsGradients:
+    """As a tensor of which numpy cannot make an array until it is detached."""
+
+    def __array__(self, dtype=None, copy=None):
+        raise RuntimeError("call tensor.detach().numpy() instead")
+
+
+@everywhere
+@pytest.mark.parametrize(
+    ("output", "text"),
+    [
+        ([1.0, [2.0, 3.0]], "got list, of which numpy cannot make one: .*inhomogeneous"),
+        (RecordsGradients(), r"got RecordsGradients, .*call tensor.detach\(\).numpy\(\) instead"),
+        (None, "got NoneType; is its `return` missing"),
+        ("1.0", "got str"),
+        (1j, "got complex ones"),
+    ],
+)
+def test_what_is_not_numbers_is_refused(options, n, output, text):
+    with pytest.raises(TypeError, match=f"(?s)`function` must return .*{text}"):
+        CalculusKit(lambda x: output, [1.0], **options).gradient(n_workers=n)
+
+
+@everywhere
+@pytest.mark.parametrize(
+    ("what", "at_x0", "elsewhere"),
+    [
+        ("gradient", 1.0, np.ones(2)),
+        ("gradient", 1.0, np.ones(1)),
+        ("jacobian", np.ones(2), 1.0),
+        ("jacobian", np.ones(2), np.ones(3)),
+        ("jacobian", np.ones((2, 3)), np.ones((3, 2))),
+        ("jacobian", np.ones(2), np.full(3, np.nan)),
+    ],
+)
+def test_an_output_of_another_shape_than_at_x0_is_refused(options, n, what, at_x0, elsewhere):
+    def model(x):
+        return at_x0 if x[0] == 1.0 else np.copy(elsewhere)
+
+    kit = CalculusKit(model, [1.0], names=["H0"], **options)
+    with pytest.raises(ValueError, match=r"the same shape everywhere, got \(.*\) at H0 = \d.* x0"):
+        getattr(kit, what)(n_workers=n)
+
+
+@everywhere
+def test_a_single_nan_may_stand_for_an_array(options, n):
+    def model(x):
+        return np.sin(x[0] + np.arange(2.0)) if x[0] >= 1.0 else np.nan
+
+    found = CalculusKit(model, [1.0], **options).jacobian(n_workers=n)
+    np.testing.assert_allclose(found[:, 0], np.cos([1.0, 2.0]), rtol=1e-6)
+
+
+@pytest.mark.parametrize("timeout", [None, 60.0])
+@pytest.mark.parametrize("error", [asyncio.CancelledError, KeyboardInterrupt, GeneratorExit])
+def test_whatever_is_raised_in_a_thread_is_shown_and_never_called_a_timeout(error, timeout):
+    def model(x):
+        if x[0] != 1.0:
+            raise error("out of the blue")
+        return 1.0
+
+    kit = CalculusKit(model, [1.0], executor="threads", timeout=timeout)
+    with pytest.raises(ModelError, match=f"{error.__name__}: out of the blue"):
+        kit.gradient(n_workers=2)
