@@ -26,8 +26,8 @@ _LONGEST_WINDOW = 1001
 # Kim & Gu (2004) count each degree of freedom 1.4 times: plain cross-validation now and then
 # follows the noise, which derivatives do not forgive.
 _DEGREE_OF_FREEDOM_COST = 1.4
-# Of a normal error 98.8 % lie within this many standard deviations; the level itself is estimated.
-_DEVIATIONS = 2.5
+# Of the errors 98.8 % lie below this quantile of Student's t; the level itself is estimated.
+_CONFIDENCE = 0.994
 # The better polynomial is itself off by a part of what it tells of the bias.
 _BIAS = 1.5
 
@@ -64,6 +64,8 @@ def smooth_derivative(y: Array, step: float, order: int) -> tuple[Array, Array, 
     Kim, Y.-J. & Gu, C. (2004), J. R. Stat. Soc. B 66, 337-356,
     doi:10.1046/j.1369-7412.2003.05316.x.
     """
+    from scipy.special import stdtrit  # noqa: PLC0415 - keeps the import light
+
     degree = order + _EXTRA_DEGREE
     fits = [_fit(y, window, degree) for window in _windows(degree + 3, len(y))]
     best = min(fits, key=lambda fit: fit.score)
@@ -75,17 +77,22 @@ def smooth_derivative(y: Array, step: float, order: int) -> tuple[Array, Array, 
     noise = best.noise + np.finfo(float).eps * np.abs(y).max(axis=0)
     explained = noise * np.sqrt(np.maximum(better_gain**2 - gain**2, 0.0))
     bias = np.maximum(np.abs(better.apply(y, 0) - value) - explained, 0.0)
-    error = _DEVIATIONS * noise * gain + _BIAS * nearby_max(bias, best.window // 4, 0)
+    deviations = stdtrit(best.free, _CONFIDENCE)
+    error = deviations * noise * gain + _BIAS * nearby_max(bias, best.window // 4, 0)
     return value, error, f"Savitzky-Golay, window {best.window}, degree {degree}"
 
 
 @dataclass(frozen=True)
 class _Fit:
-    """How well a window does: its score, lower is better, and the noise (l,) it leaves."""
+    """How well a window does: its score, lower is better, and the noise (l,) it leaves.
+
+    The noise is told by ``free`` degrees of freedom.
+    """
 
     window: int
     score: float
     noise: Array
+    free: float
 
 
 def _fit(y: Array, window: int, degree: int) -> _Fit:
@@ -96,8 +103,9 @@ def _fit(y: Array, window: int, degree: int) -> _Fit:
     # The trace: the two half windows at the edges share one polynomial.
     freedom = (size - window) * smoother.middle[window // 2, 0] + degree + 1
     left = max(1.0 - _DEGREE_OF_FREEDOM_COST * freedom / size, np.finfo(float).tiny)
-    noise = np.sqrt(np.sum(residuals**2, axis=0) / (size - freedom))
-    return _Fit(window, float(np.mean(residuals**2) / left / left), noise)
+    free = size - float(freedom)
+    noise = np.sqrt(np.sum(residuals**2, axis=0) / free)
+    return _Fit(window, float(np.mean(residuals**2) / left / left), noise, free)
 
 
 def _windows(shortest: int, size: int) -> list[int]:

@@ -21,8 +21,12 @@ _SMOOTHNESS_RATIO = 2.0
 # A fifth of the degrees of freedom is left to judge the noise by: a spline through every sample
 # would say that there is none.
 _MOST_FREEDOM = 0.8
-# Of a normal error 98.8 % lie within this many standard deviations; the level itself is estimated.
-_DEVIATIONS = 2.5
+# Of the errors 98.8 % lie below this quantile of Student's t; the level itself is estimated.
+_CONFIDENCE = 0.994
+# The smoothness is known no better than this part of its probability on either side …
+_TAIL = 0.1
+# … and each of the two fits there stands for so much of it.
+_SHARE = 0.25
 
 
 def smooth_derivative(y: Array, x: Array, order: int) -> tuple[Array, Array, str]:
@@ -50,7 +54,8 @@ def smooth_derivative(y: Array, x: Array, order: int) -> tuple[Array, Array, str
     samples and orthogonal in roughness (Demmler & Reinsch) it is a product with
     :math:`1 / (1 + \lambda \rho_k)`, and everything else a sum over them. :math:`\lambda` has the
     largest restricted likelihood of the model in which s is a Gaussian process; the error is
-    the deviation of the derivative in that model (Wahba 1983), and so holds the bias.
+    the deviation of the derivative in that model (Wahba 1983), and so holds the bias. Few samples
+    leave :math:`\lambda` uncertain: what the fits at the ends of its likelihood differ by is added.
 
     References
     ----------
@@ -61,19 +66,27 @@ def smooth_derivative(y: Array, x: Array, order: int) -> tuple[Array, Array, str
     Wahba, G. (1985), A comparison of GCV and GML for choosing the smoothing parameter in the
     generalized spline smoothing problem, Ann. Statist. 13, 1378-1402, doi:10.1214/aos/1176349743.
     """
+    from scipy.special import stdtrit  # noqa: PLC0415 - keeps the import light
+
     width = x[-1] - x[0]
     modes = _modes((x - x[0]) / width, order)
     y = y - y.mean(axis=0)
     z = modes.value.T @ y
     outside = np.sum((y - modes.value @ z) ** 2, axis=0)  # what no spline can follow
-    kept = _kept(z, outside, modes.roughness, len(y))
-    free = len(y) - np.count_nonzero(modes.roughness == 0)
     rounding = np.finfo(float).eps * np.abs(y).max(axis=0)
-    variance = (np.sum((1 - kept) * z**2, axis=0) + outside) / free + rounding**2
-    value = modes.derivative @ (kept * z) / width**order
-    deviation = np.sqrt(modes.derivative**2 @ kept * variance) / abs(width) ** order
-    freedom = np.median(kept.sum(axis=0))
-    return value, _DEVIATIONS * deviation, f"smoothing spline, {freedom:.3g} degrees of freedom"
+    free = len(y) - np.count_nonzero(modes.roughness == 0)
+    rougher, likeliest, smoother = _kept(z, outside, modes.roughness, len(y))
+    fits = []
+    for kept in (likeliest, rougher, smoother):
+        noise = (np.sum((1 - kept) * z**2, axis=0) + outside) / free + rounding**2
+        fits.append((modes.derivative @ (kept * z), modes.derivative**2 @ kept * noise))
+    value, variance = fits[0]
+    for other, its_variance in fits[1:]:
+        variance = variance + _SHARE * (np.square(other - value) + its_variance - fits[0][1])
+    error = stdtrit(free, _CONFIDENCE) * np.sqrt(variance) / abs(width) ** order
+    freedom = np.median(likeliest.sum(axis=0))
+    how = f"smoothing spline, {freedom:.3g} degrees of freedom"
+    return value / width**order, error, how
 
 
 @dataclass(frozen=True)
@@ -128,7 +141,7 @@ def _quadrature(cells: Array, m: int) -> tuple[Array, Array]:
 
 
 def _kept(z: Array, outside: Array, roughness: Array, size: int) -> Array:
-    """Return the part of each mode to keep, (K, l), at the most likely smoothness."""
+    """Return the part of each mode to keep, (3, K, l): least smooth, most likely, smoothest."""
     rough = roughness[roughness > 0]
     m = len(roughness) - len(rough)
     # From keeping every mode to keeping none but the polynomials, with a margin.
@@ -139,5 +152,8 @@ def _kept(z: Array, outside: Array, roughness: Array, size: int) -> Array:
     tiny = np.finfo(float).tiny  # a constant line is explained without remainder
     misfit = np.log(lost @ z[m:] ** 2 + outside + tiny)
     score = misfit - np.sum(np.log(lost), axis=1)[:, None] / (size - m)
-    best = lost[score.argmin(axis=0)].T
-    return np.concatenate([np.ones((m, z.shape[1])), 1 - best])
+    likelihood = np.exp(-0.5 * (size - m) * (score - score.min(axis=0)))
+    below = np.cumsum(likelihood, axis=0) / likelihood.sum(axis=0)
+    picks = [(below < _TAIL).sum(axis=0), score.argmin(axis=0), (below < 1 - _TAIL).sum(axis=0)]
+    kept = [np.concatenate([np.ones((m, z.shape[1])), 1 - lost[k].T]) for k in picks]
+    return np.array(kept)

@@ -180,3 +180,32 @@ def test_bad_requests_say_what_was_expected(f, kwargs, words):
 def test_the_filter_wants_even_spacing():
     with pytest.raises(ValueError, match="evenly spaced for method='savgol'"):
         sampled.noisy_gradient(np.arange(20.0), np.arange(20.0) ** 2, method="savgol")
+
+
+FEW = {  # f(x; a), its derivative, on [0, 1]; a is up to 1
+    "sine": (lambda x, a: np.sin(7 * a * x + 1), lambda x, a: 7 * a * np.cos(7 * a * x + 1)),
+    "step": (
+        lambda x, a: np.tanh(6 * a * (x - 0.5)),
+        lambda x, a: 6 * a / np.cosh(6 * a * (x - 0.5)) ** 2,
+    ),
+    "decay": (lambda x, a: np.exp(-3 * a * x), lambda x, a: -3 * a * np.exp(-3 * a * x)),
+    "hump": (
+        lambda x, a: np.exp(-((4 * a * (x - 0.4)) ** 2)),
+        lambda x, a: -32 * a * a * (x - 0.4) * np.exp(-((4 * a * (x - 0.4)) ** 2)),
+    ),
+}
+
+
+@pytest.mark.parametrize("method", ["spline", "savgol"])
+@pytest.mark.parametrize("noise", [1e-3, 0.03, 0.2])
+@pytest.mark.parametrize("size", [12, 16, 24])
+def test_errors_hold_with_a_dozen_samples(method, size, noise):
+    rng = np.random.default_rng([size, 4])
+    x = np.linspace(0, 1, size)
+    held = []
+    for f, derivative in FEW.values():
+        for a in rng.uniform(0.2, 1, 40):
+            y = f(x, a) + noise * rng.standard_normal(size)
+            result = sampled.noisy_gradient_result(y, x, method=method)
+            held.append(np.abs(result.value - derivative(x, a)) <= result.error)
+    assert np.mean(held) >= 0.95
