@@ -15,7 +15,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Basis", "basis"]
+__all__ = ["Basis", "Polynomials", "basis", "polynomials"]
 
 Floats = NDArray[np.float64]
 
@@ -58,9 +58,28 @@ class Basis:
     next_two: tuple[float, float]
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class Polynomials:
+    """The orthonormal polynomials P_0 … P_{m-1} on m nodes.
+
+    Attributes
+    ----------
+    contrasts : ndarray (m, m)
+        P_k(t_i): row k times the samples is the coefficient g_k.
+    derivatives : ndarray (orders + 1, m)
+        Entry [d, k] is the d-th derivative of P_k at 0, in units of nodes**-d.
+    leads : ndarray (m,)
+        The leading coefficient of P_k.
+    """
+
+    contrasts: Floats
+    derivatives: Floats
+    leads: Floats
+
+
 @lru_cache(maxsize=1024)
-def basis(nodes: tuple[float, ...], order: int) -> Basis:
-    """Return the polynomials on the nodes, which must be distinct and more than ``order``.
+def polynomials(nodes: tuple[float, ...], orders: int) -> Polynomials:
+    """Return the polynomials on distinct nodes of size about 1, with derivatives up to ``orders``.
 
     Notes
     -----
@@ -73,16 +92,15 @@ def basis(nodes: tuple[float, ...], order: int) -> Basis:
     Review 63, 405-415, doi:10.1137/19M130100X.
     """
     t = np.asarray(nodes)
-    t = t / np.max(np.abs(t))
     m = t.size
     rows = np.empty((m, m))
-    at_zero = np.zeros((m, order + 1))  # derivatives 0..order of P_k at 0
+    at_zero = np.zeros((m, orders + 1))  # derivatives 0..orders of P_k at 0
     leads = np.empty(m)
     rows[0], at_zero[0, 0], leads[0] = m**-0.5, m**-0.5, m**-0.5
-    ranks = np.arange(1, order + 1)
+    ranks = np.arange(1, orders + 1)
     for k in range(1, m):
         row = t * rows[k - 1]
-        zero = np.zeros(order + 1)
+        zero = np.zeros(orders + 1)
         zero[1:] = ranks * at_zero[k - 1, :-1]  # (t P)^(j) = j P^(j-1) at 0
         for _ in range(2):
             overlap = rows[:k] @ row
@@ -90,7 +108,19 @@ def basis(nodes: tuple[float, ...], order: int) -> Basis:
             zero = zero - overlap @ at_zero[:k]
         size = np.linalg.norm(row)
         rows[k], at_zero[k], leads[k] = row / size, zero / size, leads[k - 1] / size
-    return _basis(t, rows, at_zero[:, order], leads, order)
+    found = Polynomials(rows, np.ascontiguousarray(at_zero.T), leads)
+    for array in (found.contrasts, found.derivatives, found.leads):
+        array.flags.writeable = False
+    return found
+
+
+@lru_cache(maxsize=1024)
+def basis(nodes: tuple[float, ...], order: int) -> Basis:
+    """Return what fits on the nodes need, which must be distinct and more than ``order``."""
+    t = np.asarray(nodes)
+    t = t / np.max(np.abs(t))
+    p = polynomials(tuple(t.tolist()), order)
+    return _basis(t, p.contrasts, p.derivatives[order], p.leads, order)
 
 
 def _basis(t: Floats, rows: Floats, slopes: Floats, leads: Floats, order: int) -> Basis:

@@ -14,7 +14,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from derivkit.methods.polynomial import Basis, basis_of, combined, tail_factors, tail_of
+from derivkit.methods.contrasts import Polynomials
+from derivkit.methods.polynomial import basis_of, combined, tail_factors, tail_of
 from derivkit.methods.weights import fornberg_weights
 
 __all__ = ["Ladder", "balanced_step", "gauss_richardson", "ladder_of", "plain_stencil"]
@@ -47,7 +48,7 @@ class Ladder:
         The error of one rung goes as h**first, h**(first + gap), …
     factors : ndarray (E, j, 1)
         What the sums of a candidate's squared contrasts are multiplied with; see `noise_bound`.
-    whole : Basis, optional
+    whole : Polynomials, optional
         On all nodes, where the last candidate is the derivative of the polynomial through them.
     """
 
@@ -59,7 +60,7 @@ class Ladder:
     rungs: Array
     powers: tuple[int, int]
     factors: Array
-    whole: Basis | None = None
+    whole: Polynomials | None = None
 
     @property
     def candidates(self) -> int:

@@ -12,8 +12,9 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from derivkit.methods.contrasts import Polynomials, polynomials
+
 __all__ = [
-    "Basis",
     "Fit",
     "basis_of",
     "best_degree",
@@ -51,55 +52,9 @@ NOISE_FREE_DEGREES = 3  # coefficients of degree 0..2 are never taken for noise
 DEVIATIONS_IN_BOUND = 3.0  # a noise bound is about this many standard deviations
 
 
-@dataclass(frozen=True, eq=False)
-class Basis:
-    """The orthonormal polynomials phi_0 … phi_{n-1} on n nodes.
-
-    Attributes
-    ----------
-    contrasts : ndarray (n, n)
-        Row k times the samples is the coefficient of phi_k. For samples that are white noise,
-        all coefficients have the variance of the noise; for a smooth function they decay.
-    derivatives : ndarray (orders + 1, n)
-        Entry [d, k] is the d-th derivative of phi_k at 0, in units of nodes**-d.
-    """
-
-    contrasts: Array
-    derivatives: Array
-
-
-def basis_of(nodes: Array, orders: int) -> Basis:
-    """Return the basis on distinct unit nodes (n,), with derivatives at 0 up to ``orders``.
-
-    Built by multiplying the last polynomial by t and orthogonalising twice against all before
-    ("Vandermonde with Arnoldi"), which is stable at any degree.
-
-    References
-    ----------
-    Brubeck, P. D., Nakatsukasa, Y. & Trefethen, L. N. (2021), Vandermonde with Arnoldi,
-    SIAM Review 63, 405-415, doi:10.1137/19M130100X.
-    """
-    return _cached_basis(tuple(nodes.tolist()), orders)
-
-
-@lru_cache(maxsize=256)
-def _cached_basis(nodes: tuple[float, ...], orders: int) -> Basis:
-    t = np.array(nodes)
-    n = t.size
-    contrasts, derivatives = np.zeros((n, n)), np.zeros((orders + 1, n))
-    contrasts[0], derivatives[0, 0] = n**-0.5, n**-0.5
-    rising = np.arange(1.0, orders + 1)
-    for k in range(1, n):
-        v, dv = t * contrasts[k - 1], np.zeros(orders + 1)
-        dv[1:] = rising * derivatives[:-1, k - 1]  # (t phi)^(d) at 0 is d phi^(d-1)
-        for _ in range(2):
-            overlap = contrasts[:k] @ v
-            v -= overlap @ contrasts[:k]
-            dv -= derivatives[:, :k] @ overlap
-        length = np.sqrt(v @ v)
-        contrasts[k], derivatives[:, k] = v / length, dv / length
-    contrasts.flags.writeable = derivatives.flags.writeable = False
-    return Basis(contrasts, derivatives)
+def basis_of(nodes: Array, orders: int) -> Polynomials:
+    """Return the polynomials on unit nodes (n,), with derivatives at 0 up to ``orders``."""
+    return polynomials(tuple(nodes.tolist()), orders)
 
 
 def noise_bound(tails: Array, factors: Array) -> Array:

@@ -13,10 +13,10 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from derivkit.methods.contrasts import Polynomials
 from derivkit.methods.extrapolation import Ladder, gauss_richardson
 from derivkit.methods.polynomial import (
     DEVIATIONS_IN_BOUND,
-    Basis,
     combined,
     cut_off,
     noise_bound,
@@ -165,7 +165,7 @@ def filled(ladder: Ladder, samples: Array, step: Array, size: Array, rounding: A
     return Tableau(ladder, changes, size, found[:n] / size, gaps, carried, noise, floor)
 
 
-def _beyond_all(basis: Basis, spectrum: Array) -> Array:
+def _beyond_all(basis: Polynomials, spectrum: Array) -> Array:
     """Return what the polynomial through all samples leaves out (q,), by how its terms fall."""
     order = len(basis.derivatives) - 1
     terms = spectrum * basis.derivatives[-1][:, None]

@@ -7,6 +7,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from derivkit.lagrange import lagrange_derivatives
+
 __all__ = ["fornberg_weights", "unit_weights", "weight_table"]
 
 
@@ -30,8 +32,7 @@ def weight_table(nodes: ArrayLike, order: int, x0: float = 0.0) -> NDArray[np.fl
 
     Notes
     -----
-    Fornberg's recursion: the Lagrange polynomials of the first j nodes are built up node by node,
-    and all their derivatives with them, in O(order n^2) operations.
+    Fornberg's recursion, in O(order n^2) operations; see `lagrange.lagrange_derivatives`.
 
     References
     ----------
@@ -40,20 +41,7 @@ def weight_table(nodes: ArrayLike, order: int, x0: float = 0.0) -> NDArray[np.fl
     """
     t = np.asarray(nodes, dtype=float) - x0
     unit = float(np.max(np.abs(t))) or 1.0  # products of n raw gaps could leave the float range
-    t = t / unit
-    w = np.zeros((order + 1, t.size))
-    w[0, 0] = 1.0
-    k = np.arange(1.0, order + 1)[:, None]
-    product = 1.0  # of the differences between the previous node and all before it
-    for j in range(1, t.size):
-        gaps = t[j] - t[:j]
-        ratio, product = product / np.prod(gaps), np.prod(gaps)
-        last = w[:, j - 1].copy()
-        w[0, j] = -ratio * t[j - 1] * last[0]
-        w[1:, j] = ratio * (k[:, 0] * last[:-1] - t[j - 1] * last[1:])
-        shifted = k * w[:-1, :j]
-        w[0, :j] *= t[j] / gaps
-        w[1:, :j] = (t[j] * w[1:, :j] - shifted) / gaps
+    w = lagrange_derivatives((t / unit)[:, None], order)[:, :, 0].T
     return np.asarray(w / unit ** np.arange(order + 1.0)[:, None])
 
 

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from derivkit.lagrange import lagrange_derivatives
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -44,17 +46,6 @@ def window_weights(nodes: Array, at: Array, order: int) -> Array:
         Row i holds w with :math:`f^{(k)}(at_i) \approx \sum_j w_j f(nodes_{ij})`, exact for
         polynomials of degree n - 1. Units: nodes**-order.
 
-    Notes
-    -----
-    Fornberg's recursion. With :math:`L_j` the Lagrange polynomials of the nodes so far, a new node
-    t turns each into :math:`L_j (x - t) / (x_j - t)` and adds
-    :math:`\prod_j (x - x_j) / (t - x_j)`; the recursion carries the derivatives of these at x = 0.
-
-    References
-    ----------
-    Fornberg, B. (1988), Generation of finite difference formulas on arbitrarily spaced grids,
-    Math. Comp. 51, 699-706, doi:10.1090/S0025-5718-1988-0935077-0.
-
     Examples
     --------
     >>> window_weights(np.array([[0, 1, 3], [0, 1, 5]]), np.array([1, 1]), 1)
@@ -65,30 +56,9 @@ def window_weights(nodes: Array, at: Array, order: int) -> Array:
     unit = np.abs(shifted).max(axis=1, keepdims=True)  # products of raw gaps could overflow
     t = shifted / unit
     blocks = range(0, len(t), _BLOCK)
-    weights = [_weights_of_block(t[i : i + _BLOCK].T, order) for i in blocks]
+    weights = [lagrange_derivatives(t[i : i + _BLOCK].T, order)[:, order] for i in blocks]
     scaled: Array = np.concatenate(weights, axis=-1).T / unit**order
     return scaled
-
-
-def _weights_of_block(t: Array, order: int) -> Array:
-    """Return the weights (n, m) at 0 for the nodes t (n, m)."""
-    w = np.zeros((len(t), order + 1, t.shape[1]), dtype=t.dtype)  # node, order, window
-    w[0, 0] = 1.0
-    product = np.ones_like(t[0])  # of the gaps between the previous node and all before it
-    for j in range(1, len(t)):
-        gaps = t[j] - t[:j]
-        ratio, product = product / gaps.prod(axis=0), gaps.prod(axis=0)
-        w[j] = ratio * _times_x_minus(t[j - 1], w[j - 1])
-        w[:j] = _times_x_minus(t[j], w[:j]) / -gaps[:, None]
-    return w[:, order]
-
-
-def _times_x_minus(node: Array, derivatives: Array) -> Array:
-    """Return the derivatives at 0 of (x - node) p(x) from those of p: k p^(k-1) - node p^(k)."""
-    product = -node * derivatives
-    k = np.arange(1.0, derivatives.shape[-2])[:, None]
-    product[..., 1:, :] += k * derivatives[..., :-1, :]
-    return product
 
 
 @dataclass(frozen=True)
