@@ -234,11 +234,16 @@ class Plan:
                     f"`values` must be given by the numbers of points, 0 to "
                     f"{len(self._points) - 1}, got {unknown[0]!r}"
                 )
-            return {
-                place_of(self._points[n]): _reply(value, self._points[n])
-                for n, value in values.items()
-            }
+            numbered = [(self._points[int(n)], value) for n, value in values.items()]
+            return {place_of(x): _reply(value, x) for x, value in numbered}
         places = self._replay.open
+        try:
+            len(values)
+        except TypeError:
+            raise TypeError(
+                "`values` must be a list or an array with one entry for each row of points(), or a "
+                f"mapping from their numbers, got {type(values).__name__}"
+            ) from None
         if len(values) != len(places):
             raise ValueError(
                 f"`values` must have {len(places)} entries, one for each row of points(), got "

@@ -154,6 +154,9 @@ def test_values_come_in_a_list_an_array_a_mapping_or_with_pandas():
             lambda row: pd.Series(vector(row.to_numpy())), axis=1
         ),
         lambda points: pd.Series([vector(x) for x in points], index=points.numbers),
+        lambda points: pd.Series(  # as a merge of tables leaves the numbers
+            [vector(x) for x in points], index=np.array(points.numbers, float)
+        ),
     ):
         plan = CalculusKit(vector, X0).plan("jacobian", method="finite")
         while not plan.done:
@@ -257,6 +260,8 @@ def test_the_file_is_strict_json_even_with_nan(tmp_path):
         ({999: 1.0}, ValueError, "got 999"),
         ({0: "one"}, TypeError, "number"),
         ({0: 1j}, TypeError, "complex"),
+        (1.0, TypeError, r"must be a list or an array with one entry .*, got float"),
+        (iter([1.0]), TypeError, "got list_iterator"),
     ],
 )
 def test_bad_values_are_refused_and_nothing_is_kept(values, error, text):

@@ -26,11 +26,15 @@ def serial(
 ) -> Iterator[tuple[Key, Reply]]:
     """Call the model point by point, in the caller's thread, and nothing else."""
     reply, clock = model.reply, time.perf_counter
-    for key, x in points:
-        start = clock()
-        y = reply(x)
-        seconds[key] = clock() - start
-        yield key, y
+    y: Any = None
+    try:
+        for key, x in points:
+            start = clock()
+            y = reply(x)
+            seconds[key] = clock() - start
+            yield key, y
+    finally:
+        y, points = None, ()  # a failure's traceback leads back here: it must not lead in a circle
 
 
 @dataclass(frozen=True, slots=True)

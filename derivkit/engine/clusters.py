@@ -5,6 +5,7 @@ What is imported of those packages is imported where it is used.
 
 from __future__ import annotations
 
+import math
 import time
 import warnings
 from collections.abc import Callable
@@ -22,15 +23,16 @@ __all__ = ["RayExecutor", "pool_of", "runs_threads", "size_of"]
 
 PATIENCE = 10.0  # seconds without a single worker that are no reason to worry: they restart
 
+RECOUNT = 1.0  # seconds for which a number of workers is taken to hold
+
 
 def pool_of(executor: Any) -> Pool:
     """Return a user's executor with the best way to place large data for its workers."""
     client = getattr(executor, "_client", None)
     if client is not None and hasattr(client, "scatter"):
-        workers = max(1, sum(client.nthreads().values()))
         tasks = DaskTasks(client, getattr(executor, "_kwargs", {}))
-        look = _Lookout(client).look
-        return Pool(tasks, workers, FAR_AHEAD, _scattered_by(client), look=look)
+        count, look = _Census(client).count, _Lookout(client).look
+        return Pool(tasks, count(), FAR_AHEAD, _scattered_by(client), look=look, counted=count)
     if isinstance(executor, ProcessPoolExecutor) or "loky" in type(executor).__module__:
         return Pool(executor, size_of(executor), place=SharedFile().place)
     return Pool(executor, size_of(executor))
@@ -55,6 +57,22 @@ def _scattered_by(client: Any) -> Callable[[NDArray[np.uint8]], Any]:
         return client.scatter(part, broadcast=True, hash=False)
 
     return place
+
+
+class _Census:
+    """Counts the threads of a Dask cluster, whose workers may join one by one, or leave."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self._count = 1
+        self._until = -math.inf
+
+    def count(self) -> int:
+        """Return how many there are; a journey to the scheduler only now and then."""
+        if time.monotonic() > self._until:
+            self._count = max(1, sum(self._client.nthreads().values()))
+            self._until = time.monotonic() + RECOUNT
+        return self._count
 
 
 class _Lookout:

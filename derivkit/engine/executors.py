@@ -54,7 +54,9 @@ class Pool:
     ----------
     executor : concurrent.futures.Executor
     size : int
-        How many calls run at a time.
+        How many calls run at a time, to begin with.
+    counted : callable or None
+        Returns how many do so now, where workers come and go.
     ahead : int
         Tasks a worker that are handed out at a time.
     place : callable
@@ -77,6 +79,12 @@ class Pool:
     alone: Callable[[], Pool] | None = None
     kill: Callable[[], None] = field(default=lambda: None)
     look: Callable[[], None] = field(default=lambda: None)
+    counted: Callable[[], int] | None = None
+
+    @property
+    def now(self) -> int:
+        """How many calls run at a time."""
+        return self.size if self.counted is None else self.counted()
 
 
 class ThroughPool:
@@ -98,7 +106,7 @@ class ThroughPool:
     @property
     def workers(self) -> int:
         """How many calls run at a time."""
-        return self._pool.size
+        return self._pool.now
 
     def __call__(
         self, model: Model, points: Iterable[Job], seconds: Seconds
@@ -184,7 +192,7 @@ def outcomes(pool: Pool, submit: Submit, points: Iterator[Job]) -> Outcomes:
     numbers = count()
     try:
         while True:
-            room = 0 if lost else pool.ahead * pool.size - len(out)
+            room = 0 if lost else pool.ahead * pool.now - len(out)
             for job in islice(points, room):
                 future = _submitted(submit, pool.executor, job[1])
                 out[future] = next(numbers), job

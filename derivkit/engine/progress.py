@@ -100,8 +100,10 @@ class Watch:
         """Pass replies on, telling of each."""
         try:
             for key, reply in replies:
-                yield key, reply
-                self._finished(self._moved.pop(key))
+                try:
+                    yield key, reply
+                finally:  # also of the last that was wanted: its call has ended
+                    self._finished(self._moved.pop(key))
         finally:
             if isinstance(replies, Generator):
                 replies.close()

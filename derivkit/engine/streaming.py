@@ -70,10 +70,18 @@ class _Stream(Generic[Answer]):
         self._spares = iter(()) if likely is None else self._spare_keys(likely)
 
     def run(self) -> list[Answer]:
-        for line in range(len(self._solvers)):
-            self._send(line, None)
-        self._go_on()
-        ended = self._evaluation.replies(self._feed)
+        try:
+            for line in range(len(self._solvers)):
+                self._send(line, None)
+            self._go_on()
+            if self._out:
+                self._hear(self._evaluation.replies(self._feed))
+        finally:
+            self._spares = iter(())  # it holds this object
+        return [self._answers[line] for line in range(len(self._solvers))]
+
+    def _hear(self, ended: Generator[Key, None, None]) -> None:
+        """Go on with every reply, until no line waits for more."""
         try:
             for key in ended:
                 self._out -= 1
@@ -83,8 +91,6 @@ class _Stream(Generic[Answer]):
                     break  # only spare calls are left: they are ended
         finally:
             ended.close()
-            self._spares = iter(())  # it holds this object
-        return [self._answers[line] for line in range(len(self._solvers))]
 
     def _arrived(self, key: Key) -> None:
         for line in self._waiting.pop(key, ()):

@@ -1,5 +1,8 @@
 """Calls in this thread: one by one, and many points in one call."""
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 
@@ -98,3 +101,25 @@ def test_ten_thousand_parameters_take_little_memory_beside_the_models():
         tracemalloc.stop()
     np.testing.assert_allclose(gradient, 2.0, rtol=1e-9)
     assert peak < 200e6
+
+
+class Breaks:
+    def __call__(self, x):
+        if x[0] != 1.0:
+            raise RuntimeError("a bug")
+        return 1.0
+
+
+@pytest.mark.parametrize("many", [False, True])
+def test_a_kit_whose_model_breaks_is_gone_with_its_last_name(many, tmp_path):
+    model = Breaks()
+    kit = CalculusKit(model, [1.0], checkpoint=tmp_path / "run.db")
+    gc.disable()
+    try:
+        with pytest.raises(ModelError) as caught:
+            kit.at_many("gradient", [[1.0], [2.0]]) if many else kit.gradient()
+        gone = weakref.ref(model)
+        del model, kit, caught
+        assert gone() is None
+    finally:
+        gc.enable()

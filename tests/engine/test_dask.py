@@ -12,6 +12,7 @@ import pytest
 from joblib import parallel_config
 
 from derivkit import CalculusKit, ModelError, UnresolvedWarning, WorkerDiedError
+from derivkit.engine.executors import ThroughPool
 
 distributed = pytest.importorskip("distributed")
 
@@ -224,3 +225,21 @@ def test_a_cluster_without_workers_is_told_of_and_waited_for(monkeypatch):
         with pytest.warns(RuntimeWarning, match="has no workers left"):
             found = kit.gradient()
     np.testing.assert_array_equal(found, CalculusKit(polynomial(), X0).gradient())
+
+
+def test_workers_that_join_later_are_given_work(monkeypatch):
+    from derivkit.engine import clusters
+
+    monkeypatch.setattr(clusters, "RECOUNT", 0.0)
+    with (
+        distributed.LocalCluster(
+            n_workers=0, threads_per_worker=1, processes=False, dashboard_address=None
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        pool = clusters.pool_of(client.get_executor(pure=False))
+        assert pool.now == 1
+        cluster.scale(3)
+        client.wait_for_workers(3)
+        assert pool.now == 3
+        assert ThroughPool(pool).workers == 3

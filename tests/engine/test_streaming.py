@@ -224,3 +224,23 @@ def test_spare_calls_are_not_waited_for():
 def test_speculate_is_true_or_false():
     with pytest.raises(TypeError, match="`speculate` must be True or False, got 2"):
         CalculusKit(wiggly, [1.0], speculate=2)
+
+
+def test_the_last_call_that_was_wanted_is_told_of_though_others_are_ended():
+    told = []
+    kit = CalculusKit(wiggly, [1.0], executor="threads", speculate=True)
+    expected = CalculusKit(wiggly, [1.0]).gradient_result().nfev
+    found = kit.gradient_result(n_workers=12, progress=told.append)
+    assert told[-1].done == found.nfev >= expected
+
+
+def test_a_model_that_need_not_be_called_need_not_be_sent_either():
+    lock = threading.Lock()
+
+    def model(x):
+        with lock:
+            return np.sin(x[0])
+
+    kit = CalculusKit(model, [1.0])
+    alone = kit.gradient()
+    np.testing.assert_array_equal(kit.gradient(n_workers=2), alone)
