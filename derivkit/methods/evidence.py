@@ -42,6 +42,15 @@ SAME = 0.2
 GOOD = 1e-2
 """A fit with an error below this part of the derivative's size says something."""
 
+FIRM = 20.0
+"""How many contrasts a noise level given by the user is worth."""
+
+VANISHING = 1e-12
+"""An error below this part of the derivative's size across the first ladder says that it is 0."""
+
+WORTH_A_LOOK = 1e-3
+"""An error above this part of the size, at the end of a search, may have a kink as its reason."""
+
 CONTRADICTION = 3.0
 """The two sides of x0 contradict each other if they differ by so many times their errors."""
 

@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from derivkit.methods.evidence import Goal, content
+from derivkit.methods.evidence import WORTH_A_LOOK, Goal, content
 from derivkit.methods.judging import Question, Told, answers, driven
 from derivkit.methods.ladders import one_sided, two_sided
 from derivkit.methods.protocol import Estimate, Line
 from derivkit.methods.samples import Samples
 from derivkit.methods.selection import SELECTION
-from derivkit.methods.track import WORTH_A_LOOK, Course, Track
+from derivkit.methods.track import Course, Track
 from derivkit.methods.weights import fornberg_weights
 from derivkit.methods.windows import Verdict, judge
 from derivkit.status import Status

@@ -18,7 +18,16 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from derivkit.methods.evidence import GOOD, STALLED, as_noisy, noise_rules, visible
+from derivkit.methods.evidence import (
+    FIRM,
+    GOOD,
+    STALLED,
+    VANISHING,
+    WORTH_A_LOOK,
+    as_noisy,
+    noise_rules,
+    visible,
+)
 from derivkit.methods.judging import Kink, Look, Question, Told
 from derivkit.methods.ladders import step_below
 from derivkit.methods.moves import BURIED, above, below, ladder, towards_walls
@@ -28,7 +37,7 @@ from derivkit.methods.selection import SELECTION, Belief
 from derivkit.methods.windows import EPS, Finding
 from derivkit.status import Status
 
-__all__ = ["WORTH_A_LOOK", "Course", "Track"]
+__all__ = ["Course", "Track"]
 
 Floats = NDArray[np.float64]
 
@@ -46,12 +55,6 @@ ladder."""
 HELD = 0.7
 """A round that leaves more than this of the error has not helped."""
 
-FIRM = 20.0
-"""How many contrasts a noise level given by the user is worth."""
-
-WORTH_A_LOOK = 1e-3
-"""An error above this part of the size, at the end of a search, may have a kink as its reason."""
-
 BESIDE = 8.0
 """A probe says what one at so many times its distance would say, or so many times nearer."""
 
@@ -65,9 +68,7 @@ FEW = 4
 """So many outputs at the most may go their own ways; of more, some are always buried in noise, and
 all go where most want to."""
 
-CLIMBED = 1.5
-"""Steps beyond so many times the first ladder's have been pushed up by noise."""
-
+CLIMBED = 1.5  # steps beyond so many times the first ladder's have been pushed up by noise
 MOST_PROBES = 4
 MOST_WALL_ROUNDS = 4
 
@@ -98,6 +99,7 @@ class Track:
         self._wall_rounds = 0
         self._failures = 0
         self._error = math.inf  # least one so far
+        self._size = 0.0  # of the derivative, across the first ladder
         self._climbed = False
         self._moved = False  # by the last round: down, up or onto a structure
 
@@ -125,6 +127,7 @@ class Track:
         self.seen = yield Look(self.order, self.noise, self.eps)
         if self.seen is not None:
             self.eps = self.seen.eps
+            self._size = self._size or self.seen.best.size
 
     @property
     def _column(self) -> Column:
@@ -157,7 +160,7 @@ class Track:
 
     def _unresolved(self, v: Finding) -> bool:
         """Whether what is left of the error is neither noise nor rounding, and large."""
-        if self.noise is not None or v.error < BURIED * v.size:
+        if self.noise is not None or v.error < max(BURIED * v.size, VANISHING * self._size):
             return False
         return visible(v) or v.truncation_part > 10 * v.noise_part
 

@@ -299,6 +299,13 @@ def test_together_is_as_one_by_one():
         assert alone.statuses()[0] is together.status[i]
 
 
+@pytest.mark.parametrize("power", [4, 8, 12, 20, 21, 40])
+def test_a_derivative_that_is_zero_at_a_flat_minimum_is_zero_within_next_to_nothing(power):
+    estimate, _, _ = follow(lambda x: x**power, 0.0)
+    assert abs(estimate.value[0]) <= estimate.error[0] < 1e-17
+    assert estimate.statuses()[0] is not Status.UNRESOLVED
+
+
 @pytest.mark.parametrize(
     ("options", "error"),
     [
