@@ -59,7 +59,6 @@ BESIDE = 8.0
 """A probe says what one at so many times its distance would say, or so many times nearer."""
 
 NEAR, DEEP = 2.0**-6, 2.0**-30  # where probes lie, in units of the lowest rung
-
 MANY, ENOUGH_PROBES, AFAR = 100, 3, 2.0**8
 """Of a thousand noisy outputs one probe hardly moves fifty, three hardly move one. A further one
 lies so much farther out that no window holds both."""

@@ -42,7 +42,7 @@ def weight_table(nodes: ArrayLike, order: int, x0: float = 0.0) -> NDArray[np.fl
     t = np.asarray(nodes, dtype=float) - x0
     unit = float(np.max(np.abs(t))) or 1.0  # products of n raw gaps could leave the float range
     w = lagrange_derivatives((t / unit)[:, None], order)[:, :, 0].T
-    return np.asarray(w / unit ** np.arange(order + 1.0)[:, None])
+    return np.asarray(w / unit ** np.arange(order + 1.0)[:, None] + 0.0)  # no -0.0
 
 
 def fornberg_weights(nodes: ArrayLike, order: int, x0: float = 0.0) -> NDArray[np.float64]:
