@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from derivkit.calculus.inputs import Problem
     from derivkit.calculus.pieces import Tensor
     from derivkit.engine.checkpoint import Checkpoint
+    from derivkit.engine.model import Reply
     from derivkit.engine.progress import Show
+    from derivkit.engine.rays import Seconds
     from derivkit.plan import Plan
     from derivkit.result import DerivativeResult
 
@@ -107,6 +109,7 @@ class CalculusKit(HigherDerivatives):
             speculate=speculate,
         )
         self._memo = Memo()
+        self._cut_short: tuple[dict[bytes, Reply], Seconds] = {}, {}  # of at_many: what it had
         self._checkpoint: Checkpoint | None = None
         if checkpoint is not None:
             from derivkit.engine.checkpoint import open_checkpoint  # noqa: PLC0415 - loads sqlite3
@@ -261,8 +264,9 @@ class CalculusKit(HigherDerivatives):
     ) -> list[Any]:
         """Return what one of the methods gives at each of n points, all computed together.
 
-        Every round, the calls that the n points need are one batch in one pool, and a point that
-        several need is evaluated once.
+        The calls that the n points need go into one pool, and a point that several need is
+        evaluated once. Where an error or an interrupt cuts this short, the same call goes on from
+        there.
 
         Parameters
         ----------

@@ -18,6 +18,7 @@ from derivkit.calculus.inputs import check_workers
 from derivkit.calculus_kit import CalculusKit
 from derivkit.calls import call_of
 from derivkit.engine.choice import choose_backend
+from derivkit.engine.failures import say_what_is_kept
 from derivkit.engine.feed import Feed
 from derivkit.engine.model import Failure, Reply
 from derivkit.engine.progress import watching
@@ -26,7 +27,7 @@ from derivkit.errors import ModelError
 
 if TYPE_CHECKING:
     from derivkit.engine.progress import Show, Watch
-    from derivkit.engine.rays import Key, Seconds
+    from derivkit.engine.rays import Key
 
 __all__ = ["at_many", "gradients"]
 
@@ -71,7 +72,9 @@ def gradients(
     known = inspect.signature(CalculusKit).parameters.keys() - {"function", "x0"}
     settings = {k: options.pop(k) for k in known & options.keys()}
     kit = CalculusKit(function, places[0], **settings)
-    found = at_many(kit, "gradient_result", places, n_workers=n_workers, method=method, **options)
+    found = at_many(
+        kit, "gradient_result", places, n_workers=n_workers, kept="", method=method, **options
+    )
     return np.stack([result.value for result in found])
 
 
@@ -83,24 +86,40 @@ def at_many(
     n_workers: int | None = None,
     return_exceptions: bool = False,
     progress: bool | Show | None = None,
+    kept: str = "the kit",
     **arguments: Any,
 ) -> list[Any]:
-    """Return what a kit's method gives at each of many points; see `CalculusKit.at_many`."""
+    """Return what a kit's method gives at each of many points; see `CalculusKit.at_many`.
+
+    Where that is cut short, what has finished is left with the kit for the next call.
+    """
     problem = kit._problem  # noqa: SLF001 - the kit's own other half
     backend = choose_backend(problem.model, check_workers(n_workers), problem.execution)
     if kit.checkpoint is not None:
         backend = kit.checkpoint.through(backend)
-    replies: dict[bytes, Reply] = {}
-    seconds: Seconds = {}
+        kept = kit.checkpoint.path
+    replies, seconds = kit._cut_short  # noqa: SLF001
     calls = [
         Replay(call_of(kit, what, arguments, problem.moved_to(x0)), replies, seconds)
         for x0 in points
     ]
-    with watching(progress, f"{what} at {len(calls)} points") as watch:
-        together = _Together(calls, replies, go_on=return_exceptions, watch=watch)
-        while together.feed:
-            together.hear(backend(problem.model, together.feed, seconds))
+    try:
+        with watching(progress, f"{what} at {len(calls)} points") as watch:
+            together = _Together(calls, replies, go_on=return_exceptions, watch=watch)
+            while together.feed:
+                together.hear(backend(problem.model, together.feed, seconds))
+    except BaseException as error:
+        for place in [place for place, reply in replies.items() if _broken(reply)]:
+            del replies[place]
+        if isinstance(error, KeyboardInterrupt):
+            say_what_is_kept(error, len(replies), kept)
+        raise
+    kit._cut_short = {}, {}  # noqa: SLF001
     return together.results()
+
+
+def _broken(reply: Reply) -> bool:
+    return isinstance(reply, Failure) and not reply.undefined
 
 
 class _Together:
@@ -153,10 +172,9 @@ class _Together:
 
     def _reply(self, place: bytes, reply: Reply) -> None:
         self._replies[place] = reply
-        failed = isinstance(reply, Failure) and not reply.undefined
         for i in self._waiting.pop(place):
             self._missing[i] -= 1
-            if i not in self._failed and (failed or not self._missing[i]):
+            if i not in self._failed and (_broken(reply) or not self._missing[i]):
                 self._advance(i)
 
     def _advance(self, i: int) -> None:
@@ -168,6 +186,7 @@ class _Together:
             if not self._go_on:
                 raise
             self._failed[i] = error
+            self._give_up(i)
             return
         self._missing[i] = len(self._calls[i].open)
         self._rounds[i] += 1
@@ -177,3 +196,10 @@ class _Together:
         self.feed.add(new)
         if self._watch is not None and new:
             self._watch.expect(dict.fromkeys(new, f"points[{i}]"), self._rounds[i])
+
+    def _give_up(self, i: int) -> None:
+        """Take back the points of a call for which only calls that have failed still wait."""
+        waiting = self._waiting
+        unwanted = {k for k in self._calls[i].open if self._failed.keys() >= {*waiting.get(k, ())}}
+        for place in self.feed.drop(unwanted):
+            del waiting[place]

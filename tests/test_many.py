@@ -133,6 +133,62 @@ def test_after_a_failure_no_further_point_is_called():
     assert len(calls) == 1
 
 
+def test_where_the_others_go_on_a_call_that_has_failed_costs_no_more():
+    calls = []
+
+    def model(x):
+        calls.append(x)
+        return fails(x)
+
+    points = [[1.7, 1.0, 1.0], [1.0, 1.0, 1.0]]
+    kit = CalculusKit(model, points[0])
+    kit.at_many("gradient", points, return_exceptions=True)
+    assert sum(x[0] > 1.5 for x in calls) == 1
+
+
+@pytest.mark.parametrize("n_workers", [1, 2])
+@pytest.mark.parametrize(
+    ("error", "shown"), [(RuntimeError, ModelError), (KeyboardInterrupt, KeyboardInterrupt)]
+)
+def test_what_had_finished_when_it_was_cut_short_is_not_called_again(error, shown, n_workers):
+    calls = []
+    away = True
+
+    def model(x):
+        calls.append(x.tobytes())
+        if away and len(calls) > 30:
+            raise error("the licence server is away")
+        return smooth(x)
+
+    kit = CalculusKit(model, POINTS[0], executor="threads" if n_workers > 1 else None)
+    with pytest.raises(shown) if n_workers == 1 else pytest.raises(ModelError):
+        kit.at_many("gradient", POINTS, n_workers=n_workers)
+    before, away = calls[:30], False
+    calls.clear()
+    found = kit.at_many("gradient", POINTS, n_workers=n_workers)
+    # replies that were on their way when the failure came may be lost
+    assert len(set(before) & set(calls)) <= (0 if n_workers == 1 else 3 * n_workers)
+    np.testing.assert_array_equal(found, CalculusKit(smooth, POINTS[0]).at_many("gradient", POINTS))
+
+
+def test_an_interrupt_of_many_says_how_many_are_kept(tmp_path):
+    def model(x):
+        if x[0] > 1.0:
+            raise KeyboardInterrupt
+        return smooth(x)
+
+    points = [[0.5, 1.0, 1.0], [1.7, 1.0, 1.0]]
+    kit = CalculusKit(model, points[0])
+    with pytest.raises(KeyboardInterrupt) as caught:
+        kit.at_many("gradient", points)
+    assert len(caught.value.__notes__) == 1
+    assert "finished evaluations are kept in the kit: the same call" in caught.value.__notes__[0]
+    kit = CalculusKit(model, points[0], checkpoint=tmp_path / "run.db")
+    with pytest.raises(KeyboardInterrupt) as caught:
+        kit.at_many("gradient", points)
+    assert "run.db: the same call goes on from there" in caught.value.__notes__[0]
+
+
 def test_progress_counts_all_points_together():
     seen = []
     CalculusKit(smooth, POINTS[0]).at_many("gradient", POINTS, progress=seen.append)

@@ -21,6 +21,7 @@ from derivkit.calculus.pieces import Answers, Pieces, Stage, Stages, Tensor
 from derivkit.calculus.stacklevel import level_of_user
 from derivkit.engine.choice import choose_backend
 from derivkit.engine.evaluation import Backend, Evaluation, Memo
+from derivkit.engine.failures import say_what_is_kept
 from derivkit.engine.progress import Show, Watch, watching
 from derivkit.engine.rounds import drive
 from derivkit.engine.streaming import stream
@@ -146,12 +147,16 @@ def run_together(
     backend = choose_backend(problem.model, check_workers(n_workers), problem.execution)
     plan = prepare(problem, tensors, chosen, budget)
     nfev = 0
-    with watching(progress, ", ".join(type(t).__name__.lower() for t in tensors)) as watch:
-        while plan.stage is not None:
-            left = None if budget is None else budget - nfev
-            answers, calls = _evaluated(plan, plan.stage, backend, memo, left, watch)
-            nfev += calls
-            plan.advance(answers)
+    try:
+        with watching(progress, ", ".join(type(t).__name__.lower() for t in tensors)) as watch:
+            while plan.stage is not None:
+                left = None if budget is None else budget - nfev
+                answers, calls = _evaluated(plan, plan.stage, backend, memo, left, watch)
+                nfev += calls
+                plan.advance(answers)
+    except KeyboardInterrupt as interrupt:
+        say_what_is_kept(interrupt, len(memo), memo.where)
+        raise
     evaluations = Evaluations(memo, problem.names, problem.x0, memo.seconds)
     return [replace(result, evaluations=evaluations) for result in plan.results(nfev)]
 

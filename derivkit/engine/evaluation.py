@@ -53,7 +53,11 @@ class Memo(dict[Key, Output]):
     ----------
     seconds : dict of Key to float
         What the calls took, where it is known: not of those that a checkpoint held.
+    where : str
+        Where finished evaluations are kept, for messages.
     """
+
+    where = "the kit"
 
     def __init__(self) -> None:
         super().__init__()
@@ -68,7 +72,7 @@ class RoutedMemo(Memo):
     route : callable
         Takes the backend that was chosen for a call, returns the one to be used.
     where : str
-        Where finished evaluations are kept, for messages.
+        Where finished evaluations are kept, for messages; "" if they are not.
     """
 
     def __init__(self, route: Callable[[Backend], Backend], where: str = "the kit") -> None:
@@ -259,9 +263,6 @@ class Evaluation:
                 else:
                     self._receive(key, reply)
                 yield key
-        except KeyboardInterrupt as interrupt:
-            interrupt.add_note(_kept(self._memo))
-            raise
         finally:  # now, not when a traceback lets go of it: workers may be running
             if isinstance(replies, Generator):
                 replies.close()
@@ -346,8 +347,3 @@ class Evaluation:
 
 def _rank(owner: Owner) -> tuple[float, int]:
     return owner[:2]
-
-
-def _kept(memo: Memo) -> str:
-    where = memo.where if isinstance(memo, RoutedMemo) else "the kit"
-    return f"{len(memo)} finished evaluations are kept in {where}: the same call goes on from there"

@@ -1,4 +1,4 @@
-"""What the user is told of a call of the model that failed: where, what moved, and what to do."""
+"""What the user is told of a call that failed or was interrupted: where, why, and what to do."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from derivkit.engine.hints import hint
 from derivkit.engine.rays import AT_X0, Ray
 from derivkit.errors import ModelError, RemoteError, WorkerDiedError
 
-__all__ = ["model_error"]
+__all__ = ["model_error", "say_what_is_kept"]
 
 MOST_NAMED = 4  # parameters named in a message
 
@@ -40,3 +40,11 @@ def model_error(error: BaseException, ray: Ray, t: complex, names: Sequence[str]
         x=x,
         parameter=", ".join(varied),
     )
+
+
+def say_what_is_kept(interrupt: BaseException, count: int, where: str) -> None:
+    """Note with an interrupt how many finished evaluations are kept, and where."""
+    if where:
+        interrupt.add_note(
+            f"{count} finished evaluations are kept in {where}: the same call goes on from there"
+        )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from derivkit.engine.rays import Key
@@ -32,6 +32,12 @@ class Feed(Generic[K]):
     def add(self, keys: Iterable[K]) -> None:
         """Append points."""
         self._keys.extend(keys)
+
+    def drop(self, keys: Container[K]) -> list[K]:
+        """Take back those of the points that nobody has taken yet, and return them."""
+        dropped = [key for key in self._keys if key in keys]
+        self._keys = deque(key for key in self._keys if key not in keys)
+        return dropped
 
     def __len__(self) -> int:
         """Return how many are there now."""

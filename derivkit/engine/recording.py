@@ -45,16 +45,15 @@ class Recorded:
     ) -> Iterator[tuple[Key, Reply]]:
         """Yield (key, reply) for each point."""
         self._file.refresh()
-        rest = _Unknown(self._file, iter(points))
-        while (first := next(rest, None)) is not None or rest.known:
+        rest = _Unknown(self._file, iter(points), max(1, self.workers))
+        yield from rest.found()
+        while rest.next:
+            before = self._file.state(model)
+            try:
+                yield from self._called(model, rest, seconds)
+            finally:
+                self._file.follow(model, before)
             yield from rest.found()
-            if first is not None:
-                before = self._file.state(model)
-                try:
-                    rest.put_back(first)
-                    yield from self._called(model, rest, seconds)
-                finally:
-                    self._file.follow(model, before)
 
     def _called(
         self, model: Model, points: _Unknown, seconds: Seconds
@@ -73,38 +72,56 @@ class Recorded:
 class _Unknown(Iterator[Job]):
     """Those of some points that a file does not hold; what it knows of the others is set aside.
 
+    Parameters
+    ----------
+    file : Checkpoint
+    points : iterator of Job
+        May have more after it was exhausted.
+    ahead : int
+        How many unknown points are enough to keep all workers busy.
+
     Attributes
     ----------
     asked : dict of Key to bytes
-        The points that were handed out, as the file names them.
-    known : deque of (Key, Output)
+        The points that were handed out or are next, as the file names them.
+    next : deque of Job
+        Unknown points that have been found and come next.
     """
 
-    def __init__(self, file: Checkpoint, points: Iterator[Job]) -> None:
+    def __init__(self, file: Checkpoint, points: Iterator[Job], ahead: int) -> None:
         self._file = file
         self._points = points
-        self._first: deque[Job] = deque()
+        self._ahead = ahead
+        self._known: deque[tuple[Key, Output]] = deque()
+        self.next: deque[Job] = deque()
         self.asked: dict[Key, bytes] = {}
-        self.known: deque[tuple[Key, Output]] = deque()
-
-    def put_back(self, job: Job) -> None:
-        """Have a point come next."""
-        self._first.append(job)
 
     def found(self) -> Iterator[tuple[Key, Output]]:
-        """Yield what the file knew."""
-        while self.known:
-            yield self.known.popleft()
+        """Yield what the file knew, until there is work for all workers or no point is left.
+
+        Each may lead to new points, of which the file may know more.
+        """
+        while True:
+            while len(self.next) < self._ahead and (job := self._look()) is not None:
+                self.next.append(job)
+            if not self._known:
+                return
+            yield self._known.popleft()
 
     def __next__(self) -> Job:
         """Return the next point that is to be evaluated."""
-        if self._first:
-            return self._first.popleft()
+        job = self.next.popleft() if self.next else self._look()
+        if job is None:
+            raise StopIteration
+        return job
+
+    def _look(self) -> Job | None:
+        """Return the next point of which nothing is known; None if there is none at the moment."""
         for key, x in self._points:
             place = place_of(x)
             output = self._file.find(place)
             if output is None:
                 self.asked[key] = place
                 return key, x
-            self.known.append((key, output))
-        raise StopIteration
+            self._known.append((key, output))
+        return None

@@ -70,7 +70,7 @@ class Replay(Generic[Result]):
     def advance(self) -> None:
         """Run as far as the replies reach; whatever the call raises is raised here."""
         try:
-            self.result = self._call(RoutedMemo(self._route))
+            self.result = self._call(RoutedMemo(self._route, where=""))
             self.done = True
             self.open = {}
         except _PointsNeededError as needed:

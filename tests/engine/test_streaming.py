@@ -44,6 +44,39 @@ def test_a_line_goes_on_while_another_still_waits():
     np.testing.assert_array_equal(kit.gradient(TwoRounds(), n_workers=3), [1.0, 1.0])
 
 
+class PointByPoint:
+    """Asks for one point after another, for other ones of each parameter."""
+
+    def __init__(self, *places):
+        self.places = places
+
+    def solve(self, line, order):
+        total = np.zeros(1)
+        for t in self.places[int(line.origin)]:
+            values = yield np.array([0.0, t])
+            total = total + values[1]
+        return Estimate(total, np.zeros(1))
+
+
+def test_what_a_checkpoint_knows_waits_for_no_worker(tmp_path):
+    fourth_round_of_the_first = threading.Event()
+
+    def model(x):
+        if x[0] == 1.0:
+            fourth_round_of_the_first.set()
+        if x[1] == 1.25 and not fourth_round_of_the_first.wait(PATIENCE):
+            raise RuntimeError("the first line has waited for the second")
+        return x[0] + x[1]
+
+    options = {"checkpoint": tmp_path / "run.db", "version": "1"}
+    known = CalculusKit(model, [0.0, 1.0], **options)
+    known.gradient(PointByPoint([0.25, 0.5, 0.75], [0.0]))
+    kit = CalculusKit(model, [0.0, 1.0], executor="threads", **options)
+    kit.gradient(PointByPoint([0.25, 0.5, 0.75, 1.0], [0.25]), n_workers=2)
+    assert kit.checkpoint.reused == 4
+    assert kit.checkpoint.stored == 2
+
+
 def test_many_points_go_on_while_another_still_waits():
     second_round_of_the_first = threading.Event()
 
@@ -244,3 +277,16 @@ def test_a_model_that_need_not_be_called_need_not_be_sent_either():
     kit = CalculusKit(model, [1.0])
     alone = kit.gradient()
     np.testing.assert_array_equal(kit.gradient(n_workers=2), alone)
+
+
+@pytest.mark.parametrize(("executor", "n"), [(None, 1), ("threads", 2)])
+def test_an_interrupt_while_a_method_thinks_says_what_is_kept(executor, n):
+    class Interrupted:
+        def solve(self, line, order):
+            yield np.array([0.0, 0.5])
+            raise KeyboardInterrupt
+
+    kit = CalculusKit(np.prod, [1.0], executor=executor)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        kit.gradient(Interrupted(), n_workers=n)
+    assert "2 finished evaluations are kept in the kit" in caught.value.__notes__[0]
