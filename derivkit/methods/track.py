@@ -45,7 +45,6 @@ Asking: TypeAlias = Generator[Question, Any, Floats | None]
 """Part of a course: questions, and at its end the places that are wanted."""
 
 Course: TypeAlias = Generator[Question | Floats, Any, None]
-
 NOTHING: Floats = np.empty(0)
 
 DOUBTFUL = 0.3
