@@ -90,7 +90,7 @@ def steps_of(
 def what_is_known(estimate: Estimate, line: Line, log: Log) -> Axis:
     """Gather what an axis taught; ``estimate`` is of its second derivative."""
     step, closed = _step_of(estimate, line, log)
-    t, values = _samples(log)
+    t, values = _samples(log, len(estimate.value))
     noise = np.broadcast_to(estimate.noise, values.shape[1])
     floor = ROUNDING * np.max(np.abs(values), axis=0, initial=0.0)
     sigma = np.where(np.isfinite(noise), np.maximum(noise, floor), floor)
@@ -124,8 +124,10 @@ def _room(line: Line, log: Log) -> tuple[float, float]:
     return min(below, -line.lower), min(above, line.upper)
 
 
-def _samples(log: Log) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _samples(log: Log, q: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return distinct places, those nearest to 0 first, and the values there, all defined."""
+    if not log:  # the budget did not reach this axis
+        return np.zeros(0), np.zeros((0, q))
     t = np.concatenate([points for points, _ in log])
     values = np.concatenate([v for _, v in log])
     usable = np.isfinite(values).all(axis=1) & (np.imag(t) == 0)

@@ -183,7 +183,7 @@ def _evaluated(
         estimates = drive(solvers, evaluation, budget=left, refusal=BudgetSpentError)
     shape = evaluation.shape
     q = int(np.prod(shape))
-    known = [_nothing_known(q) if e is None else e for e in estimates]
+    known = [_nothing_known(q) if _has_seen_nothing(e, q) else e for e in estimates]
     return Answers(known, shape, evaluation.nfev_of, evaluation.undefined_of), evaluation.nfev
 
 
@@ -193,6 +193,13 @@ def _guarded(solver: Any) -> Any:
         return (yield from solver)
     except BudgetSpentError:
         return None
+
+
+def _has_seen_nothing(estimate: Estimate | None, q: int) -> bool:
+    """Whether a line's budget did not even tell it how many outputs there are."""
+    return estimate is None or (
+        estimate.value.size != q and not np.any(np.isfinite(estimate.value))
+    )
 
 
 def _nothing_known(q: int) -> Estimate:

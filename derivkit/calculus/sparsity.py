@@ -120,6 +120,7 @@ class SparseJacobian:
         pattern = self.pattern
         if isinstance(pattern, str):
             pattern = yield from _detected(problem)
+            budget = budget and max(0, budget - len(PROBES) * problem.p)
         groups = grouped(pattern)
         count = int(groups.max()) + 1
         share = None if budget is None else budget // count
@@ -241,6 +242,8 @@ def _detected(problem: Problem) -> Any:
     answers = yield Stage(rays, [_probe(line) for line in lines])
     large = np.array([e.value for e in answers.estimates]).T
     small = np.array([e.error for e in answers.estimates]).T
+    large = np.where(np.isnan(large), np.inf, large)  # not seen within the budget: it may depend
+    small = np.where(np.isinf(small), 0.0, small)
     noise = np.maximum(np.median(small, axis=1, keepdims=True), small)
     return sparse.csr_array(large > ABOVE_NOISE * noise)
 

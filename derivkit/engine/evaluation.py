@@ -192,7 +192,7 @@ class Evaluation:
         """Return the owner of every point still to be evaluated, x0 first."""
         missing: dict[Key, Owner] = {}
         if AT_X0 not in self._memo:
-            missing[AT_X0] = (self._round, next(iter(requests)), 0.0)
+            missing[AT_X0] = (self._round, next(iter(requests), 0), 0.0)  # also if all were refused
         for line, points in requests.items():
             for k, t in zip(keys[line], points.tolist(), strict=True):
                 if k not in self._memo and k not in missing:

@@ -7,6 +7,7 @@ answer is compared with real samples.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -85,11 +86,9 @@ def _first(line: Line) -> Solver:
     complex_values = yield np.array([0.0, move, 2.0 * move]) + 1j * height
     slopes = complex_values.imag / height
     if not _close(slopes[0], *differences).all():
-        try:
+        with suppress(BudgetSpentError):
             more = _differences(line, LADDER, (yield _real_places(line, LADDER)))
-        except BudgetSpentError:
-            more = differences
-        differences = _joined(differences, more)
+            differences = _joined(differences, more)
     return _judged(slopes[0], _rounding(slopes, complex_values) + TINY / height, *differences)
 
 
