@@ -190,6 +190,8 @@ def test_a_call_that_takes_too_long_is_given_up(executor):
         kit.gradient(**METHOD)
 
 
+# on a busy machine it takes long until there are workers again, which is told
+@pytest.mark.filterwarnings("ignore:the Dask cluster has no workers left:RuntimeWarning")
 def test_a_point_that_kills_its_workers_is_found_and_what_finished_is_kept(
     client, executor, tmp_path
 ):
