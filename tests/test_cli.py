@@ -288,3 +288,17 @@ def test_a_function_in_a_file_is_the_same_after_pickling(model):
     function = pickle.loads(pickle.dumps(load_function(f"{model}:loss")))
     assert isinstance(function, FileFunction)
     assert function(np.array([0.0, 2.0])) == 4.0
+
+
+def test_nobody_reading_the_output_to_its_end_is_no_error():
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [sys.executable, "-m", "derivkit", "methods"],
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (141, "")

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import warnings
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ NOT_RESOLVED = 1
 WRONG_USAGE = 2
 MODEL_FAILED = 3
 INTERRUPTED = 130  # the shell's convention: 128 + SIGINT
+NOBODY_READS = 141  # 128 + SIGPIPE: as of a program that `head` has ended
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -31,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     -------
     int
         0 if all is well; 1 if a derivative is unresolved or a check disagrees; 2 for wrong usage;
-        3 if the model failed; 130 if interrupted.
+        3 if the model failed; 130 if interrupted; 141 if nobody reads the output to its end.
     """
     from derivkit.cli.arguments import parse  # noqa: PLC0415 - the command alone pays for it
     from derivkit.errors import ModelError  # noqa: PLC0415
@@ -41,7 +43,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         warnings.simplefilter("always", UserWarning)
         warnings.showwarning = _one_line_warning
         try:
-            return RESOLVED if arguments.run(arguments) else NOT_RESOLVED
+            resolved = arguments.run(arguments)
+            sys.stdout.flush()
+            return RESOLVED if resolved else NOT_RESOLVED
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the last flush
+            return NOBODY_READS
         except ModelError as error:
             return _fail(str(error), MODEL_FAILED)
         except (ValueError, TypeError, ImportError, OSError) as error:
