@@ -10,6 +10,10 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from argparse import Namespace
 
 __all__ = ["main"]
 
@@ -43,9 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         warnings.simplefilter("always", UserWarning)
         warnings.showwarning = _one_line_warning
         try:
-            resolved = arguments.run(arguments)
-            sys.stdout.flush()
-            return RESOLVED if resolved else NOT_RESOLVED
+            return _run(arguments)
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the last flush
             return NOBODY_READS
@@ -55,6 +57,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _fail(str(error), WRONG_USAGE)
         except KeyboardInterrupt:
             return _fail("interrupted", INTERRUPTED)
+
+
+def _run(arguments: Namespace) -> int:
+    resolved = arguments.run(arguments)
+    sys.stdout.flush()  # while somebody can be told that it fails
+    return RESOLVED if resolved else NOT_RESOLVED
 
 
 def _fail(message: str, code: int) -> int:
