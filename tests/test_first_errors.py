@@ -16,6 +16,16 @@ def forgets_to_return(theta):
     theta[0] ** 2
 
 
+async def is_async(theta):
+    return theta[0] ** 2
+
+
+def imports_what_is_not_there(theta):
+    import not_there
+
+    return not_there.f(theta)
+
+
 FIRST_ERRORS = {
     "arguments in the wrong order": (
         lambda: CalculusKit([1.0], f),
@@ -51,6 +61,16 @@ FIRST_ERRORS = {
         lambda: CalculusKit(forgets_to_return, [1.0]).gradient(),
         TypeError,
         "got NoneType; is its `return` missing",
+    ),
+    "an async function": (
+        lambda: CalculusKit(is_async, [1.0]).gradient(),
+        TypeError,
+        "got coroutine; it must not be async: await inside it, with asyncio.run",
+    ),
+    "a module that is not there": (
+        lambda: CalculusKit(imports_what_is_not_there, [1.0]).gradient(),
+        ModelError,
+        "No module named 'not_there'; .*in worker processes, install it or put its folder on",
     ),
     "a vector where a scalar is due": (
         lambda: CalculusKit(lambda theta: theta**2, [1.0, 2.0]).gradient(),

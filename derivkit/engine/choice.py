@@ -24,6 +24,11 @@ def _check_executor(executor: Any) -> None:
     named = isinstance(executor, str)
     if named and executor not in BY_NAME:
         raise ValueError(f"`executor` must be one of {', '.join(BY_NAME)}, got {executor!r}")
+    if isinstance(executor, type):
+        raise TypeError(
+            f"`executor` must be an executor, got the class {executor.__name__}: make one of it, "
+            f"{executor.__name__}(…)"
+        )
     if named or executor is None or callable(getattr(executor, "submit", None)):
         return
     hint = "; take its get_executor(pure=False)" if hasattr(executor, "get_executor") else ""

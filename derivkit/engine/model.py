@@ -113,4 +113,13 @@ def as_output(y: Any, *, complex_allowed: bool = False) -> Output:
     raise TypeError(
         f"`function` must return a number or an array of numbers, got {type(y).__name__}"
         + ("; is its `return` missing?" if y is None else "")
+        + ("; it must not be async: await inside it, with asyncio.run" if _is_async(y) else "")
     )
+
+
+def _is_async(y: Any) -> bool:
+    """Whether an output would have to be awaited; one that never will be is closed."""
+    if not hasattr(y, "__await__"):
+        return False
+    getattr(y, "close", lambda: None)()
+    return True

@@ -21,10 +21,12 @@ def heard(told: Told) -> Reply:
         return y.item() if shape == () else y
     _, what, who, text, trace, pickled, _ = told
     error = _error(who, text, pickled)
+    if what == "output":
+        return Failure(error, undefined=False, output=True)
     error.add_note(f"The model's own traceback, in the worker:\n{trace}")
     if what == "loading":
         error.add_note("The model could not be loaded in the worker: is its module there?")
-    return Failure(error, undefined=what == "undefined", output=what == "output")
+    return Failure(error, undefined=what == "undefined")
 
 
 def _error(who: str, text: str, pickled: bytes | None) -> BaseException:

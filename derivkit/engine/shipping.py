@@ -157,6 +157,8 @@ def _parts(thing: Any) -> Iterator[tuple[str, Any]]:
         yield from ((f"[{i}]", value) for i, value in enumerate(thing))
     else:
         yield from ((f".{k}", v) for k, v in getattr(thing, "__dict__", {}).items())
+        slots = [k for kind in type(thing).__mro__ for k in getattr(kind, "__slots__", ())]
+        yield from ((f".{k}", getattr(thing, k)) for k in slots if hasattr(thing, k))
         wrapped = {n: getattr(thing, n, None) for n in ("func", "args", "keywords")}  # a partial
         yield from ((f".{n}", v) for n, v in wrapped.items() if v)
 

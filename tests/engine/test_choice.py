@@ -3,6 +3,7 @@
 import os
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -26,6 +27,7 @@ METHOD = {"method": "finite", "stepsize": 0.01, "num_points": 3}
     [
         ({"executor": "process"}, ValueError, "one of processes, threads, fork, got 'process'"),
         ({"executor": 4}, TypeError, "submit of concurrent.futures, got int"),
+        ({"executor": ThreadPoolExecutor}, TypeError, r"make one of it, ThreadPoolExecutor\("),
         ({"timeout": 0}, ValueError, "positive number of seconds, got 0"),
         ({"timeout": float("nan")}, ValueError, "positive number of seconds"),
         ({"timeout": "5"}, TypeError, "number of seconds or None, got '5'"),

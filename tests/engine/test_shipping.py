@@ -129,6 +129,16 @@ def uses_captured(lock):
     return lambda x: lock and x[0]
 
 
+class Slotted:
+    __slots__ = ("handle", "unset")
+
+    def __init__(self):
+        self.handle = LOCK
+
+    def __call__(self, x):
+        return x[0]
+
+
 class Refuses:
     def __reduce__(self):
         raise OSError("a handle of a device")
@@ -146,6 +156,7 @@ class Refuses:
         (uses_captured(LOCK), "`lock`, a lock"),
         (uses_captured({"a": Handle()}), "`lock['a'].inner['solvers'][1]`, a lock"),
         (partial(uses_captured, LOCK), "`function.args[0]`, a lock"),
+        (Slotted(), "`function.handle`, a lock"),
         (Refuses(), "`function`, a Refuses"),
     ],
 )
