@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from json import dumps, loads
+from threading import RLock
 from typing import Any
 
 from derivkit.engine.evaluation import Backend
@@ -68,6 +69,7 @@ class Checkpoint:
         self._seen = 0
         self._retry_at = float("-inf")
         self._gone = False
+        self._lock = RLock()  # a kit may be used in several threads
 
     @property
     def path(self) -> str:
@@ -104,9 +106,10 @@ class Checkpoint:
             self._gone = True
             self._warn("has been removed; finished evaluations are kept in memory only")
         try:
-            for number, place in self.store.finished(self.model, self._seen):
-                self._numbers[_short(place)] = number
-                self._seen = number
+            with self._lock:
+                for number, place in self.store.finished(self.model, self._seen):
+                    self._numbers[_short(place)] = number
+                    self._seen = number
         except sqlite3.Error as error:
             self._warn(f"cannot be read ({error}); what it holds is evaluated again")
 
@@ -117,17 +120,19 @@ class Checkpoint:
             row: Row = (place, "failed", None, None, None, message, time.time())
         else:
             row = as_row(place, reply)
-        self._unsaved[place] = row
-        self.flush()
+        with self._lock:
+            self._unsaved[place] = row
+            self.flush()
 
     def flush(self) -> None:
         """Write what is in memory only; later, if the file has refused it a moment ago."""
         if not self.store.writable or time.monotonic() < self._retry_at:
             return
         try:
-            for place, row in list(self._unsaved.items()):
-                self._written(row, self.store.add(self.model, row))
-                del self._unsaved[place]
+            with self._lock:
+                for place, row in list(self._unsaved.items()):
+                    self._written(row, self.store.add(self.model, row))
+                    del self._unsaved[place]
         except sqlite3.Error as error:
             self._put_off(error)
 

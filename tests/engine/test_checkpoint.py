@@ -1,4 +1,5 @@
 import sqlite3
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -125,6 +126,25 @@ def test_a_model_that_breaks_half_way_loses_nothing(path):
         "failed",
         "RuntimeError: the licence server is away",
     ) in rows(path, "status, message")
+
+
+def test_a_kit_may_be_used_in_several_threads_at_once(path):
+    kit = kit_on(path)
+    expected = CalculusKit(smooth, X0).gradient().tobytes()
+    begin = threading.Barrier(6)
+    found = []
+
+    def in_a_thread():
+        begin.wait(60)
+        found.append(kit.gradient().tobytes())
+
+    threads = [threading.Thread(target=in_a_thread) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [expected] * 6
+    assert kit.checkpoint.unsaved == 0
 
 
 def test_an_interrupted_run_says_where_its_evaluations_are(path):
