@@ -51,6 +51,16 @@ _LOADING = threading.Lock()
 _watched: set[int] = set()
 
 
+def _begin_unlocked() -> None:
+    """Give a forked process a lock of its own: who held the old one may not have come along."""
+    global _LOADING  # noqa: PLW0603
+    _LOADING = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_unlocked)
+
+
 def run_one(
     token: str, x: bytes, dtype: str, timeout: float | None, parent: int, *parts: Part
 ) -> Told:

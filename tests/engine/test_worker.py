@@ -4,6 +4,7 @@ import os
 import sys
 import threading
 import time
+from multiprocessing import get_context
 
 import numpy as np
 import pytest
@@ -209,6 +210,19 @@ def test_a_forked_worker_has_the_model_without_any_pickle():
     finally:
         worker.inherit("inherited", None)
     assert isinstance(heard(run_one("inherited", b"\0" * 8, "d", None, os.getpid())), Failure)
+
+
+def finds_the_lock_free():
+    sys.exit(0 if worker._LOADING.acquire(timeout=10) else 1)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no fork on Windows")
+def test_a_process_forked_while_another_thread_loads_a_model_does_not_wait_for_ever():
+    with worker._LOADING:
+        child = get_context("fork").Process(target=finds_the_lock_free)
+        child.start()
+        child.join()
+    assert child.exitcode == 0
 
 
 def test_a_worker_imports_next_to_nothing():
