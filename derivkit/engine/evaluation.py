@@ -6,7 +6,6 @@ backend's; what a failed call means to the user is decided here.
 
 from __future__ import annotations
 
-import cmath
 import math
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from typing import Any, Protocol, TypeAlias
@@ -331,11 +330,13 @@ class Evaluation:
 
     def _check_shapes(self, keys: Sequence[Key], outputs: Sequence[Output]) -> None:
         """Raise if an output is not of the shape of that at x0; a single nan may stand for it."""
+        shape = self.shape
         for key, y in zip(keys, outputs, strict=True):
-            if np.shape(y) != self.shape and (isinstance(y, np.ndarray) or not cmath.isnan(y)):
+            fits = y.shape == shape if isinstance(y, np.ndarray) else not shape or y != y  # noqa: PLR0124
+            if not fits:
                 raise ValueError(
                     f"`function` must return the same shape everywhere, got {np.shape(y)} at "
-                    f"{self._described(key)} but {self.shape} at x0"
+                    f"{self._described(key)} but {shape} at x0"
                 )
 
     def _described(self, key: Key) -> str:

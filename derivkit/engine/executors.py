@@ -16,7 +16,6 @@ from concurrent.futures import (
     Executor,
     Future,
     as_completed,
-    wait,
 )
 from dataclasses import dataclass, field
 from itertools import count, islice
@@ -244,8 +243,14 @@ def _infrastructure_error(future: Future[Any]) -> BaseException | None:
 def _once_more(pool: Pool, submit: Submit, doubtful: Job) -> Iterator[tuple[Key, Any]]:
     """Try a task again that a cluster gave up: alone, so that it answers for itself."""
     key, x = doubtful
+    back: SimpleQueue[Future[Any]] = SimpleQueue()
     future = _submitted(submit, pool.executor, x)
-    wait([future])
+    future.add_done_callback(back.put)
+    try:
+        _next(back, pool.look)
+    except BaseException:  # an interrupt
+        future.cancel()
+        raise
     error = _infrastructure_error(future)
     yield key, future.result() if error is None else _dead(error)
 
