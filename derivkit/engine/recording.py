@@ -6,6 +6,7 @@ are written before they are passed back.
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator
 from typing import TYPE_CHECKING
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from derivkit.engine.checkpoint import Checkpoint
 
 __all__ = ["Recorded"]
+
+REFRESH = 1.0  # seconds after which it is looked up what other processes have written meanwhile
 
 
 class Recorded:
@@ -59,10 +62,14 @@ class Recorded:
         self, model: Model, points: _Unknown, seconds: Seconds
     ) -> Iterator[tuple[Key, Reply]]:
         replies = self._backend(model, points, seconds)
+        look_again = time.monotonic() + REFRESH
         try:
             for key, reply in replies:
                 self._file.keep(points.asked.pop(key), reply)
                 yield key, reply
+                if time.monotonic() > look_again:
+                    self._file.refresh()
+                    look_again = time.monotonic() + REFRESH
                 yield from points.found()
         finally:
             if isinstance(replies, Generator):

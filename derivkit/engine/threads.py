@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future
 from dataclasses import replace
+from functools import partial
 from queue import SimpleQueue
 from typing import Any
 
@@ -75,8 +76,10 @@ class ThroughThreads:
     """
 
     def __init__(self, executor: Executor, size: int, timeout: float | None = None) -> None:
-        self._pool = Pool(executor, size)
+        own = isinstance(executor, DaemonThreads)
+        self._pool = Pool(executor, size, renew=partial(_own_threads, size) if own else None)
         self._timeout = timeout
+        self._left = False  # before its end, and so threads may still be calling
 
     @property
     def workers(self) -> int:
@@ -88,6 +91,9 @@ class ThroughThreads:
     ) -> Iterator[tuple[Key, Reply]]:
         """Yield (key, reply) for each point, as they come."""
         model = replace(model, function=_OwnOutputs(model.function))
+        if self._left and self._pool.renew is not None:
+            self._pool = self._pool.renew()
+        self._left = True
 
         def submit(executor: Executor, x: NDArray[Any]) -> Future[tuple[Reply, float]]:
             return executor.submit(_whatever_happens, model, x, self._timeout)
@@ -98,10 +104,15 @@ class ThroughThreads:
             else:
                 reply, seconds[key] = told
                 yield key, reply
+        self._left = False
 
     def _told(self, submit: Submit, points: Iterator[Job]) -> Iterator[tuple[Key, Any]]:
         if (yield from outcomes(self._pool, submit, points)):
             raise RuntimeError("`executor` cannot be used: the initializer of its threads failed")
+
+
+def _own_threads(n: int) -> Pool:
+    return Pool(DaemonThreads(n), n, renew=partial(_own_threads, n))
 
 
 def _whatever_happens(model: Model, x: NDArray[Any], timeout: float | None) -> tuple[Reply, float]:

@@ -178,3 +178,24 @@ def test_a_daemon_thread_hands_on_what_a_task_raises_and_ends_with_its_executor(
     for thread in own:
         thread.join(5.0)
     assert not any(thread.is_alive() for thread in own)
+
+
+def test_threads_that_still_call_are_replaced_at_the_next_call():
+    over, together = threading.Event(), threading.Barrier(2)
+
+    def model(x):
+        if x[0] == 1.0:
+            over.wait(60)
+        if x[0] > 1.0:
+            together.wait(30)
+        return x[0]
+
+    backend = ThroughThreads(DaemonThreads(2), 2)
+    left = backend(Model(model), [((i,), np.array([float(i)])) for i in (0, 1)], {})
+    assert next(left) == ((0,), 0.0)
+    left.close()
+    jobs = [((i,), np.array([float(i)])) for i in (2, 3)]
+    try:
+        assert dict(backend(Model(model), jobs, {})) == {(2,): 2.0, (3,): 3.0}
+    finally:
+        over.set()

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from derivkit import CalculusKit, ModelError
+from derivkit.engine import recording
 from derivkit.engine.backends import serial
 from derivkit.engine.evaluation import Evaluation, Memo
 from derivkit.engine.model import Model
@@ -75,6 +76,22 @@ def test_what_a_checkpoint_knows_waits_for_no_worker(tmp_path):
     kit.gradient(PointByPoint([0.25, 0.5, 0.75, 1.0], [0.25]), n_workers=2)
     assert kit.checkpoint.reused == 4
     assert kit.checkpoint.stored == 2
+
+
+def test_what_another_run_has_written_meanwhile_is_not_called_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(recording, "REFRESH", -1.0)
+    options = {"checkpoint": tmp_path / "run.db", "version": "1"}
+    calls = []
+
+    def model(x):
+        calls.append(x[0])
+        if x[0] == 0.25:
+            CalculusKit(model, [0.0], **options).gradient(PointByPoint([0.5]))
+        return x[0]
+
+    kit = CalculusKit(model, [0.0], executor="threads", **options)
+    kit.gradient(PointByPoint([0.25, 0.5]), n_workers=2)
+    assert calls.count(0.5) == 1
 
 
 def test_many_points_go_on_while_another_still_waits():
