@@ -10,6 +10,7 @@ to do with each other. The peers are measured in the same run, in their own envi
 import argparse
 import math
 import os
+import re
 import resource
 import tempfile
 import time
@@ -108,7 +109,7 @@ def cores():
     CalculusKit(busy, x0[:1]).gradient(n_workers=2, **options)
     best = dict.fromkeys((1, 2, "alone", "both"), math.inf)
     with ProcessPoolExecutor(2) as pool:
-        for _ in range(4):
+        for _ in range(8):
             for n in (1, 2):
                 seconds, _ = timed(CalculusKit(busy, x0), n_workers=n, **options)
                 best[n] = min(best[n], seconds)
@@ -251,14 +252,22 @@ def main():
     parser.add_argument("--write", action="store_true", help=f"also to {RESULT.name}")
     wanted = parser.parse_args()
     warnings.simplefilter("ignore")
-    texts = []
     for name in wanted.parts or PARTS:
         title, head, rows = PARTS[name]()
         cells = [[str(cell) for cell in row] for row in rows]
-        texts.append(f"### {title}\n\n{table(head, cells)}\n")
-        print(texts[-1], flush=True)
-    if wanted.write:
-        RESULT.write_text("# Parallel runs\n\n" + "\n".join(texts))
+        text = f"### {title}\n\n{table(head, cells)}\n"
+        print(text, flush=True)
+        if wanted.write:
+            written(title, text)
+
+
+def written(title, text):
+    """Put a part into the file of results, in the place of its predecessor."""
+    old = RESULT.read_text() if RESULT.exists() else ""
+    found = re.split("^(?=### )", old, flags=re.MULTILINE)
+    parts = {part.splitlines()[0]: part for part in found if part}
+    parts[f"### {title}"] = text
+    RESULT.write_text("\n".join(part.strip() + "\n" for part in parts.values()))
 
 
 if __name__ == "__main__":

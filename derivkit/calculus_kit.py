@@ -12,7 +12,7 @@ from derivkit.calculus.hessian import Hessian, HessianDiag
 from derivkit.calculus.inputs import check_problem
 from derivkit.calculus.jacobian import Jacobian
 from derivkit.calculus.sparsity import SparseHessian, SparseJacobian, check_sparsity
-from derivkit.engine.evaluation import Memo, RoutedMemo
+from derivkit.engine.memo import Memo, RoutedMemo
 from derivkit.higher_derivatives import HigherDerivatives
 
 if TYPE_CHECKING:
@@ -112,16 +112,16 @@ class CalculusKit(HigherDerivatives):
         self._cut_short: tuple[dict[bytes, Reply], Seconds] = {}, {}  # of at_many: what it had
         self._checkpoint: Checkpoint | None = None
         if checkpoint is not None:
-            from derivkit.engine.checkpoint import open_checkpoint  # noqa: PLC0415 - loads sqlite3
+            self._open_checkpoint(checkpoint, version, checkpoint_mismatch)
 
-            self._checkpoint = open_checkpoint(
-                checkpoint,
-                function,
-                version=version,
-                mismatch=checkpoint_mismatch,
-                names=self._problem.names,
-            )
-            self._memo = RoutedMemo(self._checkpoint.through, self._checkpoint.path)
+    def _open_checkpoint(self, path: Any, version: str | None, mismatch: str) -> None:
+        from derivkit.engine.checkpoint import open_checkpoint  # noqa: PLC0415 - loads sqlite3
+
+        function, names = self._problem.model.function, self._problem.names
+        self._checkpoint = open_checkpoint(
+            path, function, version=version, mismatch=mismatch, names=names
+        )
+        self._memo = RoutedMemo(self._checkpoint.through, self._checkpoint.path)
 
     @property
     def checkpoint(self) -> Checkpoint | None:

@@ -11,7 +11,7 @@ from derivkit.calculus_kit import CalculusKit
 from derivkit.engine.choice import Execution
 
 if TYPE_CHECKING:
-    from derivkit.engine.evaluation import RoutedMemo
+    from derivkit.engine.memo import RoutedMemo
 
 __all__ = ["call_of"]
 

@@ -18,7 +18,7 @@ from derivkit.calculus.hessian import Hessian
 from derivkit.calculus.inputs import Problem, check_problem
 from derivkit.calculus.jacobian import Jacobian
 from derivkit.calculus.pieces import Tensor
-from derivkit.engine.evaluation import Memo
+from derivkit.engine.memo import Memo
 from derivkit.measured import FEW_PARAMETERS, Reference, along_directions, one_by_one
 from derivkit.methods.autodiff.rounding import neighbours, rounding_error
 from derivkit.methods.registry import name_of, resolve

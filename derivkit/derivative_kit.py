@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from derivkit.calculus.driver import run
 from derivkit.calculus.inputs import check_count, check_numbers, check_problem
 from derivkit.calculus.numbers import AtNumbers, OfNumber
-from derivkit.engine.evaluation import Memo
+from derivkit.engine.memo import Memo
 from derivkit.tabulated import Table, check_table
 
 __all__ = ["DerivativeKit"]

@@ -13,7 +13,7 @@ from derivkit.calculus.inputs import check_count, check_direction, check_indices
 
 if TYPE_CHECKING:
     from derivkit.calculus.inputs import Problem
-    from derivkit.engine.evaluation import Memo
+    from derivkit.engine.memo import Memo
     from derivkit.result import DerivativeResult
 
 __all__ = ["HigherDerivatives"]

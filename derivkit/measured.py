@@ -18,7 +18,7 @@ from derivkit.calculus.directional import Directional
 from derivkit.calculus.driver import run_together
 from derivkit.calculus.inputs import Problem
 from derivkit.calculus.pieces import Tensor
-from derivkit.engine.evaluation import Memo
+from derivkit.engine.memo import Memo
 from derivkit.errors import UnresolvedWarning
 from derivkit.methods.autodiff.protocol import WholeMethod
 from derivkit.verdicts import TELLING, Comparison, Verdict, compare

@@ -21,7 +21,7 @@ from derivkit.calculus.inputs import (
 from derivkit.calculus.lines import oblique_line
 from derivkit.calculus.pairs import along_axes, second_derivatives
 from derivkit.calculus.pieces import Pieces, Stage, Stages, stacked
-from derivkit.engine.evaluation import Memo
+from derivkit.engine.memo import Memo
 from derivkit.methods.protocol import Method
 
 if TYPE_CHECKING:

@@ -20,8 +20,9 @@ from derivkit.calculus.inputs import Problem, check_count, check_workers
 from derivkit.calculus.pieces import Answers, Pieces, Stage, Stages, Tensor
 from derivkit.calculus.stacklevel import level_of_user
 from derivkit.engine.choice import choose_backend
-from derivkit.engine.evaluation import Backend, Evaluation, Memo
+from derivkit.engine.evaluation import Backend, Evaluation
 from derivkit.engine.failures import say_what_is_kept
+from derivkit.engine.memo import Memo
 from derivkit.engine.progress import Show, Watch, watching
 from derivkit.engine.rounds import drive
 from derivkit.engine.streaming import stream

@@ -14,7 +14,7 @@ from derivkit.calculus.inputs import Problem, check_problem
 from derivkit.calculus.lines import axis_lines
 from derivkit.calculus.pairs import along_axes, second_derivatives
 from derivkit.calculus.pieces import Pieces, Stages, followed, stacked
-from derivkit.engine.evaluation import Memo
+from derivkit.engine.memo import Memo
 from derivkit.methods.protocol import Method
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from derivkit.calculus.hessian import hessian_among
 from derivkit.calculus.inputs import Problem, check_count, check_problem
 from derivkit.calculus.lines import axis_lines, oblique_line
 from derivkit.calculus.pieces import Pieces, Stage, Stages, only_x0, stacked
-from derivkit.engine.evaluation import Memo
+from derivkit.engine.memo import Memo
 from derivkit.methods.protocol import Estimate, Method, Solver
 from derivkit.status import Status
 

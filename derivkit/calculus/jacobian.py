@@ -13,7 +13,7 @@ from derivkit.calculus.driver import run
 from derivkit.calculus.inputs import Problem, check_problem
 from derivkit.calculus.lines import axis_lines
 from derivkit.calculus.pieces import Stages, followed, stacked
-from derivkit.engine.evaluation import Memo
+from derivkit.engine.memo import Memo
 from derivkit.methods.protocol import Method
 
 if TYPE_CHECKING:

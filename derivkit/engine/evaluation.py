@@ -7,6 +7,7 @@ backend's; what a failed call means to the user is decided here.
 from __future__ import annotations
 
 import math
+from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from typing import Any, Protocol, TypeAlias
 
@@ -14,12 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from derivkit.engine.failures import model_error
+from derivkit.engine.memo import Memo, RoutedMemo
 from derivkit.engine.model import Failure, Model, Output, Reply
 from derivkit.engine.progress import Watch
 from derivkit.engine.rays import AT_X0, Key, Ray, Seconds
 from derivkit.errors import ModelError
 
-__all__ = ["Backend", "Evaluation", "Job", "Memo", "RoutedMemo"]
+__all__ = ["Backend", "Evaluation", "Job"]
 
 Job: TypeAlias = tuple[Key, NDArray[Any]]
 
@@ -43,41 +45,6 @@ class Backend(Protocol):
     ) -> Iterator[tuple[Key, Reply]]:
         """Yield (key, reply) for each point, and note in ``seconds`` what each call took."""
         ...
-
-
-class Memo(dict[Key, Output]):
-    """Finished evaluations of one model around one x0; nan where it is undefined.
-
-    Attributes
-    ----------
-    seconds : dict of Key to float
-        What the calls took, where it is known: not of those that a checkpoint held.
-    where : str
-        Where finished evaluations are kept, for messages.
-    """
-
-    where = "the kit"
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.seconds: Seconds = {}
-
-
-class RoutedMemo(Memo):
-    """A memo whose misses take a way of their own: past a checkpoint, or to whoever is asked.
-
-    Parameters
-    ----------
-    route : callable
-        Takes the backend that was chosen for a call, returns the one to be used.
-    where : str
-        Where finished evaluations are kept, for messages; "" if they are not.
-    """
-
-    def __init__(self, route: Callable[[Backend], Backend], where: str = "the kit") -> None:
-        super().__init__()
-        self.route = route
-        self.where = where
 
 
 class Evaluation:
@@ -165,12 +132,9 @@ class Evaluation:
         return self._per_line(self._undefined)
 
     def _per_line(self, keys: Iterable[Key]) -> list[int]:
-        counts = [0] * len(self._rays)
-        for key in keys:
-            number, line, _ = self._owners[key]
-            if key != AT_X0 and number != NEVER:
-                counts[line] += 1
-        return counts
+        owners = [self._owners[key] for key in keys if key]
+        counts = Counter([line for number, line, _ in owners if number != NEVER])
+        return [counts[line] for line in range(len(self._rays))]
 
     # -- a round at a time ------------------------------------------------------------------
 
@@ -181,8 +145,9 @@ class Evaluation:
         jobs = self._missing(requests, keys)
         if jobs:
             self._expect(jobs)
-            for _ in self.replies(map(self.job, jobs)):
-                pass
+            rays = self._rays
+            points = ((k, rays[line].place(t)) for k, (_, line, t) in jobs.items())
+            deque(self.replies(points), maxlen=0)
         return {line: self.values(ks) for line, ks in keys.items()}
 
     def _missing(
@@ -316,10 +281,8 @@ class Evaluation:
     def values(self, keys: Sequence[Key]) -> NDArray[Any]:
         """Return the outputs as rows (m, q); rows of nan where the model is undefined."""
         outputs = [self._memo[k] for k in keys]
-        if self._shape == ():
-            if any(type(y) is np.ndarray for y in outputs):
-                self._check_shapes(keys, outputs)
-            return np.array(outputs)[:, None]
+        if self._shape == () and (numbers := _numbers(outputs)) is not None:
+            return numbers[:, None]
         self._check_shapes(keys, outputs)
         q = math.prod(self.shape)
         if not keys:
@@ -344,6 +307,15 @@ class Evaluation:
             return "another point"
         pairs = zip(key[::2], key[1::2], strict=True)
         return ", ".join(f"{self._names[int(i.real)]} = {c!r}" for i, c in pairs) or "x0"
+
+
+def _numbers(outputs: Sequence[Output]) -> NDArray[Any] | None:
+    """Return outputs as an array of numbers; None if some are arrays themselves."""
+    try:
+        numbers = np.array(outputs)
+    except ValueError:  # arrays among numbers
+        return None
+    return numbers if numbers.ndim == 1 else None
 
 
 def _rank(owner: Owner) -> tuple[float, int]:

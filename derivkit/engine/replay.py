@@ -13,7 +13,8 @@ from typing import Any, Generic, TypeVar
 
 from numpy.typing import NDArray
 
-from derivkit.engine.evaluation import Backend, RoutedMemo
+from derivkit.engine.evaluation import Backend
+from derivkit.engine.memo import RoutedMemo
 from derivkit.engine.model import Failure, Model, Reply
 from derivkit.engine.places import place_of
 from derivkit.engine.rays import Key, Seconds

@@ -8,11 +8,13 @@ goes its own way from there.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
+from derivkit.methods.byproduct import Byproduct
 from derivkit.methods.evidence import Goal, content
 from derivkit.methods.ladders import PHASES, two_sided, two_sided_rungs
 from derivkit.methods.protocol import Estimate, Line
@@ -94,7 +96,7 @@ class _Group:
             step=radius,
             noise=v.sigma[columns],
             reach=radius,
-            also=_Second(self, k) if self._order == 1 else {},
+            also=Byproduct(2, partial(self.second, k)) if self._order == 1 else {},
         )
 
     def second(self, k: int) -> tuple[Floats, Floats]:
@@ -121,25 +123,3 @@ class _Group:
         values = np.concatenate(list(self._values.values()), axis=1)[ASCENDING]
         radii, origins = (np.repeat(a[ks], repeats) for a in (self._radii, self._origins))
         return judge_scaled(self._unit, radii, values, order, origins)
-
-
-class _Second(Mapping[int, tuple[Floats, Floats]]):
-    """The second derivative of a settled line; worked out when it is asked for."""
-
-    def __init__(self, group: _Group, k: int) -> None:
-        self._group = group
-        self._k = k
-
-    def __getitem__(self, order: int) -> tuple[Floats, Floats]:
-        if order != 2:
-            raise KeyError(order)
-        return self._group.second(self._k)
-
-    def __contains__(self, order: object) -> bool:
-        return order == 2
-
-    def __iter__(self) -> Iterator[int]:
-        return iter((2,))
-
-    def __len__(self) -> int:
-        return 1

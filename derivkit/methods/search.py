@@ -7,12 +7,13 @@ An output that the first ladder settles is done with; each of the others follows
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from derivkit.methods.byproduct import Byproduct
 from derivkit.methods.evidence import WORTH_A_LOOK, Goal, content
 from derivkit.methods.judging import Question, Told, answers, driven
 from derivkit.methods.ladders import one_sided, two_sided
@@ -188,7 +189,7 @@ class Search:
                 step[j], noise[j] = track.best.radius, track.best.sigma
         if not self._tracks and self._first is None:
             status = [Status.BUDGET_SPENT] * q
-        also = Byproducts(self) if self.order == 1 else {}
+        also = Byproduct(2, partial(self.other_order, 2)) if self.order == 1 else {}
         reach = self.samples.reach
         return Estimate(value, error, tuple(status), step, noise, reach, also)
 
@@ -218,27 +219,6 @@ class Search:
         for j, (own_value, own_error) in found.items():
             value[j], error[j] = own_value, own_error
         return value, error
-
-
-class Byproducts(Mapping[int, tuple[Floats, Floats]]):
-    """The second derivative, from the samples of the first; worked out when it is asked for."""
-
-    def __init__(self, search: Search) -> None:
-        self._search = search
-
-    def __getitem__(self, order: int) -> tuple[Floats, Floats]:
-        if order != 2:
-            raise KeyError(order)
-        return self._search.other_order(order)
-
-    def __contains__(self, order: object) -> bool:
-        return order == 2
-
-    def __iter__(self) -> Iterator[int]:
-        return iter((2,))
-
-    def __len__(self) -> int:
-        return 1
 
 
 def _most_wanted(wishes: list[Floats]) -> list[Floats]:

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from derivkit import CalculusKit, ModelError
 from derivkit.engine import recording
 from derivkit.engine.backends import serial
-from derivkit.engine.evaluation import Evaluation, Memo
+from derivkit.engine.evaluation import Evaluation
+from derivkit.engine.memo import Memo
 from derivkit.engine.model import Model
 from derivkit.engine.rays import AxisRay, ObliqueRay
 from derivkit.engine.rounds import drive
