@@ -26,6 +26,12 @@ from benchmarks.scoring import table
 from derivkit import CalculusKit
 
 RESULT = Path(__file__).parent / "results" / "parallel.md"
+HEAD = """## Parallel runs
+
+Sleeping models show how busy workers are kept: 1 is the least time that so many calls can take.
+*auto* makes more calls than a difference of two points, and tells its error. The peers were given
+the same workers, and the best of six runs counts for them.
+"""
 SECONDS = 0.5
 ONE_ROUND = {"method": "fornberg", "grid": [-0.02, -0.01, 0.0, 0.01, 0.02]}
 PEERS_AT = ((2, 2), (5, 8), (2, 16), (20, 16))  # (p, n): they take long
@@ -264,10 +270,10 @@ def main():
 def written(title, text):
     """Put a part into the file of results, in the place of its predecessor."""
     old = RESULT.read_text() if RESULT.exists() else ""
-    found = re.split("^(?=### )", old, flags=re.MULTILINE)
-    parts = {part.splitlines()[0]: part for part in found if part}
+    found = re.findall("^### .*?(?=^### |\\Z)", old, flags=re.MULTILINE | re.DOTALL)
+    parts = {part.splitlines()[0]: part for part in found}
     parts[f"### {title}"] = text
-    RESULT.write_text("\n".join(part.strip() + "\n" for part in parts.values()))
+    RESULT.write_text("\n".join([HEAD, *(part.strip() + "\n" for part in parts.values())]))
 
 
 if __name__ == "__main__":
