@@ -12,6 +12,7 @@ lint:
 
 types:
 	$(PYTHON) -m mypy
+	$(PYTHON) -m mypy --strict tests/user_of_every_call.py
 
 layers:
 	lint-imports

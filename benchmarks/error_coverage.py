@@ -22,7 +22,10 @@ METHODS = (
     "derivkit:finite:extrapolation=richardson",
     "derivkit:finite:extrapolation=ridders",
     "derivkit:finite:extrapolation=gauss-richardson",
+    "derivkit:finite:extrapolation=richardson:levels=2",
     "derivkit:adaptive",
+    "derivkit:fornberg",
+    "derivkit:local_polynomial",
     "derivkit:auto",
 )
 NOISE = 1e-6

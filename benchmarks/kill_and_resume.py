@@ -19,6 +19,9 @@ import tempfile
 import time
 from pathlib import Path
 
+from derivkit.engine.checkpoint.rows import Origin, place_from
+from derivkit.engine.points import point_at
+
 PARAMETERS = 25
 WORKERS = (1, 2, 3, 4)
 GRACE = 3.0  # seconds after which no process of a killed run may be alive
@@ -69,9 +72,11 @@ def stored(path):
     connection = sqlite3.connect(path)
     assert connection.execute("pragma integrity_check").fetchone() == ("ok",)
     tables = connection.execute("select count(*) from sqlite_master").fetchone()[0]
-    rows = connection.execute("select x from evaluation").fetchall() if tables else []
+    rows = connection.execute("select origin, x from evaluation").fetchall() if tables else []
+    origins = connection.execute("select id, x from origin").fetchall() if tables else []
     connection.close()
-    return {x.hex() for (x,) in rows}
+    known = {number: Origin(number, point_at(x), b"") for number, x in origins}
+    return {place_from(known.get(number), x).hex() for number, x in rows}
 
 
 def survivors(session):

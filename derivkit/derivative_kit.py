@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
-from derivkit.calculus.driver import run
-from derivkit.calculus.inputs import check_count, check_numbers, check_problem
-from derivkit.calculus.numbers import AtNumbers, OfNumber
+from derivkit.calculus.driver import run, run_together
+from derivkit.calculus.operators import check_order
+from derivkit.calculus.problem import check_problem
+from derivkit.calculus.scalar import AtPoints, OfNumber, around_a_defined_point
+from derivkit.calculus.signatures import with_keywords_of
 from derivkit.engine.memo import Memo
-from derivkit.tabulated import Table, check_table
+from derivkit.engine.progress import Show
+from derivkit.methods.registry import MethodLike
+from derivkit.models.table import Table, check_table
+from derivkit.results.result import DerivativeResult
+from derivkit.results.table import Shown, rows_of
+from derivkit.validation import check_numbers, shown, typed
 
-__all__ = ["DerivativeKit"]
+__all__ = ["DerivativeKit", "derivative"]
 
 
-class DerivativeKit:
+class DerivativeKit(Shown):
     """Derivatives of a function of one number, at ``x0``.
 
     Parameters
@@ -34,7 +42,7 @@ class DerivativeKit:
         Length over which the function varies.
     vectorized : bool
         The function takes (n,) and returns (n,) or (n, m): a round is one call.
-    undefined, executor, timeout
+    undefined, executor, timeout, args, kwargs, errors, period
         As for `CalculusKit`.
 
     Examples
@@ -67,6 +75,10 @@ class DerivativeKit:
         undefined: Any = (),
         executor: Any = None,
         timeout: float | None = None,
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+        errors: str = "undefined",
+        period: Any = None,
     ) -> None:
         self._table: Table | None = None
         if tab_x is not None or tab_y is not None:
@@ -76,21 +88,38 @@ class DerivativeKit:
                 f"`function` must be callable, got {type(function).__name__}; "
                 "the order of arguments is (function, x0)"
             )
+        if isinstance(scale, Mapping):
+            raise TypeError(f"`scale` must be a number, got {shown(scale)}")
         self._x0 = check_numbers("x0", x0)
-        self._problems = [
-            check_problem(
-                OfNumber(function, vectorized),
-                x,
-                bounds=None if bounds is None else [bounds],
-                scale=scale,
-                vectorized=vectorized,
-                undefined=undefined,
-                executor=executor,
-                timeout=timeout,
-            )
-            for x in self._x0.ravel().tolist()
-        ]
+        of_number = OfNumber(function, vectorized)
+        numbers = self._x0.ravel()
+        pairs = None if bounds is None else [bounds] * numbers.size
+        self._scales = check_problem(of_number, numbers, bounds=pairs, scale=scale).scale
+        self._problem = check_problem(
+            of_number,
+            numbers[:1],
+            bounds=pairs and pairs[:1],
+            scale=scale,
+            vectorized=vectorized,
+            undefined=undefined,
+            executor=executor,
+            timeout=timeout,
+            args=args,
+            kwargs=kwargs,
+            errors=errors,
+            period=period,
+        )
         self._memo = Memo()
+
+    def _shown(self) -> tuple[list[dict[str, Any]], str]:
+        table = self._table
+        what = "a function" if table is None else f"a table of {len(table.x)} values"
+        x0, problem = self._x0.ravel(), self._problem
+        lower, upper = (
+            np.broadcast_to(b, x0.shape).tolist() for b in (problem.lower, problem.upper)
+        )
+        title = f"DerivativeKit: {what}, at {x0.size} point{'s' * (x0.size > 1)}"
+        return rows_of(x0=x0.tolist(), lower=lower, upper=upper), title
 
     def _take_table(self, function: Any, tab_x: Any, tab_y: Any) -> tuple[Table, Any]:
         """Return a table in place of the function, and the interval that it covers."""
@@ -99,12 +128,37 @@ class DerivativeKit:
         self._table = check_table(tab_x, tab_y)
         return self._table, (self._table.x[0], self._table.x[-1])
 
+    @overload
     def differentiate(
         self,
-        method: Any = None,
+        method: MethodLike = None,
+        order: int = 1,
+        return_error: Literal[False] = False,
+        n_workers: int | None = None,
+        **options: Any,
+    ) -> NDArray[np.float64]: ...
+
+    @overload
+    def differentiate(
+        self,
+        method: MethodLike = None,
+        order: int = 1,
+        *,
+        return_error: Literal[True],
+        n_workers: int | None = None,
+        **options: Any,
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...
+
+    @typed
+    def differentiate(
+        self,
+        method: MethodLike = None,
         order: int = 1,
         return_error: bool = False,
         n_workers: int | None = None,
+        *,
+        max_evaluations: int | None = None,
+        progress: bool | Show | None = None,
         **options: Any,
     ) -> Any:
         """Return the derivative at every x0.
@@ -119,8 +173,10 @@ class DerivativeKit:
             Return (value, error); the error is absolute, in the units of the derivative.
         n_workers : int, optional
             As for `CalculusKit.gradient`; all points of all x0 are pooled.
+        max_evaluations, progress
+            As for `CalculusKit.gradient`.
         **options
-            ``max_evaluations``, and the method's own.
+            The method's own.
 
         Returns
         -------
@@ -131,8 +187,10 @@ class DerivativeKit:
         TypeError, ValueError, ModelError
             As `CalculusKit.gradient`.
         """
-        order = check_count("order", order)
-        if self._table is not None and method is None and not options:
+        order = check_order(order)
+        given = [*options.values(), max_evaluations]
+        options |= {"max_evaluations": max_evaluations, "progress": progress}
+        if self._table is not None and method is None and all(each is None for each in given):
             value, error = self._table.derivative(self._x0.ravel(), order)
         else:
             value, error = self._by_method(method, order, n_workers, options)
@@ -140,25 +198,74 @@ class DerivativeKit:
         return (value, error) if return_error else value
 
     def _by_method(
-        self, method: Any, order: int, n_workers: int | None, options: dict[str, Any]
+        self, method: MethodLike, order: int, n_workers: int | None, options: dict[str, Any]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return value and error (n, *out) by a method of the registry."""
-        problems = self._problems
-        tensor = AtNumbers(
-            tuple(float(problem.x0[0]) for problem in problems),
-            tuple(float(problem.scale[0]) for problem in problems),
-            order,
-        )
-        found = [run(problems[0], self._memo, tensor, method, n_workers=n_workers, **options)]
-        if found[0].value.shape[-1] < len(problems):  # automatic: it looks at its own x0 alone
-            found += [run(problem, Memo(), tensor, method, **options) for problem in problems[1:]]
+        problem, points = self._problem, self._x0.reshape(-1, 1)
+
+        def at(places: list[int]) -> DerivativeResult:
+            first = problem if not places[0] else problem.moved_to(points[places[0]])
+            memo = Memo() if places[0] else self._memo
+            tensor = AtPoints(points[places], self._scales[places, None], order)
+            return run(first, memo, tensor, method, n_workers=n_workers, **options)
+
+        places, result = around_a_defined_point(len(points), at)
+        found = [result]
+        if result.value.shape[-1] < len(points):  # automatic: it looks at its own x0 alone
+            one = AtPoints(points[:1], self._scales[:1, None], order)
+            others = [problem.moved_to(points[i]) for i in places[1:]]
+            found += [run(other, Memo(), one, method, **options) for other in others]
         value, error = (
             np.moveaxis(np.concatenate(arrays, axis=-1), -1, 0)
             for arrays in ([r.value for r in found], [r.error for r in found])
         )
+        back = np.argsort(places)
+        value, error = value[back], error[back]
         if self._table is not None:
             error = error + self._table.derivative(self._x0.ravel(), order)[1]
         return value, error
 
     def _shaped(self, rows: NDArray[np.float64]) -> Any:
         return rows.reshape((*self._x0.shape, *rows.shape[1:]))[()]
+
+
+@with_keywords_of(DerivativeKit, run_together)
+def derivative(
+    function: Callable[..., Any],
+    x: Any,
+    order: int = 1,
+    *,
+    method: MethodLike = None,
+    n_workers: int | None = None,
+    **keywords: Any,
+) -> Any:
+    """Return the derivative of a function of one number, at one number or at many.
+
+    Parameters
+    ----------
+    function : callable
+        As for `DerivativeKit`.
+    x : float or array_like
+    order : int
+        How often to differentiate.
+    method, n_workers
+        As for `CalculusKit.gradient`.
+    **keywords
+        Those of `DerivativeKit` (``bounds``, ``scale``, ``args``, …), and the method's options.
+
+    Returns
+    -------
+    float or ndarray (*shape of x, *shape of the output)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import derivkit
+    >>> print(np.round(derivkit.derivative(np.sin, [0.0, 0.5]), 6))
+    [1.       0.877583]
+    """
+    known = set(inspect.signature(DerivativeKit).parameters) - {"x0", "function"}
+    of_kit = {key: value for key, value in keywords.items() if key in known}
+    options = {key: value for key, value in keywords.items() if key not in known}
+    kit = DerivativeKit(function, x, **of_kit)
+    return kit.differentiate(method, order, n_workers=n_workers, **options)

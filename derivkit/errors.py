@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
@@ -10,10 +12,15 @@ __all__ = [
     "CheckpointError",
     "CheckpointMismatchError",
     "CheckpointWarning",
+    "ForecastWarning",
     "ModelError",
+    "SamplingError",
     "TracingError",
     "UnresolvedWarning",
+    "level_of_user",
 ]
+
+_PACKAGE = str(Path(__file__).parent)
 
 
 class ModelError(RuntimeError):
@@ -27,14 +34,31 @@ class ModelError(RuntimeError):
         The point at which the model failed.
     parameter : str or None
         The parameter that was moved away from x0; None at x0 itself.
+    x0 : ndarray (p,) or None
+        Where derivatives were wanted.
+    undefined : bool
+        Whether the model is merely undefined at x0: it returned nan or inf, or raised what would
+        mean that elsewhere.
+    output : object
+        What it returned there; None where it raised.
     """
 
     def __init__(
-        self, message: str, *, x: NDArray[Any] | None = None, parameter: str | None = None
+        self,
+        message: str,
+        *,
+        x: NDArray[Any] | None = None,
+        parameter: str | None = None,
+        x0: NDArray[Any] | None = None,
+        undefined: bool = False,
+        output: Any = None,
     ) -> None:
         super().__init__(message)
         self.x = x
         self.parameter = parameter
+        self.x0 = x0
+        self.undefined = undefined
+        self.output = output
 
 
 class TracingError(ModelError):
@@ -43,6 +67,14 @@ class TracingError(ModelError):
 
 class UnresolvedWarning(UserWarning):
     """A derivative could not be resolved; its error is inf. The text names the parameter."""
+
+
+class ForecastWarning(UserWarning):
+    """A forecast is not what it may be taken for; the text names the parameters and what to do."""
+
+
+class SamplingError(RuntimeError):
+    """Importance samples say too little about their density; hand it over to a sampler."""
 
 
 class CheckpointError(RuntimeError):
@@ -66,3 +98,13 @@ class WorkerDiedError(RuntimeError):
 
 class RemoteError(RuntimeError):
     """What a model raised in a worker, where the exception itself could not be brought back."""
+
+
+def level_of_user() -> int:
+    """Return the ``stacklevel`` at which the caller's warning points at the user's own line."""
+    level = 1
+    frame = sys._getframe(1)  # noqa: SLF001 - the documented way to look up the stack
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+        frame = frame.f_back
+        level += 1
+    return level

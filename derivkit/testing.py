@@ -16,17 +16,22 @@ from __future__ import annotations
 import copy
 import pickle
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from derivkit.following import Function, Run, follow
-from derivkit.methods.protocol import Estimate, Line
+from derivkit.methods.protocol import BudgetSpentError, Estimate, Line
 from derivkit.status import Status
+from derivkit.validation import check_count, has, shown, typed
 
-__all__ = ["METHOD_CHECKS", "Run", "check_method", "follow"]
+__all__ = ["METHOD_CHECKS", "Function", "Run", "check_method", "follow"]
 
+Function: TypeAlias = Callable[[NDArray[Any]], NDArray[Any]]
+"""Takes places t (m,), returns outputs (m,) or (m, q)."""
+
+MOST_REQUESTS = 200  # of one line; a method that asks more often does not end
 MOST_REFUSALS = 16  # the engine's patience with a method whose budget is spent
 
 NO_DEFAULT_ERROR = 1e-3  # relative error that a smooth, well scaled function must come out below
@@ -40,6 +45,87 @@ SMOOTH: dict[str, tuple[Function, float]] = {  # f(t) and its derivative at 0
     "3 t - 2": (lambda t: 3.0 * t - 2.0, 3.0),
     "t**2 + t": (lambda t: t**2 + t, 1.0),
 }
+
+
+@dataclass
+class Run:
+    """A method's dealings with one function on one line.
+
+    Attributes
+    ----------
+    requests : list of ndarray
+        The places asked for, request by request.
+    estimate : Estimate or None
+        None where it raised `BudgetSpentError`.
+    """
+
+    requests: list[NDArray[Any]] = field(default_factory=list)
+    estimate: Estimate | None = None
+
+    @property
+    def places(self) -> NDArray[Any]:
+        """All places asked for, and x0."""
+        return np.concatenate([[0.0], *self.requests])
+
+    @property
+    def answer(self) -> Estimate:
+        """The estimate, which there must be."""
+        assert self.estimate is not None, "the method must return an Estimate"  # noqa: S101
+        return self.estimate
+
+
+@typed
+def follow(
+    method: Any, function: Function, line: Line | None = None, order: int = 1, *, grants: int = 999
+) -> Run:
+    """Drive a method by hand.
+
+    Parameters
+    ----------
+    method : method value
+    function : callable
+        Takes places t (m,), returns outputs (m,) or (m, q); nan where undefined.
+    line : Line, optional
+    order : int
+    grants : int
+        How many requests are answered; the others are refused by `BudgetSpentError`.
+
+    Examples
+    --------
+    >>> from derivkit.methods import Finite
+    >>> run = follow(Finite(stepsize=0.5, num_points=3), lambda t: t**2 + t)
+    >>> run.places.tolist(), run.answer.value.tolist()
+    ([0.0, 0.0, -0.5, 0.5, -1.0, 1.0], [1.0])
+    """
+    if isinstance(method, type) or not has(method, "solve"):
+        raise TypeError(f"`method` must be a method value such as Finite(), got {shown(method)}")
+    if not callable(function):
+        raise TypeError(f"`function` must be callable, got {shown(function)}")
+    if not isinstance(line, (Line, type(None))):
+        raise TypeError(f"`line` must be a Line, got {shown(line)}")
+    run, solver = Run(), method.solve(line or Line(), check_count("order", order))
+    try:
+        points = next(solver)
+        for _ in range(MOST_REQUESTS):
+            if len(run.requests) < grants:
+                run.requests.append(points)
+                points = solver.send(_values(function, points))
+            else:
+                points = solver.throw(BudgetSpentError())
+    except StopIteration as stop:
+        run.estimate = stop.value
+    except BudgetSpentError:
+        run.estimate = None
+    else:
+        raise AssertionError(f"{method!r} still asks after {MOST_REQUESTS} requests")
+    return run
+
+
+def _values(function: Function, points: NDArray[Any]) -> NDArray[Any]:
+    with np.errstate(all="ignore"):
+        values = np.asarray(function(points))
+    values = values[:, None] if values.ndim == 1 else values
+    return np.where(np.isfinite(values), values, np.nan)
 
 
 def _covered(run: Run, exact: NDArray[Any] | float, lenience: float = 1.0) -> bool:
@@ -262,8 +348,8 @@ def check_method(method: Any) -> None:
     >>> check_method(Finite)
     """
     value = method() if isinstance(method, type) else method
-    if not callable(getattr(value, "solve", None)):
-        raise TypeError(f"`method` must have a method solve(line, order), got {method!r}")
+    if not has(value, "solve"):
+        raise TypeError(f"`method` must have a method solve(line, order), got {shown(method)}")
     for name, check in METHOD_CHECKS.items():
         try:
             check(value)

@@ -1,99 +1,240 @@
-"""Functions of functions: `grad`, `value_and_grad`, `jacobian` and `hessian` of a model.
+"""Functions of functions: `grad`, `value_and_grad`, `jacobian`, `hessian`; and `vjp`, `jvp`.
 
-What they return takes a point and gives an array, so that it goes straight into
-`scipy.optimize.minimize(jac=…, hess=…)`, `least_squares`, `root`, or a sampler.
+What the first four return takes a point and gives a derivative as nested as the point, so that it
+goes straight into `scipy.optimize.minimize(jac=…, hess=…)`, `least_squares`, `root`, or a sampler.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import inspect
+from collections import namedtuple
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
+from derivkit.calculus.driver import check_run, run_together
+from derivkit.calculus.problem import check_arguments, check_problem, split_keywords
+from derivkit.calculus.signatures import called_like, with_keywords_of
+from derivkit.calculus.sparsity import Pattern
 from derivkit.calculus_kit import CalculusKit
-from derivkit.methods.registry import resolve
+from derivkit.engine.model import Shaped
+from derivkit.engine.progress import Show
+from derivkit.engine.trees import flatten
+from derivkit.errors import ModelError
+from derivkit.methods.registry import MethodLike
+from derivkit.validation import check_known, check_sequence, is_count, real_numbers, shown
 
-__all__ = ["grad", "hessian", "jacobian", "value_and_grad"]
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
-OF_THE_KIT = (
-    "bounds",
-    "scale",
-    "vectorized",
-    "names",
-    "undefined",
-    "executor",
-    "timeout",
-    "speculate",
-)
-OF_THE_CALL = ("n_workers", "max_evaluations", "sparsity", "progress")
+__all__ = ["grad", "hessian", "jacobian", "jvp", "value_and_grad", "vjp"]
+
+OF_THE_CALL = ("sparsity", "from_gradient")
+
+Vector: TypeAlias = float | Sequence[float] | NDArray[Any]
 
 
 @dataclass(frozen=True, eq=False)
-class Transform:
-    """A derivative of a model as a function of the point.
+class _OfPoint:
+    """A model whose derivatives are wanted at arguments that are given later.
 
     Attributes
     ----------
     function : callable
-        The model: ``function(theta, *args)``.
-    tensor : str
-        Name of the method of `CalculusKit` that is called.
+        The model.
+    order : int
+        1 or 2.
+    compute : callable
+        The method of `CalculusKit` that is called.
+    argnums : int or tuple of int
+        Which of the arguments hold parameters.
+    at_undefined : {"nan", "raise"}
     kit, call : dict
         Keywords of the kit, and of the call.
     """
 
     function: Callable[..., Any]
-    tensor: str
+    order: int
+    compute: Callable[..., Any]
+    argnums: int | tuple[int, ...] = 0
+    at_undefined: str = "nan"
     kit: dict[str, Any] = field(default_factory=dict)
     call: dict[str, Any] = field(default_factory=dict)
+    _seen: list[tuple[int, ...]] = field(default_factory=list)  # the shape of the last output
 
-    def __call__(self, theta: Any, *args: Any) -> Any:
-        """Return the derivative at theta; ``args`` are handed on to the model."""
-        return getattr(self._at(theta, args), self.tensor)(**self.call)
+    def _found(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any, Any]:
+        """Return the derivative, the value where it is known, and aux."""
+        try:
+            kit = self._at(args, kwargs)
+        except ValueError:
+            if self.at_undefined == "raise":
+                raise
+            return self._nowhere(args)
+        try:
+            result = self.compute(kit, **self.call)
+        except ModelError as error:
+            if self.at_undefined == "raise" or not error.undefined:
+                raise
+            return self._nowhere_defined(kit, error)
+        shape = result.value.shape
+        self._seen[:] = [shape[: len(shape) - self.order]]
+        return result.labelled(), kit, getattr(result, "aux", None)
 
-    def _at(self, theta: Any, args: tuple[Any, ...]) -> CalculusKit:
-        function = _WithArguments(self.function, args) if args else self.function
-        return CalculusKit(function, theta, **self.kit)
+    def _at(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> CalculusKit[Any]:
+        """Return the kit of the arguments that vary; the others are handed on."""
+        where = (self.argnums,) if isinstance(self.argnums, int) else self.argnums
+        if not args or max(where) >= len(args) or min(where) < -len(args):
+            raise TypeError(
+                "the function must be called with the arguments that `argnums` = "
+                f"{shown(self.argnums)} names, got {len(args)}"
+            )
+        settings = dict(self.kit)
+        settings["kwargs"] = {**(settings.get("kwargs") or {}), **kwargs}
+        if self.argnums == 0:
+            settings["args"] = (*args[1:], *settings.get("args", ()))
+        x, function = self._varied(args)
+        return CalculusKit(function, x, **settings)
+
+    def _varied(self, args: tuple[Any, ...]) -> tuple[Any, Callable[..., Any]]:
+        """Return the arguments that vary, and the function of them."""
+        if self.argnums == 0:
+            return args[0], self.function
+        several = (self.argnums,) if isinstance(self.argnums, int) else self.argnums
+        where = [i % len(args) for i in several]
+        placed = _Placed(self.function, args, where, alone=isinstance(self.argnums, int))
+        return placed.varied(), placed
+
+    def _nowhere(self, args: tuple[Any, ...]) -> tuple[Any, Any, Any]:
+        """Return nan at a point that is nan or infinite, where samplers may end up."""
+        x, _ = self._varied(args)
+        flat, tree = flatten(x, "x0", real_numbers)
+        if np.isfinite(flat).all():
+            raise  # noqa: PLE0704 - it was for another reason
+        like = {key: self.kit[key] for key in ("wrt", "names") if key in self.kit}
+        kit = CalculusKit(self.function, tree.build(np.ones(flat.size)), **like)
+        unknown = ModelError(f"`x0` must be finite, got {flat}", x=flat, undefined=True)
+        return self._nowhere_defined(kit, unknown)
+
+    def _nowhere_defined(self, kit: CalculusKit[Any], error: ModelError) -> tuple[Any, Any, Any]:
+        """Return nan in the derivative's shape, the value as it is, and its aux."""
+        output = error.output
+        labels = kit.labels
+        if output is not None:
+            self._seen[:] = [np.shape(output) if np.size(output) > 1 else ()]
+        elif self.compute is CalculusKit.gradient_result:
+            self._seen[:] = [()]
+        if not self._seen:
+            raise error  # it has never returned: nobody knows how many outputs there are
+        tensor = np.full((*self._seen[0], *[len(labels.names)] * self.order), np.nan)
+        values = output.values if isinstance(output, Shaped) else output
+        value = np.nan if output is None else np.ravel(values)[0].item()
+        aux = output.aux if isinstance(output, Shaped) else None
+        return labels.given_to(tensor, self.order), value, aux
 
 
-@dataclass(frozen=True, eq=False)
-class ValueAndGradient(Transform):
+class Transform(_OfPoint):
+    """A derivative of a model as a function of its arguments."""
+
+    @overload
+    def __call__(self, x: Mapping[Any, Any], *args: Any, **kwargs: Any) -> dict[Any, Any]: ...
+
+    @overload
+    def __call__(self, x: Vector, *args: Any, **kwargs: Any) -> NDArray[np.float64]: ...
+
+    @overload
+    def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the derivative at the arguments; (derivative, aux) with ``has_aux``."""
+        found, _, aux = self._found(args, kwargs)
+        return (found, aux) if self.kit.get("has_aux") else found
+
+
+class ValueAndGradient(_OfPoint):
     """A model's value and gradient, whose points they share."""
 
-    def __call__(self, theta: Any, *args: Any) -> tuple[float, NDArray[np.float64]]:
-        """Return (value, gradient) at theta."""
-        kit = self._at(theta, args)
-        gradient = kit.gradient(**self.call)
-        return float(kit.hyper_hessian(order=0)), gradient
+    def __call__(self, *args: Any, **kwargs: Any) -> tuple[Any, Any]:
+        """Return (value, gradient) at the arguments; ((value, aux), gradient) with ``has_aux``."""
+        gradient, value, aux = self._found(args, kwargs)
+        if isinstance(value, CalculusKit):
+            value = value.hyper_hessian_result(order=0).value.ravel()[0].item()
+        return ((value, aux) if self.kit.get("has_aux") else value), gradient
 
 
-Kind = TypeVar("Kind", bound=Transform)
+Kind = TypeVar("Kind", bound=_OfPoint)
 
 
-@dataclass(frozen=True, eq=False)
-class _WithArguments:
-    function: Callable[..., Any]
-    args: tuple[Any, ...]
+class _Placed:
+    """A function of several arguments, as one of those that vary.
 
-    def __call__(self, theta: NDArray[Any]) -> Any:
-        return self.function(theta, *self.args)
+    Those are the only argument, or a named tuple of them; their names are the function's own.
+    """
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        args: tuple[Any, ...],
+        where: Sequence[int],
+        *,
+        alone: bool,
+    ) -> None:
+        self.function, self.args, self.where, self.alone = function, args, where, alone
+
+    def varied(self) -> Any:
+        """Return what varies."""
+        if self.alone:
+            return self.args[self.where[0]]
+        names = [_name_of(self.function, i) for i in self.where]
+        return namedtuple("Arguments", names)(*(self.args[i] for i in self.where))  # noqa: PYI024
+
+    def __call__(self, varied: Any, **kwargs: Any) -> Any:
+        args = list(self.args)
+        for i, each in zip(self.where, [varied] if self.alone else varied, strict=True):
+            args[i] = each
+        return self.function(*args, **kwargs)
 
 
-def grad(function: Callable[..., Any], method: Any = None, **keywords: Any) -> Transform:
-    """Return the function theta -> gradient (p,) of a scalar function.
+def _name_of(function: Callable[..., Any], i: int) -> str:
+    try:
+        name = list(inspect.signature(function).parameters)[i]
+    except (ValueError, TypeError, IndexError):  # a builtin; *args
+        return f"arg{i}"
+    return f"arg{i}" if name.startswith("_") else name
+
+
+@with_keywords_of(check_problem, run_together)
+def grad(
+    function: Callable[..., Any],
+    method: MethodLike = None,
+    *,
+    n_workers: int | None = None,
+    max_evaluations: int | None = None,
+    progress: bool | Show | None = None,
+    argnums: int | Sequence[int] = 0,
+    at_undefined: str = "nan",
+    **keywords: Any,
+) -> Transform:
+    """Return the function x -> gradient, as nested as x, of a scalar function.
 
     Parameters
     ----------
     function : callable
-        ``function(theta, *args)`` returns a number.
+        ``function(x, *args, **kwargs)`` returns a number.
     method : str or method value, optional
         As for `CalculusKit.gradient`.
+    n_workers, max_evaluations, progress
+        As for `CalculusKit.gradient`; the budget is that of each point.
+    argnums : int or sequence of int
+        Which of its arguments to differentiate with respect to; a tuple of gradients for several.
+    at_undefined : {"nan", "raise"}
+        What to do where the function itself is undefined at x: return nan, so that line searches
+        and samplers go on – also at an x that is nan –, or raise the ModelError.
     **keywords
-        Those of `CalculusKit` (``bounds``, ``scale``, …), of its calls (``n_workers``,
-        ``max_evaluations``), and the method's options.
+        Those of `CalculusKit` (``bounds``, ``scale``, ``has_aux``, …), ``side``, and the method's
+        options. With ``has_aux=True`` it returns (gradient, aux).
 
     Raises
     ------
@@ -107,46 +248,212 @@ def grad(function: Callable[..., Any], method: Any = None, **keywords: Any) -> T
     >>> found = scipy.optimize.minimize(f, [-1.2, 1.0], jac=derivkit.grad(f), method="BFGS")
     >>> bool(abs(found.x - 1).max() < 1e-5)
     True
+
+    Several arguments:
+
+    >>> a, b = derivkit.grad(lambda a, b: a**2 * b, argnums=(0, 1))(3.0, 2.0)
+    >>> round(a, 6), round(b, 6)
+    (12.0, 9.0)
     """
-    return _transform(Transform, function, "gradient", method, keywords)
+    keywords |= {"argnums": argnums, "at_undefined": at_undefined, "n_workers": n_workers}
+    keywords |= {"max_evaluations": max_evaluations, "progress": progress}
+    return _transform(Transform, CalculusKit.gradient_result, 1, function, method, **keywords)
 
 
+@called_like(grad)
 def value_and_grad(
-    function: Callable[..., Any], method: Any = None, **keywords: Any
+    function: Callable[..., Any], method: MethodLike = None, **keywords: Any
 ) -> ValueAndGradient:
-    """Return the function theta -> (value, gradient), for ``minimize(…, jac=True)``.
+    """Return the function x -> (value, gradient), for ``minimize(…, jac=True)``.
 
-    The call at theta is shared. Arguments as for `grad`.
+    The call at x is shared. Arguments as for `grad`; with ``has_aux=True`` it returns
+    ((value, aux), gradient).
+
+    Examples
+    --------
+    >>> import derivkit
+    >>> value, gradient = derivkit.value_and_grad(lambda x: x[0] ** 2)([3.0])
+    >>> value, gradient.round(6).tolist()
+    (9.0, [6.0])
     """
-    return _transform(ValueAndGradient, function, "gradient", method, keywords)
+    compute = CalculusKit.gradient_result
+    return _transform(ValueAndGradient, compute, 1, function, method, **keywords)
 
 
-def jacobian(function: Callable[..., Any], method: Any = None, **keywords: Any) -> Transform:
-    """Return the function theta -> Jacobian (m, p), for ``least_squares`` and ``root``.
+@overload
+def jacobian(
+    function: Callable[..., Any], method: MethodLike = None, *, sparsity: Pattern, **keywords: Any
+) -> Callable[..., csr_array]: ...
+
+
+@overload
+@called_like(grad)
+def jacobian(
+    function: Callable[..., Any], method: MethodLike = None, **keywords: Any
+) -> Transform: ...
+
+
+@with_keywords_of(grad)
+def jacobian(
+    function: Callable[..., Any],
+    method: MethodLike = None,
+    *,
+    sparsity: Pattern | None = None,
+    **keywords: Any,
+) -> Any:
+    """Return the function x -> Jacobian (m, p), for ``least_squares`` and ``root``.
 
     Arguments as for `grad`, and ``sparsity``.
+
+    Examples
+    --------
+    >>> import derivkit
+    >>> derivkit.jacobian(lambda x: x**2)([3.0, 2.0]).round(6).tolist()
+    [[6.0, 0.0], [0.0, 4.0]]
     """
-    return _transform(Transform, function, "jacobian", method, keywords)
+    keywords["sparsity"] = sparsity
+    return _transform(Transform, CalculusKit.jacobian_result, 1, function, method, **keywords)
 
 
-def hessian(function: Callable[..., Any], method: Any = None, **keywords: Any) -> Transform:
-    """Return the function theta -> Hessian (p, p), for ``minimize(…, hess=…)``.
+@overload
+def hessian(
+    function: Callable[..., Any], method: MethodLike = None, *, sparsity: Pattern, **keywords: Any
+) -> Callable[..., csr_array]: ...
+
+
+@overload
+@called_like(grad)
+def hessian(
+    function: Callable[..., Any], method: MethodLike = None, **keywords: Any
+) -> Transform: ...
+
+
+@with_keywords_of(grad)
+def hessian(
+    function: Callable[..., Any],
+    method: MethodLike = None,
+    *,
+    sparsity: Pattern | None = None,
+    **keywords: Any,
+) -> Any:
+    """Return the function x -> Hessian (p, p), for ``minimize(…, hess=…)``.
 
     Arguments as for `grad`, and ``sparsity``.
+
+    Examples
+    --------
+    >>> import derivkit
+    >>> derivkit.hessian(lambda x: x[0] ** 2 * x[1] ** 2)([3.0, 2.0]).round(6).tolist()
+    [[8.0, 24.0], [24.0, 18.0]]
     """
-    return _transform(Transform, function, "hessian", method, keywords)
+    keywords["sparsity"] = sparsity
+    return _transform(Transform, CalculusKit.hessian_result, 2, function, method, **keywords)
+
+
+@with_keywords_of(check_problem, run_together)
+def jvp(
+    function: Callable[..., Any],
+    x0: Any,
+    v: Any,
+    method: MethodLike = None,
+    *,
+    n_workers: int | None = None,
+    max_evaluations: int | None = None,
+    progress: bool | Show | None = None,
+    **keywords: Any,
+) -> tuple[Any, Any]:
+    """Return (f(x0), J v): the derivative along v, one line however many parameters there are.
+
+    Parameters
+    ----------
+    function, x0
+        As for `CalculusKit`.
+    v : as x0
+        The direction.
+    method, **keywords
+        As for `grad`.
+
+    Examples
+    --------
+    >>> import derivkit
+    >>> value, along = derivkit.jvp(lambda x: x[0] * x[1], [3.0, 2.0], [1.0, 1.0])
+    >>> float(value), round(float(along), 6)
+    (6.0, 5.0)
+    """
+    keywords |= {"n_workers": n_workers, "max_evaluations": max_evaluations, "progress": progress}
+    of_kit, of_call = split_keywords(keywords)
+    kit = CalculusKit(function, x0, **of_kit)
+    along = kit.directional(v, method, **of_call)
+    return kit.hyper_hessian(order=0), along
+
+
+@with_keywords_of(check_problem, run_together)
+def vjp(
+    function: Callable[..., Any],
+    x0: Any,
+    method: MethodLike = None,
+    *,
+    n_workers: int | None = None,
+    max_evaluations: int | None = None,
+    progress: bool | Show | None = None,
+    **keywords: Any,
+) -> tuple[Any, Callable[[Any], Any]]:
+    """Return f(x0) and the function u -> u J, as nested as x0.
+
+    Parameters
+    ----------
+    function, x0
+        As for `CalculusKit`.
+    method, **keywords
+        As for `grad`. The Jacobian is computed once.
+
+    Examples
+    --------
+    >>> import derivkit
+    >>> value, pulled_back = derivkit.vjp(lambda x: x**2, [3.0, 2.0])
+    >>> pulled_back([1.0, 10.0]).round(6).tolist()
+    [6.0, 40.0]
+    """
+    keywords |= {"n_workers": n_workers, "max_evaluations": max_evaluations, "progress": progress}
+    of_kit, of_call = split_keywords(keywords)
+    kit = CalculusKit(function, x0, **of_kit)
+    result = kit.hyper_hessian_result(method, order=1, **of_call)
+    rows = result.value.reshape(-1, len(result.names))
+
+    def pulled_back(u: Any) -> Any:
+        weights, _ = flatten(u, "u", real_numbers)
+        if weights.shape != (len(rows),):
+            raise ValueError(f"`u` must hold {len(rows)} numbers, got {weights.size}")
+        return kit.labels.given_to(weights @ rows, 1)
+
+    return kit.hyper_hessian(order=0), pulled_back
 
 
 def _transform(
     kind: type[Kind],
+    compute: Callable[..., Any],
+    order: int,
     function: Callable[..., Any],
-    tensor: str,
-    method: Any,
-    keywords: dict[str, Any],
+    method: MethodLike,
+    /,
+    *,
+    argnums: int | Sequence[int] = 0,
+    at_undefined: str = "nan",
+    **keywords: Any,
 ) -> Kind:
     if not callable(function):
         raise TypeError(f"`function` must be callable, got {type(function).__name__}")
-    kit = {key: keywords.pop(key) for key in OF_THE_KIT if key in keywords}
-    options = {key: value for key, value in keywords.items() if key not in OF_THE_CALL}
-    resolve(method, options)  # a misspelt option is to be found here, not inside an optimiser
-    return kind(function, tensor, kit, {"method": method, **keywords})
+    at_undefined = check_known("at_undefined", at_undefined, ("nan", "raise"))
+    single = is_count(argnums)
+    several = (argnums,) if single else tuple(check_sequence("argnums", argnums, "whole numbers"))
+    if not several or not all(map(is_count, several)):
+        raise TypeError(f"`argnums` must be whole numbers, got {shown(argnums)}")
+    if len(set(several)) < len(several):
+        raise ValueError(f"`argnums` must be different arguments, got {shown(argnums)}")
+    kit, others = split_keywords(keywords)
+    check_arguments(kit.get("args", ()), kit.get("kwargs"))
+    options = {key: value for key, value in others.items() if key not in OF_THE_CALL}
+    check_run(method, options)  # a wrong keyword is to be found here, not inside an optimiser
+    where = int(several[0]) if single else several
+    of_call = {"method": method, **others}
+    return kind(function, order, compute, where, at_undefined, kit, of_call)

@@ -1,13 +1,14 @@
 """Sphinx: MyST Markdown pages, API pages from the docstrings, the furo theme."""
 
 import logging
-import re
 import sys
 from pathlib import Path
 
 import derivkit
 
 sys.path.insert(0, str(Path(__file__).parent))
+import api_pages
+import draw_cheat_sheet
 import draw_pictures
 
 project = "derivkit"
@@ -18,37 +19,41 @@ version = release = derivkit.__version__
 extensions = [
     "myst_nb",
     "sphinx.ext.autodoc",
-    "sphinx.ext.napoleon",
-    "sphinx.ext.mathjax",
     "sphinx.ext.viewcode",
+    "sphinx_copybutton",
+    "sphinx_design",
+    "docstrings",
+    "mathml",
 ]
-myst_enable_extensions = ["dollarmath", "amsmath", "colon_fence", "deflist"]
+html_math_renderer = "mathml"
+myst_enable_extensions = ["dollarmath", "amsmath", "colon_fence", "deflist", "attrs_inline"]
 myst_heading_anchors = 3
 source_suffix = {".md": "myst-nb", ".ipynb": "myst-nb"}
 exclude_patterns = ["_build"]
 nb_execution_mode = "off"  # `make notebooks` has executed them into _generated/notebooks
 default_role = "code"
 
-napoleon_google_docstring = False
-napoleon_use_rtype = False
-napoleon_use_ivar = True
 autodoc_typehints = "none"
 autodoc_member_order = "bysource"
 autodoc_default_options = {"members": True}
 
+copybutton_prompt_text = r">>> |\.\.\. "  # outputs stay behind
+copybutton_prompt_is_regexp = True
+copybutton_only_copy_prompt_lines = True
+
 html_theme = "furo"
 html_title = f"derivkit {release}"
+html_logo = "_static/mark.svg"
+html_favicon = "_static/mark.svg"
 html_static_path = ["_static"]
-html_css_files = ["site.css"]
+html_css_files, html_js_files = ["site.css"], ["site.js"]
+html_copy_source = html_show_sourcelink = False
+pygments_style, pygments_dark_style = "a11y-light", "a11y-dark"
 html_theme_options = {
-    "light_css_variables": {"color-brand-primary": "#1f5f8b", "color-brand-content": "#1f5f8b"},
-    "dark_css_variables": {"color-brand-primary": "#7fb8e0", "color-brand-content": "#7fb8e0"},
+    "top_of_page_buttons": [],
+    "light_css_variables": {"color-brand-primary": "#175a8a", "color-brand-content": "#175a8a"},
+    "dark_css_variables": {"color-brand-primary": "#8cc4ee", "color-brand-content": "#8cc4ee"},
 }
-
-
-def _shapes_escaped(app, what, name, obj, options, lines):
-    """Keep (*out, p) in a docstring from being read as the beginning of an emphasis."""
-    lines[:] = [re.sub(r"(?<!`)\(\*(\w)", r"(\\*\1", line) for line in lines]
 
 
 def _own_module(app, modname, attribute):
@@ -57,12 +62,15 @@ def _own_module(app, modname, attribute):
     return modname if getattr(value, "__module__", None) == "builtins" else None
 
 
-def _pictures(app):
-    logging.getLogger("derivkit").setLevel(logging.WARNING)  # a dependency of furo shows all else
-    draw_pictures.draw(Path(app.srcdir) / "_generated" / "pictures")
+def _generated(app):
+    for chatty in ("derivkit", "fontTools"):  # a dependency of furo shows all they log
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+    made = Path(app.srcdir) / "_generated"
+    draw_pictures.draw(made / "pictures")
+    draw_cheat_sheet.draw(made / "cheat-sheet.pdf")
+    api_pages.write(made / "api")
 
 
 def setup(app):
-    app.connect("autodoc-process-docstring", _shapes_escaped)
     app.connect("viewcode-follow-imported", _own_module)
-    app.connect("builder-inited", _pictures)
+    app.connect("builder-inited", _generated)

@@ -1,35 +1,75 @@
-"""The pictures of docs/pictures.md, drawn when the site is built: `python docs/draw_pictures.py FOLDER`."""
+"""Draw every picture of docs/gallery/ as SVG, for light and for dark, and write the gallery's page.
 
+    python docs/draw_pictures.py FOLDER
+
+A picture is a script whose docstring has its title and what it shows, and which leaves `ax`.
+"""
+
+import os
+import re
+import runpy
 import sys
+from contextlib import chdir
 from pathlib import Path
 
-import numpy as np
+import matplotlib as mpl
 
-from derivkit import CalculusKit
+from derivkit.plot import theme
+from derivkit.plot.style import styled
 
-X0 = {"H0": 0.7, "ombh2": 0.3, "tau": 1e-3}
-
-
-def model(theta):
-    """Return a smooth function with noise of 1e-6, the same for the same parameters."""
-    seed = np.frombuffer(theta.tobytes(), dtype=np.uint32)
-    noise = 1e-6 * np.random.default_rng(seed).standard_normal()
-    return np.sin(3 * theta[0]) * np.exp(theta[1]) + np.log(theta[2]) / 1e3 + noise
+ROOT = Path(__file__).parents[1]
+SCRIPTS = sorted((ROOT / "docs" / "gallery").glob("*.py"))
+FIRST = ["promise", "peers"]  # of the gallery
+SAME_EACH_TIME = {"Date": None}
 
 
 def draw(folder):
-    """Write the four pictures as SVG."""
+    """Write all pictures that are older than what they are drawn from."""
     folder.mkdir(parents=True, exist_ok=True)
-    kit = CalculusKit(model, X0, bounds=[(None, None), (None, None), (0.0, None)])
-    gradient = kit.gradient_result()
-    pictures = {
-        "bars": gradient.plot(),
-        "steps": gradient.plot_steps("H0"),
-        "samples": gradient.plot_samples("H0"),
-        "matrix": kit.hessian_result().plot(),
-    }
-    for name, ax in pictures.items():
-        ax.figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
+    mpl.use("Agg")
+    mpl.rcParams["svg.hashsalt"] = "derivkit"  # the same bytes at every build
+    sys.path.insert(0, str(ROOT / "examples"))
+    for script in SCRIPTS:
+        for name in ("light", "dark"):
+            target = folder / f"{script.stem}-{name}.svg"
+            if not target.exists() or target.stat().st_mtime < newest(script):
+                with theme(name), styled(None), chdir(ROOT):
+                    axes = runpy.run_path(str(script))["ax"]
+                    axes.figure.savefig(target, metadata=SAME_EACH_TIME)
+    (folder.parent / "gallery.md").write_text(gallery())
+
+
+def newest(script):
+    """Return when the script or the drawing code was last changed."""
+    code = [script, *(ROOT / "derivkit" / "plot").glob("*.py")]
+    return max(path.stat().st_mtime for path in code)
+
+
+def story(script):
+    """Return the title of a picture, and what it shows."""
+    text = re.match(r'"""(.*?)"""', script.read_text(), re.DOTALL)[1]
+    title, _, shown = text.strip().partition("\n\n")
+    return title, shown
+
+
+def gallery():
+    """Return the page of all pictures, each with its code."""
+    lines = ["# Gallery", "", "Every picture with the code that draws it, as it stands in", ""]
+    lines[-2] += " `docs/gallery/`; each is drawn anew when this site is built."
+    order = sorted(
+        SCRIPTS, key=lambda s: (s.stem not in FIRST, FIRST.index(s.stem) if s.stem in FIRST else 0)
+    )
+    for script in order:
+        title, shown = story(script)
+        lines += [f"## {title}", "", shown, ""]
+        for name in ("light", "dark"):
+            alt = " ".join(shown.split())
+            lines += [f"```{{image}} pictures/{script.stem}-{name}.svg", f":alt: {alt}"]
+            lines += [f":class: only-{name}", "```", ""]
+        path = os.path.relpath(script, ROOT / "docs" / "_generated")
+        lines += ["```{dropdown} The code", f":name: code-{script.stem}", ""]
+        lines += [f":::{{literalinclude}} {path}", ":language: python", ":::", "```", ""]
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":

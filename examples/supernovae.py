@@ -97,7 +97,7 @@ def log_likelihood(theta: NDArray[Any]) -> Any:
 if __name__ == "__main__":
     from derivkit import CalculusKit
 
-    kit = CalculusKit(log_likelihood, FIDUCIAL)
+    kit = CalculusKit(log_likelihood, FIDUCIAL, call="array")
     print(kit.gradient_result(), end="\n\n")
     information = -kit.hessian_result().value
     errors = np.sqrt(np.diag(np.linalg.inv(information)))

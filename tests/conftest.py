@@ -1,8 +1,19 @@
-"""What every test leaves behind is taken away."""
+"""What every test needs, and what it leaves behind."""
 
+import signal
 import sys
 
 import pytest
+
+# A job in the background ignores SIGINT, and so do the programs it starts: here they must not.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True)
+def numbers_of_jax_are_short():
+    """Undo what numpyro and pytensor do to all of a process when they are loaded."""
+    if (jax := sys.modules.get("jax")) and jax.config.jax_enable_x64:
+        jax.config.update("jax_enable_x64", False)
 
 
 @pytest.fixture(autouse=True)
@@ -11,3 +22,10 @@ def figures_are_closed():
     yield
     if pyplot := sys.modules.get("matplotlib.pyplot"):
         pyplot.close("all")
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    """Tell how to have the same order again: with -q the head of the report is not shown."""
+    seed = getattr(config.option, "randomly_seed", None)
+    if isinstance(seed, int):
+        terminalreporter.write_line(f"order of the tests: pytest --randomly-seed={seed}")

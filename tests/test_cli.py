@@ -4,16 +4,20 @@ import csv
 import io
 import json
 import os
+import shlex
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
+from derivkit import CalculusKit, ModelError
 from derivkit.cli import main
 from derivkit.cli.models import FileFunction, load_function
-from derivkit.program import Program
+from derivkit.models.program import Program
 
 EXAMPLE = str(Path(__file__).parents[1] / "examples" / "misra1a.py")
 CERTIFIED = ["238.94212918", "5.5015643181e-4"]
@@ -302,3 +306,265 @@ def test_nobody_reading_the_output_to_its_end_is_no_error():
     )
     os.close(writer)
     assert (done.returncode, done.stderr) == (141, "")
+
+
+AREA = "import sys; a, b = map(float, sys.argv[1:]); print(repr(a * b))"
+
+
+def the_command(*words):
+    """Run the command; return its exit code and the last line on standard error."""
+    try:
+        return main(list(words))
+    except SystemExit as stop:
+        return stop.code
+
+
+def test_names_stand_for_single_parameters_of_a_program(capsys):
+    program = f"{sys.executable} -c {shlex.quote(AREA)} {{b}} {{a}}"
+    assert main(["gradient", "--exec", program, "--at", "a=3", "b=5", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["value"] == pytest.approx([5.0, 3.0], abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("command", "at", "message"),
+    [
+        ("", ["1"], "must be a command, got nothing"),
+        ("./sim {a} {b}", ["1", "2"], "no placeholder but {theta}, got {a}"),
+        ("./sim {a} {c}", ["a=1", "b=2"], "no placeholder but {a}, {b}, {theta}, got {c}"),
+        ("./sim {theta} | tail -1", ["1"], "which no shell runs, got '|'"),
+        ("./sim {theta} > out", ["1"], "which no shell runs, got '>'"),
+        ("./sim $HOME", ["1"], "which no shell runs, got '$HOME'"),
+        ('./sim "a', ["1"], "No closing quotation"),
+        ("./nowhere {theta}", ["1"], "nowhere"),
+    ],
+)
+def test_a_command_that_cannot_be_meant_is_refused_in_one_line(command, at, message, capsys):
+    assert the_command("gradient", "--exec", command, "--at", *at) == 2
+    errors = capsys.readouterr().err
+    assert message in errors
+    assert errors.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", ["echo 3.5", f"{sys.executable} -c 'print(3.5)' {{theta}}"])
+def test_a_program_that_never_reads_its_parameters_is_told_and_is_no_success(command, capsys):
+    assert main(["gradient", "--exec", command, "--at", "0.5", "2"]) == 1
+    assert "does the model read its parameters?" in capsys.readouterr().err
+
+
+def test_a_program_that_prints_few_digits_is_told(capsys):
+    code = "import sys, math; print('%.6g' % math.sin(float(sys.argv[1])))"
+    program = f"{sys.executable} -c {shlex.quote(code)} {{theta}}"
+    main(["gradient", "--exec", program, "--at", "0.5"])
+    assert "prints 6 digits: print 17" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("printed", "pattern", "value"),
+    [
+        ("[1] 4.47", None, 4.47),
+        ("chi2 = 3.5 (2 dof)", r"= (\S+)", 3.5),
+        ("loss 1.5\nwritten", r"loss (\S+)", 1.5),
+    ],
+)
+def test_the_numbers_are_found_where_r_prints_them_or_a_pattern_says(printed, pattern, value):
+    program = Program(f"printf {shlex.quote(printed)}", pattern=pattern)
+    assert program(np.zeros(1)) == value
+
+
+def test_bytes_beyond_utf8_do_not_matter():
+    assert Program("printf '\\351 log\\n3.5\\n'")(np.zeros(1)) == 3.5
+
+
+def test_a_crash_is_an_error_that_names_the_signal_and_not_undefined():
+    with pytest.raises(ChildProcessError, match="SIGSEGV"):
+        Program("sh -c 'kill -11 $$'")(np.zeros(1))
+
+
+def test_what_a_program_has_started_ends_with_its_time(tmp_path):
+    script = tmp_path / "t"
+    script.write_text(f"#!/bin/sh\nsleep 60 & echo $! > {tmp_path}/kid\nwait\n")
+    script.chmod(0o755)
+    with pytest.raises(ModelError, match="longer than timeout"):
+        CalculusKit(Program(f"{script} {{theta}}"), [1.0], timeout=2.0).gradient()
+    kid = int((tmp_path / "kid").read_text())
+    end = time.monotonic() + 10
+    while psutil.pid_exists(kid) and psutil.Process(kid).status() != "zombie":
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def test_an_edited_model_is_another_model_to_its_checkpoint(tmp_path):
+    model, run = tmp_path / "model.py", str(tmp_path / "run.db")
+
+    def gradient(source, *more):
+        model.write_text(source)
+        words = ["gradient", f"{model}:f", "--at", "3", "--json", "--checkpoint", run, *more]
+        return subprocess.run(
+            [sys.executable, "-m", "derivkit", *words],
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        )
+
+    first = gradient("def f(x):\n    return x[0] ** 2\n")
+    assert json.loads(first.stdout)["value"] == pytest.approx([6.0])
+    same = gradient("def f(x):  # a comment\n    return x[0] ** 2\n")
+    assert same.returncode == 0
+    other = gradient("def f(x):\n    return 5 * x[0] ** 2\n")
+    assert (other.returncode, other.stderr.count("\n")) == (2, 1)
+    assert "the model is not the one whose" in other.stderr
+    anew = gradient("def f(x):\n    return 5 * x[0] ** 2\n", "--checkpoint-mismatch", "discard")
+    assert json.loads(anew.stdout)["value"] == pytest.approx([30.0])
+
+
+def test_an_edited_program_is_another_model_to_its_checkpoint(tmp_path, capsys):
+    script, run = tmp_path / "sim.py", str(tmp_path / "run.db")
+    words = ["gradient", "--exec", f"{sys.executable} {script} {{theta}}", "--at", "3"]
+    words += ["--json", "--checkpoint", run]
+    script.write_text("import sys\nprint(repr(float(sys.argv[1]) ** 2))\n")
+    assert main(words) == 0
+    script.write_text("import sys\nprint(repr(5 * float(sys.argv[1]) ** 2))\n")
+    capsys.readouterr()
+    assert main(words) == 2
+    assert "changed: attribute files" in capsys.readouterr().err
+    assert main([*words, "--checkpoint-mismatch", "discard"]) == 0
+    assert json.loads(capsys.readouterr().out)["value"] == pytest.approx([30.0])
+
+
+def test_an_unusable_checkpoint_is_wrong_usage_and_one_line(tmp_path, capsys):
+    (tmp_path / "text").write_text("text")
+    for name in ("nowhere/x.db", "text", "."):
+        words = ["--at", "1", "2", "--checkpoint", str(tmp_path / name)]
+        assert main(["gradient", f"{EXAMPLE}:log_likelihood", *words]) == 2
+        assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_names_bounds_scales_calls_and_the_order_of_arguments(tmp_path):
+    model = tmp_path / "named.py"
+    model.write_text(
+        "def f(a, b):\n    return a**2 * b\ndef g(x):\n    return x['a']**2 * x['b']\n"
+    )
+    output = tmp_path / "out.json"
+    words = ["--bounds", "a=0:", "b=:9", "--scale", "a=2", "b=1", "--output", str(output)]
+    for name, call in (("f", "keywords"), ("g", "same"), ("f", "positional")):
+        argv = ["gradient", "--json", "--call", call, *words, "--at", "a=3", "b=2"]
+        assert main([*argv, f"{model}:{name}"]) == 0
+        assert json.loads(output.read_text())["value"] == pytest.approx([12.0, 9.0])
+
+
+def test_a_name_that_a_spreadsheet_would_take_for_a_formula_is_text_in_csv(tmp_path, capsys):
+    model = f"{EXAMPLE}:log_likelihood"
+    main(["gradient", model, "--at", "@SUM(A1)=1", "b=2", "--csv"])
+    assert "'@SUM(A1)" in capsys.readouterr().out
+
+
+TIGHT = """
+import math
+
+def loss(theta):
+    return 1.001 * theta[0] ** 2 * theta[1]
+
+def tighter(theta):
+    return theta[0] ** 2 * theta[1]
+
+def residuals(theta):
+    return [y - theta[0] for y in (1.0, 2.0, 4.0, 3.0, 2.0)]
+
+def bowl(theta):
+    return theta["a"] ** 2 / 8 + 2 * theta["b"] ** 2
+"""
+
+
+@pytest.fixture
+def tight(tmp_path):
+    (tmp_path / "tight.py").write_text(TIGHT)
+    return f"{tmp_path / 'tight.py'}:"
+
+
+def as_json(capsys, *words, code=0):
+    assert main([*words, "--json"]) == code
+    return json.loads(capsys.readouterr().out)
+
+
+def test_a_tighter_model_is_compared_and_an_accuracy_stated(tight, capsys):
+    words = ["gradient", tight + "loss", "--at", "3", "2"]
+    found = as_json(capsys, *words, "--compare", tight + "tighter")
+    assert found["gap"] == pytest.approx([0.012, 0.009])
+    assert found["status"] == ["model-limited"] * 2
+    assert min(as_json(capsys, *words, "--accuracy", "1e-6")["error"]) > 1e-6
+
+
+def test_a_program_is_compared_with_another_setting_of_it(capsys):
+    command = f'{sys.executable} -c "print(({{factor}}) * {{x}} ** 2)"'
+    words = ["gradient", "--exec", command.replace("{factor}", "1.01"), "--at", "x=3"]
+    found = as_json(capsys, *words, "--compare", command.replace("{factor}", "1"))
+    assert found["gap"] == pytest.approx([0.06], rel=1e-6)
+
+
+def test_parameters_are_held_and_followed_in_their_logarithm(tight, capsys):
+    found = as_json(capsys, "gradient", tight + "tighter", "--at", "a=3", "b=2", "--fix", "b")
+    assert found["status"] == ["converged", "fixed"]
+    words = ["gradient", tight + "tighter", "--at", "3", "2", "--bounds", ":", "0:"]
+    found = as_json(capsys, *words, "--fix", "0", "--log", "1")
+    assert found["names"] == ["x[0]", "ln(x[1])"]
+    assert float(found["value"][1]) == pytest.approx(18.0)
+    assert main([*words, "--fix", "q"]) == 2
+    assert "`--fix` must name parameters among x[0], x[1], got q" in capsys.readouterr().err
+
+
+def test_higher_orders_and_directions_are_commands_too(tight, capsys):
+    found = as_json(capsys, "hyper-hessian", tight + "tighter", "--at", "3", "2")
+    assert found["value"][0][0][1] == pytest.approx(2.0, abs=1e-6)
+    along = ["directional", tight + "tighter", "--at", "3", "2", "--along", "1", "-1"]
+    assert as_json(capsys, *along)["value"] == pytest.approx(3.0)
+    assert as_json(capsys, *along, "--order", "2")["value"] == pytest.approx(-8.0)
+
+
+def test_standard_errors_of_residuals_and_of_a_likelihood(tight, capsys):
+    (row,) = as_json(capsys, "covariance", tight + "residuals", "--at", "2.4")
+    data = np.array([1.0, 2.0, 4.0, 3.0, 2.0])
+    assert row["standard_error"] == pytest.approx(data.std(ddof=1) / 5**0.5)
+    (row,) = as_json(capsys, "covariance", tight + "residuals", "--at", "2.4", "--sigma", "2")
+    assert row["standard_error"] == pytest.approx(2 / 5**0.5)
+    rows = as_json(capsys, "covariance", tight + "bowl", "--at", "a=0", "b=0", "--call", "same")
+    assert [row["standard_error"] for row in rows] == pytest.approx([2.0, 0.5])
+    assert main(["covariance", tight + "bowl", "--at", "a=0", "b=0", "--call", "same"]) == 0
+    assert "standard errors at the optimum" in capsys.readouterr().out
+
+
+def test_samples_in_a_file_are_differentiated(tmp_path, capsys):
+    x = np.linspace(0, 3, 31)
+    file = tmp_path / "curve.csv"
+    lines = [f"{a},{b},{c}" for a, b, c in zip(x, np.sin(x), x**2, strict=True)]
+    file.write_text("x,wave,square\n" + "\n".join(lines))
+    rows = as_json(capsys, "sampled", str(file))
+    slopes = [row["d square"] for row in rows]
+    assert slopes[1:-1] == pytest.approx(2 * x[1:-1], abs=1e-9)
+    assert rows[3]["x"] == x[3]
+    assert main(["sampled", str(file), "--order", "2", "--csv"]) in {0, 1}
+    assert capsys.readouterr().out.startswith("x,d wave,error wave")
+    (tmp_path / "bad.txt").write_text("1 2\n3 four\n")
+    assert main(["sampled", str(tmp_path / "bad.txt")]) == 2
+    assert "must hold lines of 2 numbers, got '3 four'" in capsys.readouterr().err
+    (tmp_path / "noisy.txt").write_text("\n".join(f"{a} {np.exp(a)}" for a in x))
+    assert len(as_json(capsys, "sampled", str(tmp_path / "noisy.txt"), "--noisy", code=0)) == 31
+
+
+@pytest.mark.parametrize("numbered", [True, False])
+def test_a_plan_is_made_told_and_ends_with_the_result(tmp_path, capsys, numbered):
+    file, values = str(tmp_path / "run.plan"), tmp_path / "values.csv"
+    words = ["plan", file, "--at", "a=3", "b=2"]
+    for _ in range(50):
+        assert main(words) == 0
+        out = capsys.readouterr().out
+        if not out.startswith("point,a,b"):
+            break
+        rows = [line.split(",") for line in out.splitlines()[1:]]
+        told = [(n, float(a) ** 2 * float(b)) for n, a, b in rows]
+        lines = [f"{n},{y!r}" if numbered else repr(y) for n, y in told]
+        values.write_text("\n".join([*["point,value"][: int(numbered)], *lines]))
+        words = ["plan", file, "--tell", str(values)]
+    assert "all 2 derivatives are resolved" in out
+    assert main(["plan", file, "--at", "1"]) == 2
+    assert "must not exist" in capsys.readouterr().err

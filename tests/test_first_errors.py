@@ -5,6 +5,7 @@ import threading
 import numpy as np
 import pytest
 
+import derivkit
 from derivkit import CalculusKit, ModelError
 
 
@@ -42,15 +43,25 @@ FIRST_ERRORS = {
         ModelError,
         r"one array of all parameters: write f\(theta\), not f\(a, b\)",
     ),
-    "a function of a dict": (
-        lambda: CalculusKit(lambda theta: theta["H0"], {"H0": 67.0}).gradient(),
+    "a function of a dict, and x0 an array": (
+        lambda: CalculusKit(lambda theta: theta["H0"], [67.0]).gradient(),
         ModelError,
-        "gets a bare array, also where x0 is labelled",
+        "gets what x0 is: make x0 a dict, a Series",
+    ),
+    "a function of an array, and x0 a dict": (
+        lambda: CalculusKit(lambda theta: theta[0], {"H0": 67.0}).gradient(),
+        ModelError,
+        "gets what x0 is, a dict for a dict: give call='array' for the bare array",
     ),
     "a function of attributes": (
         lambda: CalculusKit(lambda theta: theta.H0, {"H0": 67.0}).gradient(),
         ModelError,
-        "gets a bare array, also where x0 is labelled",
+        "gets what x0 is, a dict for a dict",
+    ),
+    "a function of a number's entries": (
+        lambda: CalculusKit(f, 67.0).gradient(),
+        ModelError,
+        "x0 is one number: make it a list of one",
     ),
     "too short an x0": (
         lambda: CalculusKit(lambda theta: theta[0] * theta[2], [1.0, 2.0]).gradient(),
@@ -97,10 +108,10 @@ FIRST_ERRORS = {
         ValueError,
         r"`x0` must lie inside `bounds`, got x0\[0\] = 1.0 outside \(2.0, inf\)",
     ),
-    "a table as x0": (
-        lambda: CalculusKit(f, [[1.0, 2.0]]),
+    "nothing as x0": (
+        lambda: CalculusKit(f, []),
         ValueError,
-        r"`x0` must be one point of at least one parameter, got shape \(1, 2\)",
+        "`x0` must be one point of at least one parameter, got none",
     ),
     "a misspelt method": (
         lambda: CalculusKit(f, [1.0]).gradient("finit"),
@@ -120,6 +131,57 @@ FIRST_ERRORS = {
         "cannot be sent to worker processes: .* a lock, cannot be pickled",
     ),
 }
+
+
+CALLED_HERE = {  # what people type: what is said of it
+    "n_jobs": "`n_workers`",
+    "workers": "n_workers",
+    "h": "`scale`, a step of your own method='finite', stepsize",
+    "step": "stepsize",
+    "central": "extrapolation",
+    "richardson": "extrapolation='richardson'",
+    "order": "hessian_diag",
+    "wrt": r"belongs to the kit: CalculusKit\(function, x0, wrt=…\)",
+    "bounds": "belongs to the kit",
+    "argnums": "derivkit.grad",
+    "max_nfev": "`max_evaluations`",
+    "full_output": "gradient_result",
+    "verbose": "progress=True",
+    "n_worker": "did you mean 'n_workers'",
+    "fixed": "equal bounds",
+}
+
+
+@pytest.mark.parametrize("word", CALLED_HERE)
+def test_words_of_other_packages_get_their_name_here(word):
+    kit = CalculusKit(f, [1.0])
+    calls = (
+        lambda: kit.gradient(**{word: 2}),
+        lambda: kit.hessian_result(**{word: 2}),
+        lambda: derivkit.grad(f, **{word: 2}),
+        lambda: derivkit.check_gradient(f, [1.0], [1.0], **{word: 2}),
+    )
+    for call in calls[:2] if word in {"wrt", "bounds", "argnums"} else calls:
+        with pytest.raises(TypeError, match=f"has no option '{word}'.*{CALLED_HERE[word]}") as told:
+            call()
+        assert "max_evaluations" in str(told.value)  # what the call takes, beside the method
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("n_workers", "belongs to the call: kit.gradient"),
+        ("method", "belongs to the call"),
+        ("n_jobs", "`n_workers`"),
+        ("theta0", "the second argument, `x0`"),
+        ("lower", "`bounds`"),
+        ("boundz", "did you mean 'bounds'"),
+        ("colour", "`keyword` must be one of"),
+    ],
+)
+def test_a_kit_says_where_a_keyword_belongs(word, said):
+    with pytest.raises(TypeError, match=said):
+        CalculusKit(f, [1.0], **{word: 2})
 
 
 @pytest.mark.parametrize("mistake", FIRST_ERRORS)

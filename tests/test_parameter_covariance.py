@@ -1,11 +1,13 @@
 """Covariances of parameters, and what errors of derivatives do to them."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.optimize import Bounds
 
-from derivkit import CalculusKit, covariance
+from derivkit import CalculusKit, Covariance, covariance, propagate
 
 X = np.linspace(0, 1, 12)
 Y = 2 + 3 * X + 0.1 * np.cos(40 * X)
@@ -28,6 +30,13 @@ def test_a_straight_line_has_the_textbook_covariance():
     np.testing.assert_allclose(found.value, r @ r / 10 * np.linalg.inv(A.T @ A), rtol=1e-10)
     np.testing.assert_allclose(found.correlation[0, 0], 1)
     assert str(found).startswith("intercept: ± ")
+
+
+def test_a_notebook_shows_standard_errors_and_what_is_propagated_as_tables():
+    found = Covariance(np.diag([4.0, 9.0]), np.diag([0.04, 0.0]), ("a", "b"))
+    assert re.findall(r">([^<>]+)</td>", found._repr_html_()) == ["a", "2", "0.01", "b", "3", "0"]
+    sum_of_two = propagate(lambda x: x[0] + x[1], [1.0, 2.0], [9.0, 16.0])
+    assert re.findall(r">([^<>]+)</td>", sum_of_two._repr_html_()) == ["3", "5"]
 
 
 @pytest.mark.parametrize("sigma", [0.3, np.linspace(0.1, 0.5, 12)])
@@ -120,3 +129,57 @@ def test_a_hessian_that_is_not_positive_definite_is_refused():
         covariance(result)
     with pytest.raises(TypeError, match="go with a Jacobian"):
         covariance(result, sigma=1.0)
+
+
+def test_a_covariance_matrix_of_the_data_counts_whole():
+    A, _, kit = fitted()
+    C = 0.09 * (np.eye(12) + 0.4 * np.eye(12, k=1) + 0.4 * np.eye(12, k=-1))
+    exact = np.linalg.inv(A.T @ np.linalg.solve(C, A))
+    np.testing.assert_allclose(covariance(kit.jacobian_result(), cov=C).value, exact, rtol=1e-10)
+
+
+def test_the_sandwich_holds_where_variances_differ():
+    A, b, kit = fitted()
+    r = line(b)
+    bread = np.linalg.inv(A.T @ A)
+    exact = bread @ (A.T * r**2) @ A @ bread
+    found = covariance(kit.jacobian_result(), r, cov_type="sandwich")
+    np.testing.assert_allclose(found.value, exact, rtol=1e-9)
+    assert (found.error < 1e-9 * np.abs(exact).max()).all()
+    with pytest.raises(ValueError, match="did you mean 'sandwich'"):
+        covariance(kit.jacobian_result(), r, cov_type="sandwhich")
+
+
+def test_wald_intervals_hold_the_estimate():
+    _, b, kit = fitted()
+    found = covariance(kit.jacobian_result(), sigma=0.3)
+    interval = found.interval(b, level=0.95)
+    np.testing.assert_allclose(interval.mean(axis=1), b)
+    np.testing.assert_allclose(
+        np.diff(interval).ravel(), 2 * 1.959964 * found.standard_errors, 1e-6
+    )
+
+
+def test_a_parameter_on_its_bound_is_held():
+    A, _, kit = fitted()
+    x0 = kit.jacobian_result().x0
+    found = covariance(kit.jacobian_result(), sigma=0.3, bounds=[(x0[0], None), (None, None)])
+    assert found.held == ("intercept",)
+    np.testing.assert_allclose(found.value, [[0, 0], [0, 0.09 / (A[:, 1] @ A[:, 1])]], rtol=1e-10)
+    with pytest.raises(ValueError, match="off its bounds"):
+        covariance(kit.jacobian_result(), sigma=0.3, bounds=[(x, None) for x in x0])
+
+
+def test_bounds_of_a_result_in_another_coordinate_are_those_of_the_parameter():
+    def model(p):
+        return np.array([p["a"] * i + p["b"] for i in (1, 2, 3)])
+
+    kit = CalculusKit(model, {"a": 3.0, "b": 2.0}, transform={"a": "log"})
+    result = kit.jacobian_result()
+    read = type(result).from_json(result.to_json())
+    for each in (result, read):
+        for bounds in ({"a": (3.0, 9.0)}, Bounds([3.0, -np.inf], [9.0, np.inf])):
+            assert covariance(each, sigma=0.1, bounds=bounds).held == ("ln(a)",)
+        assert covariance(each, sigma=0.1, bounds={"a": (0.5, 9.0)}).held == ()
+    with pytest.raises(ValueError, match="`x0` must lie inside `bounds`"):
+        covariance(result, sigma=0.1, bounds={"a": (5.0, 9.0)})

@@ -1,9 +1,10 @@
-"""What the documented calls of the gradient print, to the letter."""
+"""What the documented calls of the gradient print, to the letter; how wide the help is."""
 
 import numpy as np
 import pytest
 
 from derivkit import Adaptive, CalculusKit, Finite
+from derivkit.cli import main
 
 X0 = [0.5, 2.0]
 
@@ -70,3 +71,13 @@ def test_x0_is_evaluated_once_for_all_parameters(method, options, calls):
     assert len(set(asked)) == len(asked) == result.nfev
     assert (result.nfev_per_parameter == calls).all()
     assert result.nfev == 3 * calls + 1
+
+
+@pytest.mark.parametrize("command", [None, "gradient", "laplace", "check", "sampled", "plan"])
+def test_the_commands_help_fits_a_terminal_of_80_columns(command, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    with pytest.raises(SystemExit):
+        main([*([command] if command else []), "--help"])
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) > 20
+    assert [line for line in lines if len(line) > 80] == []

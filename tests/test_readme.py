@@ -1,8 +1,12 @@
-"""Every example in the README and the documentation runs, and the README's commands are CI's."""
+"""Every example in the README and the documentation runs, and the README's commands are CI's.
+
+An example below a comment "needs: NAME" on its page runs where that package is installed.
+"""
 
 import doctest
 import re
 import shlex
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -11,7 +15,10 @@ from derivkit.cli import main
 from derivkit.methods import registry
 
 ROOT = Path(__file__).parents[1]
-FENCE = re.compile(r"^```(?:python|pycon)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+FENCE = re.compile(
+    r"^(?:<!-- needs: (?P<package>\w+) -->\n)?```(?:python|pycon)\n(?P<code>.*?)^```",
+    re.MULTILINE | re.DOTALL,
+)
 PAGES = sorted(
     page
     for page in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"))
@@ -24,9 +31,10 @@ def examples_of(page):
     text = page.read_text()
     kept = [""] * (text.count("\n") + 1)
     for fence in FENCE.finditer(text):
-        if ">>> " in fence[1]:
-            first = text.count("\n", 0, fence.start(1))
-            for offset, line in enumerate(fence[1].splitlines()):
+        needed = fence["package"]
+        if ">>> " in fence["code"] and (needed is None or find_spec(needed)):
+            first = text.count("\n", 0, fence.start("code"))
+            for offset, line in enumerate(fence["code"].splitlines()):
                 kept[first + offset] = line
     return doctest.DocTestParser().get_doctest("\n".join(kept), {}, page.name, str(page), 0)
 
@@ -44,6 +52,7 @@ def registry_as_it_was(monkeypatch):
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_example_on_the_page_prints_what_stands_there(page, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(ROOT / "examples")  # tutorials run in that folder
     failures = []
     runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE, verbose=False)
     runner.run(examples_of(page), out=failures.append)

@@ -6,6 +6,7 @@ this process, and sends back what it measured.
 
 import json
 import queue
+import re
 import runpy
 import shutil
 import subprocess
@@ -15,6 +16,8 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+
+import derivkit
 
 DOCS = Path(__file__).parents[1] / "docs"
 SITE = DOCS / "_build" / "html"
@@ -32,8 +35,9 @@ FLAGS = [
     "--window-size=1400,1000",
 ]
 DESKTOP, PHONE = 1280, 390  # pixels
-SEARCHED = ["Ridders", "checkpoint", "noise"]
-MOST_SECONDS = 240
+SEARCHED = ["Ridders", "checkpoint", "noise", "CalculusKit", "covariance"]
+LEAST_CONTRAST = 4.5  # of text; WCAG 2.1, level AA
+MOST_SECONDS = 420
 
 faults = runpy.run_path(str(DOCS / "check_links.py"))["faults"]
 
@@ -73,11 +77,61 @@ frame.style = "border: 0; height: 900px";
 document.body.append(frame);
 const opened = page => new Promise(done => {{ frame.onload = done; frame.src = page; }});
 const pause = ms => new Promise(done => setTimeout(done, ms));
-async function overflow(page, width) {{
+function overflow(page, width) {{
   frame.style.width = width + "px";
-  await opened(page);
   const root = frame.contentDocument.documentElement;
-  return [page, width, root.clientWidth, root.scrollWidth];
+  const cut = [...frame.contentDocument.querySelectorAll("pre")].filter(
+    e => e.checkVisibility() && e.scrollWidth > e.clientWidth + 1).map(e => e.textContent);
+  return [page, width, root.clientWidth, root.scrollWidth, cut];
+}}
+function linear(c) {{ c /= 255; return c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4; }}
+function luminance(rgb) {{
+  return 0.2126 * linear(rgb[0]) + 0.7152 * linear(rgb[1]) + 0.0722 * linear(rgb[2]);
+}}
+const numbers = colour => (colour.match(/[0-9.]+/g) || []).map(Number);
+const solid = rgb => rgb.length === 3 || rgb[3] === 1;
+function behind(element) {{
+  for (let at = element; at; at = at.parentElement) {{
+    const rgb = numbers(frame.contentWindow.getComputedStyle(at).backgroundColor);
+    if (rgb.length && solid(rgb)) return rgb;
+  }}
+  return [255, 255, 255];
+}}
+function faint(root, least) {{
+  const found = {{}};
+  const walker = root.createTreeWalker(root.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {{
+    const element = walker.currentNode.parentElement;
+    if (!walker.currentNode.data.trim() || !element.checkVisibility()) continue;
+    const rgb = numbers(frame.contentWindow.getComputedStyle(element).color);
+    if (!solid(rgb)) continue;
+    const both = [luminance(rgb), luminance(behind(element))].sort((a, b) => a - b);
+    const ratio = (both[1] + 0.05) / (both[0] + 0.05);
+    if (ratio < least) found[element.tagName + "." + element.className] = ratio.toFixed(2);
+  }}
+  return Object.entries(found).map(([what, ratio]) => what + " " + ratio);
+}}
+function unreachable(root) {{  // what scrolls must take the keyboard's focus, or hold what does
+  return [...root.querySelectorAll("pre, .table-wrapper")].filter(e =>
+    e.checkVisibility() && e.scrollWidth > e.clientWidth + 1 &&
+    ["auto", "scroll"].includes(frame.contentWindow.getComputedStyle(e).overflowX) &&
+    e.tabIndex < 0 && !e.querySelector("a")).map(e => e.textContent.slice(0, 40));
+}}
+function basics(page, theme) {{
+  const root = frame.contentDocument;
+  root.body.dataset.theme = theme;
+  return {{
+    page, theme,
+    paper: luminance(behind(root.body)),
+    h1: root.querySelectorAll("h1").length,
+    lang: root.documentElement.lang,
+    title: root.title,
+    nameless: [...root.querySelectorAll("a[href], button")].filter(e => e.checkVisibility() &&
+      !(e.textContent.trim() || e.getAttribute("aria-label") || e.title ||
+        e.querySelector("img[alt]"))).map(e => e.outerHTML.slice(0, 80)),
+    faint: faint(root, {least}),
+    unreachable: unreachable(root),
+  }};
 }}
 async function results(word) {{
   await opened("search.html?q=" + word);
@@ -89,11 +143,17 @@ async function results(word) {{
   return [word, 0];
 }}
 (async () => {{
-  const layout = [], search = [];
-  for (const width of {widths})
-    for (const page of {pages}) layout.push(await overflow(page, width));
+  const layout = [], search = [], checks = [];
+  for (const page of {pages}) {{  // one visit each, most of the time goes there
+    await opened(page);
+    frame.contentDocument.head.insertAdjacentHTML(  // a new theme's colours are there at once
+      "beforeend", "<style>* {{ transition: none !important }}</style>");
+    for (const width of {widths}) layout.push(overflow(page, width));
+    await pause(30);  // what scrolls at the last width takes the focus
+    for (const theme of ["light", "dark"]) checks.push(basics(page, theme));
+  }}
   for (const word of {words}) search.push(await results(word));
-  await fetch("/report", {{method: "POST", body: JSON.stringify({{layout, search}})}});
+  await fetch("/report", {{method: "POST", body: JSON.stringify({{layout, search, checks}})}});
 }})();
 </script>"""
 
@@ -126,9 +186,14 @@ class Site(SimpleHTTPRequestHandler):
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory):
     """Return what the browser found: widths of every page, and results of every search."""
-    pages = sorted(str(path.relative_to(SITE)) for path in SITE.rglob("*.html"))
+    pages = sorted(
+        str(path.relative_to(SITE)) for path in SITE.rglob("*.html") if "_modules" not in path.parts
+    )
     harness = HARNESS.format(
-        pages=json.dumps(pages), widths=[DESKTOP, PHONE], words=json.dumps(SEARCHED)
+        pages=json.dumps(pages),
+        widths=[DESKTOP, PHONE],
+        words=json.dumps(SEARCHED),
+        least=LEAST_CONTRAST,
     )
     reports = queue.Queue()
     handler = partial(Site, harness=harness, reports=reports)
@@ -158,8 +223,15 @@ def measured(tmp_path_factory):
 @needs_browser
 def test_no_page_is_wider_than_the_window_of_a_desktop_or_a_phone(measured):
     assert len(measured["layout"]) > 80
-    assert {width for _, width, _, _ in measured["layout"]} == {DESKTOP, PHONE}
+    assert {width for _, width, *_ in measured["layout"]} == {DESKTOP, PHONE}
     assert [row for row in measured["layout"] if row[3] > row[2]] == []
+
+
+@needs_site
+@needs_browser
+def test_no_line_of_code_is_cut_on_a_desktop(measured):
+    cut = {page: texts for page, width, _, _, texts in measured["layout"] if width == DESKTOP}
+    assert {page: texts for page, texts in cut.items() if texts} == {}
 
 
 @needs_site
@@ -167,3 +239,43 @@ def test_no_page_is_wider_than_the_window_of_a_desktop_or_a_phone(measured):
 def test_the_search_finds_what_the_pages_tell_of(measured):
     assert [word for word, found in measured["search"] if found == 0] == []
     assert len(measured["search"]) == len(SEARCHED)
+
+
+NO_PAGES = {"search.html", "genindex.html"}  # the theme's own
+
+
+@needs_site
+@needs_browser
+def test_every_page_has_one_heading_a_title_and_a_language(measured):
+    checks = [c for c in measured["checks"] if c["page"] not in NO_PAGES]
+    assert [c["page"] for c in checks if c["h1"] != 1] == []
+    assert [c["page"] for c in checks if not (c["title"] and c["lang"])] == []
+
+
+@needs_site
+@needs_browser
+def test_text_stands_out_from_what_is_behind_it_in_light_and_dark(measured):
+    papers = {(c["theme"], c["paper"] > 0.5) for c in measured["checks"]}
+    assert papers == {("light", True), ("dark", False)}
+    faint = {(c["theme"], each) for c in measured["checks"] for each in c["faint"]}
+    assert faint == set()
+
+
+@needs_site
+@needs_browser
+def test_links_and_buttons_have_names_and_what_scrolls_takes_the_keyboard(measured):
+    assert [(c["page"], c["nameless"]) for c in measured["checks"] if c["nameless"]] == []
+    assert [(c["page"], c["unreachable"]) for c in measured["checks"] if c["unreachable"]] == []
+
+
+@needs_site
+def test_no_page_asks_another_server_for_anything():
+    asked = re.compile(r"""<(?:script|link|img|iframe)[^>]*(?:src|href)=["'](https?:)?//""")
+    pages = SITE.rglob("*.html")
+    assert [str(page) for page in pages if asked.search(page.read_text())] == []
+
+
+@needs_site
+def test_every_public_name_has_a_page():
+    made = {path.stem for path in (SITE / "_generated" / "api").glob("*.html")}
+    assert {f"derivkit.{name}" for name in derivkit.__all__} <= made | {"derivkit.sampled"}

@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from derivkit.calculus.driver import run
-from derivkit.calculus.hyper_hessian import FIELDS, tensor_among
-from derivkit.calculus.inputs import (
-    Problem,
-    check_count,
-    check_direction,
-    check_indices,
-    check_problem,
-)
+from derivkit.calculus.assembly import Stage, Stages, Tensor, stacked
+from derivkit.calculus.builders import values_of
+from derivkit.calculus.hyper_hessian import tensor_among
 from derivkit.calculus.lines import oblique_line
-from derivkit.calculus.pairs import along_axes, second_derivatives
-from derivkit.calculus.pieces import Pieces, Stage, Stages, stacked
-from derivkit.engine.memo import Memo
+from derivkit.calculus.mixed_seconds import along_axes, second_derivatives
+from derivkit.calculus.problem import Problem
 from derivkit.methods.protocol import Method
+from derivkit.methods.registry import MethodLike
+from derivkit.validation import check_count, check_direction, check_indices
 
 if TYPE_CHECKING:
     from derivkit.engine.model import Output
@@ -50,12 +45,13 @@ class Directional:
     def stages(self, problem: Problem, method: Method, budget: int | None) -> Stages:
         """Follow one line, in units of the parameter that moves furthest."""
         where = np.flatnonzero(self.v)
+        held = [problem.given_names[i] for i in where if problem.lower[i] == problem.upper[i]]
+        if held:
+            raise ValueError(f"`v` must be 0 along what bounds hold fixed, got {', '.join(held)}")
         unit = float(np.abs(self.v).max())
         ray, line = oblique_line(problem, where.tolist(), self.v[where] / unit, share=budget)
-        pieces = stacked((yield Stage([ray], [method.solve(line, self.order)])))
-        alone = _only_entry(pieces)
-        factor = unit**self.order
-        return replace(alone, value=alone.value * factor, error=alone.error * factor)
+        parts = stacked((yield Stage([ray], [method.solve(line, self.order)], order=self.order)))
+        return parts.take(0, parameter_axes=0).scaled(unit**self.order)
 
     def from_whole(self, whole: NDArray[np.float64]) -> NDArray[np.float64]:
         """Contract a tensor (*out, p, …, p) with v."""
@@ -76,6 +72,7 @@ class HessianVector:
 
     def stages(self, problem: Problem, method: Method, budget: int | None) -> Stages:
         """Follow the axes, the line along v, and the planes of v with every axis."""
+        problem.all_must_vary("hvp")
         p, where = problem.p, np.flatnonzero(self.v)
         if where.size == 1:  # v is an axis: the product is a column of the Hessian
             column = int(where[0])
@@ -88,8 +85,8 @@ class HessianVector:
             directions = [*along_axes(range(p)), along]
         pairs = np.array(ends, dtype=int).reshape(-1, 2)
         pure, mixed = yield from second_derivatives(problem, method, budget, directions, pairs)
-        product = mixed if column is None else _with_own(mixed, pure, column)
-        return replace(product, value=product.value * unit, error=product.error * abs(unit))
+        product = mixed if column is None else mixed.insert(column, pure.take(column))
+        return product.scaled(unit)
 
     def from_whole(self, whole: NDArray[np.float64]) -> NDArray[np.float64]:
         """Multiply a Hessian (*out, p, p) by v."""
@@ -113,10 +110,8 @@ class Mixed:
     def stages(self, problem: Problem, method: Method, budget: int | None) -> Stages:
         """Follow what the tensor of these parameters alone needs, and take the entry."""
         chosen = sorted(set(self.indices))
-        pieces = yield from tensor_among(problem, method, budget, self.order, chosen)
-        entry = tuple(chosen.index(i) for i in self.indices)
-        taken = {name: getattr(pieces, name)[(..., *entry)] for name in FIELDS}
-        return Pieces(**taken, extra={"parameter_axes": 0})
+        parts = yield from tensor_among(problem, method, budget, self.order, chosen)
+        return parts.take(tuple(chosen.index(i) for i in self.indices), parameter_axes=0)
 
     def from_whole(self, whole: NDArray[np.float64]) -> NDArray[np.float64]:
         """Take the entry of a tensor (*out, p, …, p)."""
@@ -124,60 +119,51 @@ class Mixed:
         return np.asarray(whole[entry])
 
 
-def _only_entry(pieces: Pieces) -> Pieces:
-    """Return pieces without their one parameter axis."""
-    taken = {name: getattr(pieces, name)[..., 0] for name in FIELDS}
-    return Pieces(**taken, extra={"parameter_axes": 0})
-
-
-def _with_own(mixed: Pieces, pure: Pieces, column: int) -> Pieces:
-    """Return a column of a Hessian from its off-diagonal entries and its own diagonal one."""
-    whole = {
-        name: np.insert(getattr(mixed, name), column, getattr(pure, name)[..., column], axis=-1)
-        for name in FIELDS
-    }
-    return Pieces(**whole)
-
-
 def build_directional(
     function: Callable[..., Any],
     theta0: Any,
     v: Any,
-    method: Any = None,
+    method: MethodLike = None,
     n_workers: int | None = None,
     *,
     order: int = 1,
     **options: Any,
 ) -> NDArray[np.float64]:
     """Return the derivative along v at theta0; see `CalculusKit.directional`."""
-    problem = check_problem(function, theta0)
-    tensor = Directional(check_direction("v", v, problem.p), check_count("order", order))
-    return run(problem, Memo(), tensor, method, n_workers=n_workers, **options).value
+
+    def tensor(problem: Problem) -> Tensor:
+        return Directional(check_direction("v", v, problem.p), check_count("order", order))
+
+    return values_of(function, theta0, tensor, method, n_workers, options)
 
 
 def build_hvp(
     function: Callable[..., Any],
     theta0: Any,
     v: Any,
-    method: Any = None,
+    method: MethodLike = None,
     n_workers: int | None = None,
     **options: Any,
 ) -> NDArray[np.float64]:
     """Return the product of the Hessian at theta0 with v; see `CalculusKit.hvp`."""
-    problem = check_problem(function, theta0)
-    tensor = HessianVector(check_direction("v", v, problem.p))
-    return run(problem, Memo(), tensor, method, n_workers=n_workers, **options).value
+
+    def tensor(problem: Problem) -> Tensor:
+        return HessianVector(check_direction("v", v, problem.p))
+
+    return values_of(function, theta0, tensor, method, n_workers, options)
 
 
 def build_mixed(
     function: Callable[..., Any],
     theta0: Any,
     *indices: int | str,
-    method: Any = None,
+    method: MethodLike = None,
     n_workers: int | None = None,
     **options: Any,
 ) -> NDArray[np.float64]:
     """Return one mixed derivative at theta0; see `CalculusKit.mixed`."""
-    problem = check_problem(function, theta0)
-    tensor = Mixed(check_indices(indices, problem.names))
-    return run(problem, Memo(), tensor, method, n_workers=n_workers, **options).value
+
+    def tensor(problem: Problem) -> Tensor:
+        return Mixed(check_indices(indices, problem.names))
+
+    return values_of(function, theta0, tensor, method, n_workers, options)

@@ -19,11 +19,11 @@ from itertools import combinations, product
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Table", "compositions", "directions_of", "table_of"]
+__all__ = ["EntryTable", "compositions", "directions_of", "entry_table"]
 
 
 @dataclass(frozen=True, eq=False)
-class Table:
+class EntryTable:
     """How the entries that involve all of r parameters follow from pure derivatives.
 
     Attributes
@@ -64,7 +64,7 @@ def directions_of(order: int, r: int, inward: bool) -> NDArray[np.float64]:
 
 
 @cache
-def table_of(order: int, r: int, inward: bool) -> Table:
+def entry_table(order: int, r: int, inward: bool) -> EntryTable:
     """Solve the small system for the entries that involve all of r parameters."""
     sources = [
         (positions, m)
@@ -80,7 +80,7 @@ def table_of(order: int, r: int, inward: bool) -> Table:
     whole = [k for k, a in enumerate(unknowns) if all(a)]
     weights: NDArray[np.float64] = np.asarray(inverse[whole], dtype=float)
     weights[np.abs(weights) < 1e-12 * np.abs(weights).max()] = 0.0  # exact zeros, rounded
-    return Table(tuple(unknowns[k] for k in whole), tuple(sources), weights)
+    return EntryTable(tuple(unknowns[k] for k in whole), tuple(sources), weights)
 
 
 def _equations(u: NDArray[np.float64], unknowns: list[tuple[int, ...]]) -> NDArray[np.float64]:

@@ -1,44 +1,61 @@
 """The one driver: a problem, tensors and a method become results.
 
 `prepare` needs no model: it turns tensors into stages of lines. `run` evaluates the stages and
-hands the answers back until every tensor has its pieces. What differs between tensors is only
-which lines they ask for and how the answers are put together (`pieces.Tensor`).
+hands the results back until every tensor has its parts. Tensors differ only in the lines they ask
+for and in how the results are put together (`assembly.Tensor`).
 """
 
 from __future__ import annotations
 
+import math
+import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from inspect import signature
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from derivkit.calculus.automatic import differentiate_whole
-from derivkit.calculus.inputs import Problem, check_count, check_workers
-from derivkit.calculus.pieces import Answers, Pieces, Stage, Stages, Tensor
-from derivkit.calculus.stacklevel import level_of_user
-from derivkit.engine.choice import choose_backend
-from derivkit.engine.evaluation import Backend, Evaluation
-from derivkit.engine.failures import say_what_is_kept
+from derivkit.calculus.assembly import (
+    Stage,
+    StageResults,
+    Stages,
+    Tensor,
+    TensorParts,
+    with_complex,
+)
+from derivkit.calculus.autodiff import Counted, differentiate_whole
+from derivkit.calculus.axis_knowledge import Log, recorded
+from derivkit.calculus.own_error import final_samples, gaps, stated_error
+from derivkit.calculus.problem import Problem, check_side
+from derivkit.engine.backends.choice import choose_backend
+from derivkit.engine.evaluation import Evaluation
+from derivkit.engine.failures import Raised, say_what_is_kept, summed
 from derivkit.engine.memo import Memo
-from derivkit.engine.progress import Show, Watch, watching
+from derivkit.engine.model import Backend, Model
+from derivkit.engine.progress import Show, Watch, check_progress, watching
 from derivkit.engine.rounds import drive
 from derivkit.engine.streaming import stream
-from derivkit.errors import TracingError, UnresolvedWarning
-from derivkit.evaluations import Evaluations
+from derivkit.engine.trees import Tree
+from derivkit.errors import TracingError, UnresolvedWarning, level_of_user
 from derivkit.methods.protocol import BudgetSpentError, Estimate
 from derivkit.methods.registry import name_of, resolve
-from derivkit.result import DerivativeResult
+from derivkit.results.evaluations import Evaluations
+from derivkit.results.result import DerivativeResult
 from derivkit.status import Status
+from derivkit.validation import check_count, check_workers, is_positive, shown
 
-__all__ = ["Plan", "prepare", "run", "run_together"]
+__all__ = ["RUN_KEYWORDS", "Computation", "check_run", "prepare", "run", "run_together"]
+
+GAP_SAFETY = 1.5  # the other model is not exact either: right where its error is a third of ours
 
 
 @dataclass
-class Plan:
-    """Tensors of one problem on their way: the stages still to come, the pieces already there.
+class Computation:
+    """Tensors of one problem being computed: the stages still to come, the parts already there.
 
     Attributes
     ----------
@@ -48,6 +65,12 @@ class Plan:
         Its name.
     stage : Stage or None
         What is to be evaluated next, for all tensors together; None when all are done.
+    outputs : Tree or None
+        The structure of the model's output; None for a bare number or array.
+    aux : object
+        What the model returned beside its output at x0.
+    raised : tuple of Raised
+        What it raised where it was undefined.
     """
 
     problem: Problem
@@ -56,34 +79,38 @@ class Plan:
     stage: Stage | None
     _running: dict[int, Stages]
     _sizes: dict[int, int]
-    _pieces: dict[int, Pieces]
+    _parts: dict[int, TensorParts]
+    outputs: Tree | None = None
+    aux: Any = None
+    raised: tuple[Raised, ...] = ()
 
     def check_output(self, output: Any) -> None:
         """Raise if the model's output is not of the kind the tensors are for."""
         for tensor in self.tensors:
             tensor.check_output(output)
 
-    def advance(self, answers: Answers | None = None) -> None:
+    def advance(self, answers: StageResults | None = None) -> None:
         """Hand each tensor its share of the answers, and gather the next stage."""
         stages = {}
         start = 0
         for k, running in list(self._running.items()):
             share = None
             if answers is not None:
-                share = _between(answers, start, start + self._sizes[k])
+                share = answers.of(range(start, start + self._sizes[k]))
                 start += self._sizes[k]
             try:
                 stages[k] = next(running) if share is None else running.send(share)
             except StopIteration as stop:
-                self._pieces[k] = stop.value
+                self._parts[k] = stop.value
                 del self._running[k]
         self._sizes = {k: len(stage.rays) for k, stage in stages.items()}
         self.stage = _joined(list(stages.values())) if stages else None
 
-    def results(self, nfev: int) -> list[DerivativeResult]:
+    def results(self, nfev: int, evaluations: Evaluations) -> list[DerivativeResult]:
         """Return one result a tensor, and warn if an entry could not be resolved."""
         found = [
-            _result(self, tensor, self._pieces[k], nfev) for k, tensor in enumerate(self.tensors)
+            _result(self, tensor, self._parts[k], nfev, evaluations)
+            for k, tensor in enumerate(self.tensors)
         ]
         for result in found:
             if not result.success:
@@ -93,11 +120,11 @@ class Plan:
 
 def prepare(
     problem: Problem, tensors: Sequence[Tensor], method: Any, budget: int | None = None
-) -> Plan:
-    """Return a plan at its first stage; ``budget`` is the most model calls, x0 included."""
+) -> Computation:
+    """Return the computation at its first stage; ``budget``: most model calls, x0 included."""
     share = None if budget is None else budget - 1
     running = {k: t.stages(problem, method, share) for k, t in enumerate(tensors)}
-    plan = Plan(problem, tensors, name_of(method), None, running, {}, {})
+    plan = Computation(problem, tensors, name_of(method), None, running, {}, {})
     plan.advance()
     return plan
 
@@ -117,7 +144,10 @@ def run_together(
     *,
     n_workers: int | None = None,
     max_evaluations: int | None = None,
+    max_seconds: float | None = None,
     progress: bool | Show | None = None,
+    side: Any = None,
+    compare: Callable[..., Any] | None = None,
     **options: Any,
 ) -> list[DerivativeResult]:
     """Return a result for each tensor; all their points go into common rounds.
@@ -129,63 +159,191 @@ def run_together(
         The kit's finished evaluations.
     tensors : sequence of Tensor
     method : str, method value or None
-    n_workers, max_evaluations, progress
+    n_workers, max_evaluations, progress, side
         As in `CalculusKit.gradient`.
+    max_seconds : float, optional
+        When they are over no further call is begun, and the best honest answer is returned.
+    compare : callable, optional
+        Another model of the same outputs, called at the final samples: what its derivatives differ
+        by is the result's ``gap``, and part of the error.
     **options
         The method's.
     """
+    until = time.monotonic() + _seconds(max_seconds)
+    if side is not None:
+        problem = problem.one_sided(side)
     chosen = resolve(method, options)
+    problem = problem.with_steps_of(chosen)
     budget = None if max_evaluations is None else check_count("max_evaluations", max_evaluations)
-    whole = hasattr(chosen, "value_and_derivatives")  # a WholeMethod; isinstance takes 10 us
-    if whole and all(tensor.order for tensor in tensors):
-        fallback = getattr(chosen, "fallback", None)
-        try:
-            return differentiate_whole(problem, tensors, chosen, budget)
-        except TracingError:
-            if fallback is None:
-                raise
-        chosen = resolve(fallback, {})
-    backend = choose_backend(problem.model, check_workers(n_workers), problem.execution)
-    plan = prepare(problem, tensors, chosen, budget)
     nfev = 0
+    whole = hasattr(chosen, "value_and_derivatives")  # a WholeMethod; isinstance takes 10 us
+    other = None if compare is None else _another(problem, tensors, memo, compare)
+    if whole and (other or problem.accuracy is not None):
+        raise TypeError("`compare` and `accuracy` need a numerical method, such as 'auto'")
+    if whole and problem.coordinates is not None:
+        raise TypeError("`transform` needs a numerical method, such as 'auto'")
+    if whole and any(tensor.order for tensor in tensors):
+        fallback = getattr(chosen, "fallback", None)
+        counted = Counted(problem, budget)
+        try:
+            return differentiate_whole(counted, tensors, chosen)
+        except TracingError:
+            if fallback is None or counted.spent:
+                raise
+        chosen, nfev = resolve(fallback, {}), counted.calls
+    had = memo.reused()
+    backend = choose_backend(problem.model, check_workers(n_workers), problem.execution)
+    share = None if budget is None else _share(budget - nfev, other)
+    plan = prepare(problem, tensors, chosen, share)
     try:
         with watching(progress, ", ".join(type(t).__name__.lower() for t in tensors)) as watch:
             while plan.stage is not None:
                 left = None if budget is None else budget - nfev
-                answers, calls = _evaluated(plan, plan.stage, backend, memo, left, watch)
+                answers, calls = _evaluated(
+                    plan, plan.stage, backend, memo, left, watch, until, other
+                )
                 nfev += calls
                 plan.advance(answers)
     except KeyboardInterrupt as interrupt:
         say_what_is_kept(interrupt, len(memo), memo.where)
-        raise
-    evaluations = Evaluations(memo, problem.names, problem.x0, memo.seconds)
-    return [replace(result, evaluations=evaluations) for result in plan.results(nfev)]
+        raise interrupt.with_traceback(None) from None  # what the workers did is of no interest
+    finally:
+        memo.settle()
+    reused = memo.reused() - had
+    made = Evaluations(memo, problem.names, problem.x0, memo.seconds, reused, memo.where)
+    return plan.results(nfev, made)
+
+
+RUN_KEYWORDS = [
+    name for name, p in signature(run_together).parameters.items() if p.kind == p.KEYWORD_ONLY
+]
+"""Keywords of a run, beside those of the problem and the method's options."""
+
+
+def check_run(method: Any, keywords: Mapping[str, Any]) -> None:
+    """Check a method, its options and the keywords of runs that come later, maybe in hours."""
+    run = {name: keywords[name] for name in RUN_KEYWORDS if keywords.get(name) is not None}
+    resolve(method, {name: each for name, each in keywords.items() if name not in RUN_KEYWORDS})
+    checks: dict[str, Callable[[Any], Any]] = {
+        "n_workers": check_workers,
+        "max_evaluations": partial(check_count, "max_evaluations"),
+        "max_seconds": _seconds,
+        "progress": check_progress,
+        "side": check_side,
+        "compare": _checked_model,
+    }
+    for name, value in run.items():
+        checks[name](value)
+
+
+def _checked_model(compare: Any) -> Callable[..., Any]:
+    if not callable(compare):
+        raise TypeError(f"`compare` must be a function like the model, got {shown(compare)}")
+    return compare  # type: ignore[no-any-return]
+
+
+def _seconds(max_seconds: Any) -> float:
+    if max_seconds is None:
+        return math.inf
+    if not is_positive(max_seconds):
+        raise ValueError(f"`max_seconds` must be a positive number, got {shown(max_seconds)}")
+    return float(max_seconds)
+
+
+@dataclass(frozen=True)
+class _Other:
+    """Another model of the same outputs, and its finished evaluations."""
+
+    model: Model
+    memo: Memo
+
+
+def _another(problem: Problem, tensors: Sequence[Tensor], memo: Memo, compare: Any) -> _Other:
+    function = _checked_model(compare)
+    if any(hasattr(tensor, "pattern") for tensor in tensors):
+        raise ValueError("`compare` must be None with `sparsity`: compare the whole Jacobian")
+    model = replace(problem.model, function=problem.as_called(function))
+    return _Other(model, memo.beside(model.function, function))
+
+
+def _share(budget: int, other: _Other | None) -> int:
+    """Return how many calls the model itself may have: another needs no more than it."""
+    return budget if other is None else (budget + 1) // 2
 
 
 def _evaluated(
-    plan: Plan,
+    plan: Computation,
     stage: Stage,
     backend: Backend,
     memo: Memo,
     budget: int | None,
     watch: Watch | None,
-) -> tuple[Answers, int]:
+    until: float,
+    other: _Other | None,
+) -> tuple[StageResults, int]:
     """Follow all lines of a stage in common rounds; also return the model calls made."""
     problem = plan.problem
-    evaluation = Evaluation(
-        problem.model, stage.rays, backend, memo, problem.names, plan.check_output, watch
-    )
+
+    def evaluation_of(model: Model, memo: Memo) -> Evaluation:
+        return Evaluation(
+            model,
+            stage.rays,
+            backend,
+            memo,
+            problem.names,
+            plan.check_output,
+            watch,
+            problem.period,
+            until,
+            lenient=stage.starts_may_be_undefined,
+        )
+
+    evaluation = evaluation_of(problem.model, memo)
+    own_error = other is not None or problem.accuracy is not None
+    logs: list[Log] = [[] for _ in stage.solvers] if own_error else []
     solvers = [_guarded(solver) for solver in stage.solvers]
+    if own_error:
+        solvers = [recorded(solver, log) for solver, log in zip(solvers, logs, strict=True)]
     if budget is None and evaluation.workers:
         likely = stage.likely if problem.execution.speculate else None
-        estimates = stream(solvers, evaluation, likely)
+        estimates = stream(solvers, evaluation, likely, refusal=BudgetSpentError)
     else:
-        left = None if budget is None else budget - evaluation.cost_of_x0
+        left = None if budget is None else _share(budget, other) - evaluation.cost_of_x0
         estimates = drive(solvers, evaluation, budget=left, refusal=BudgetSpentError)
+        if evaluation.left_out:
+            memo.incomplete()
+    plan.outputs, plan.aux = evaluation.tree, evaluation.aux
+    plan.raised = summed((*plan.raised, *evaluation.raised))
     shape = evaluation.shape
     q = int(np.prod(shape))
     known = [_nothing_known(q) if _has_seen_nothing(e, q) else e for e in estimates]
-    return Answers(known, shape, evaluation.nfev_of, evaluation.undefined_of), evaluation.nfev
+    starts = evaluation.undefined_starts
+    for k in [k for k, ray in enumerate(stage.rays) if starts and ray.key(0.0) in starts]:
+        known[k] = _nothing_known(q, Status.UNDEFINED)
+    found = StageResults(known, shape, evaluation.nfev_of, evaluation.undefined_of)
+    if not own_error:
+        return found, evaluation.nfev
+    orders = np.broadcast_to(np.array(stage.order), len(logs)).tolist()
+    samples = [final_samples(*each) for each in zip(logs, known, orders, strict=True)]
+    if problem.accuracy is not None:
+        accuracy = _one_an_output(problem.accuracy, shape)
+        found = replace(found, stated=[stated_error(each, accuracy) for each in samples])
+    if other is None:
+        return found, evaluation.nfev
+    beside = evaluation_of(other.model, other.memo)
+    left = None if budget is None else budget - evaluation.nfev
+    gap = gaps(beside, samples, shape, left)
+    nfev_of = [a + b for a, b in zip(found.nfev_of, beside.nfev_of, strict=True)]
+    return replace(found, gap=gap, nfev_of=nfev_of), evaluation.nfev + beside.nfev
+
+
+def _one_an_output(accuracy: NDArray[np.float64], shape: tuple[int, ...]) -> NDArray[np.float64]:
+    try:
+        return np.broadcast_to(accuracy, shape).ravel()
+    except ValueError:
+        raise ValueError(
+            f"`accuracy` must be one number, or one an output {shape}, got shape {accuracy.shape}"
+        ) from None
 
 
 def _guarded(solver: Any) -> Any:
@@ -203,17 +361,8 @@ def _has_seen_nothing(estimate: Estimate | None, q: int) -> bool:
     )
 
 
-def _nothing_known(q: int) -> Estimate:
-    return Estimate(np.full(q, np.nan), np.full(q, np.inf), Status.BUDGET_SPENT)
-
-
-def _between(answers: Answers, start: int, stop: int) -> Answers:
-    return Answers(
-        answers.estimates[start:stop],
-        answers.shape,
-        answers.nfev_of[start:stop],
-        answers.undefined_of[start:stop],
-    )
+def _nothing_known(q: int, status: Status = Status.BUDGET_SPENT) -> Estimate:
+    return Estimate(np.full(q, np.nan), np.full(q, np.inf), status)
 
 
 def _joined(stages: list[Stage]) -> Stage:
@@ -224,24 +373,74 @@ def _joined(stages: list[Stage]) -> Stage:
         [ray for stage in stages for ray in stage.rays],
         [solver for stage in stages for solver in stage.solvers],
         lambda k: likely[k](),
+        order=[n for s in stages for n in np.broadcast_to(s.order, len(s.rays)).tolist()],
     )
 
 
-def _result(plan: Plan, tensor: Tensor, pieces: Pieces, nfev: int) -> DerivativeResult:
+def _result(
+    plan: Computation, tensor: Tensor, parts: TensorParts, nfev: int, evaluations: Evaluations
+) -> DerivativeResult:
     problem = plan.problem
-    about = {"names": problem.names, "x0": problem.x0, "labels": problem.labels}
+    if plan.outputs is not None and plan.outputs.is_complex:
+        parts = with_complex(parts, plan.outputs)
+    shown = list(range(problem.p)) if problem.shown is None else list(problem.shown)
+    if len(problem.free) < len(shown) and parts.nfev.ndim:
+        parts = parts.spread([shown.index(i) for i in problem.free], len(shown))
+    parts = _within_floats(_with_own_error(parts))
+    about: dict[str, Any] = {
+        "names": problem.labels.names,
+        "x0": problem.x0 if problem.shown is None else problem.x0[shown],
+        "labels": replace(problem.labels, outputs=plan.outputs),
+        "aux": plan.aux,
+        "raised": plan.raised,
+    }
+    if parts.gap is not None:
+        about["gap"] = np.abs(parts.gap)
     build: Callable[..., DerivativeResult] = getattr(tensor, "build", DerivativeResult)
     return build(
-        value=pieces.value + 0.0,  # no -0
-        error=pieces.error,
-        status=pieces.status,
+        value=parts.value + 0.0,  # no -0
+        error=parts.error,
+        status=parts.status,
         method=plan.method,
         order=tensor.order,
         nfev=nfev,
-        nfev_per_parameter=pieces.nfev,
-        step=pieces.step,
-        noise=pieces.noise,
-        reach=pieces.reach,
-        undefined=pieces.undefined,
-        **(about | pieces.extra),
+        nfev_per_parameter=parts.nfev,
+        step=parts.step,
+        noise=parts.noise,
+        noise_error=parts.noise_error,
+        finite_bound=parts.finite_bound,
+        reach=parts.reach,
+        undefined=parts.undefined,
+        evaluations=evaluations,
+        **(about | parts.extra),
     )
+
+
+def _within_floats(parts: TensorParts) -> TensorParts:
+    """Say that a derivative beyond the range of floats is not known."""
+    lost = ~np.isfinite(parts.value) | np.isnan(parts.error)
+    if not lost.any():
+        return parts
+    claimed = (parts.status == Status.CONVERGED) | (parts.status == Status.NOISE_LIMITED)
+    status = parts.status.copy()
+    status[lost & claimed] = Status.UNRESOLVED
+    error = np.where(lost, np.inf, parts.error)
+    bound = np.where(lost, np.inf, parts.finite_bound)
+    return replace(parts, error=error, finite_bound=bound, status=status)
+
+
+def _with_own_error(parts: TensorParts) -> TensorParts:
+    """Add what the model itself is wrong by to the errors; not known is no claim."""
+    if parts.gap is None and parts.stated is None:
+        return parts
+    own = np.zeros(parts.error.shape)
+    own += 0.0 if parts.stated is None else parts.stated
+    own += 0.0 if parts.gap is None else GAP_SAFETY * np.abs(parts.gap)
+    resolved = np.isfinite(parts.error)
+    status = parts.status.copy()
+    status[resolved & (own > parts.error)] = Status.MODEL_LIMITED
+    status[resolved & np.isinf(own)] = Status.BUDGET_SPENT
+    status[resolved & np.isnan(own)] = Status.UNDEFINED
+    own = np.where(resolved, np.where(np.isnan(own), np.inf, own), 0.0)
+    bound = parts.finite_bound + own
+    return replace(parts, error=parts.error + own, finite_bound=bound, status=status)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from derivkit.calculus.driver import run
-from derivkit.calculus.inputs import Problem, check_problem
+from derivkit.calculus.assembly import Stages, followed, stacked
+from derivkit.calculus.builders import builder
 from derivkit.calculus.lines import axis_lines
-from derivkit.calculus.pieces import Answers, Stages, followed, stacked
-from derivkit.engine.memo import Memo
+from derivkit.calculus.problem import Problem
+from derivkit.engine.model import is_nested
 from derivkit.methods.protocol import Method
 
 if TYPE_CHECKING:
@@ -24,20 +26,17 @@ __all__ = ["Gradient", "build_gradient"]
 
 @dataclass(frozen=True)
 class Gradient:
-    """First derivatives (p,) of a scalar function.
-
-    With ``with_second``, second ones too, where the method has them from the same samples.
-    """
+    """First derivatives (p,) of a scalar function, and second ones where the samples give them."""
 
     order: int = 1
-    with_second: bool = True
 
     def check_output(self, output: Output) -> None:
         """Raise a TypeError unless the output is one number."""
-        if np.size(output) != 1:
+        if np.size(output) != 1 or is_nested(output):
+            what = "several" if is_nested(output) else f"an array of shape {np.shape(output)}"
             raise TypeError(
-                f"`function` must return a scalar for a gradient, got an array of shape "
-                f"{np.shape(output)}; use jacobian for a vector-valued function"
+                f"`function` must return a scalar for a gradient, got {what}; "
+                "use jacobian for a vector-valued function"
             )
 
     def from_whole(self, whole: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -48,33 +47,29 @@ class Gradient:
         """Follow one line a parameter."""
         share = None if budget is None else budget // problem.p
         rays, lines = axis_lines(problem, share)
-        answers = yield followed(rays, lines, method, 1)
-        pieces = stacked(Answers(answers.estimates, (), answers.nfev_of, answers.undefined_of))
-        if self.with_second:
-            pieces.extra.update(_second_derivatives(answers))
-        return pieces
+        results = yield followed(rays, lines, method, 1)
+        if math.prod(results.shape) == 1:  # an array of one number is a number
+            results = replace(results, shape=())
+        parts = stacked(results)
+        parts.extra.update(_second_derivatives([e.also for e in results.estimates]))
+        return parts
 
 
-def _second_derivatives(answers: Answers) -> dict[str, Any]:
-    """Return the Hessian's diagonal where every line gave it as a by-product."""
-    found = [e.also[2] for e in answers.estimates if 2 in e.also]
-    if len(found) < len(answers.estimates):
+def _second_derivatives(found: Sequence[Mapping[int, Any]]) -> dict[str, Any]:
+    """Return the Hessian's diagonal where every line has it, to be worked out if it is wanted."""
+    if not all(2 in each for each in found):
         return {}
+
+    @cache
+    def values_and_errors() -> NDArray[np.float64]:
+        return np.array([[value[0], error[0]] for value, error in (each[2] for each in found)])
+
     return {
-        "hessian_diag": np.array([value[0] for value, _ in found]),
-        "hessian_diag_error": np.array([error[0] for _, error in found]),
+        "hessian_diag": lambda: values_and_errors()[:, 0],
+        "hessian_diag_error": lambda: values_and_errors()[:, 1],
     }
 
 
-def build_gradient(
-    function: Callable[..., Any],
-    theta0: Any,
-    method: Any = None,
-    n_workers: int | None = None,
-    **options: Any,
-) -> NDArray[np.float64]:
-    """Return the gradient (p,) of a scalar function at theta0; see `CalculusKit.gradient`."""
-    problem = check_problem(function, theta0)
-    return run(
-        problem, Memo(), Gradient(with_second=False), method, n_workers=n_workers, **options
-    ).value
+build_gradient = builder(
+    "build_gradient", Gradient, "Return the gradient (p,) of a scalar function at theta0"
+)

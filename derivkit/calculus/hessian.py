@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from derivkit.calculus.driver import run
-from derivkit.calculus.inputs import Problem, check_problem
+from derivkit.calculus.assembly import Stages, followed, stacked
+from derivkit.calculus.builders import builder
 from derivkit.calculus.lines import axis_lines
-from derivkit.calculus.pairs import along_axes, second_derivatives
-from derivkit.calculus.pieces import Pieces, Stages, followed, stacked
-from derivkit.engine.memo import Memo
+from derivkit.calculus.mixed_seconds import along_axes, second_derivatives
+from derivkit.calculus.problem import Problem
+from derivkit.engine.model import is_nested
 from derivkit.methods.protocol import Method
 
 if TYPE_CHECKING:
@@ -54,7 +54,60 @@ class Hessian:
 
     def stages(self, problem: Problem, method: Method, budget: int | None) -> Stages:
         """Follow the axes, then all pairs of them."""
-        return hessian_among(problem, method, budget, range(problem.p))
+        return hessian_among(problem, method, budget, problem.free)
+
+
+@dataclass(frozen=True)
+class HessianFromGradient:
+    """Second derivatives (p, p): the Jacobian of a function that returns the gradient.
+
+    Half the sum with its transpose; their difference is told too.
+    """
+
+    names: tuple[str, ...]
+    order: int = 2
+
+    def check_output(self, output: Output) -> None:
+        """Raise a TypeError unless the output holds a number a parameter, in their order."""
+        p = len(self.names)
+        if np.size(output) != p:
+            raise TypeError(
+                f"`function` must return the gradient ({p},) with from_gradient=True, got shape "
+                f"{np.shape(output)}"
+            )
+        if is_nested(output) and tuple(output.tree.names()) != self.names:  # type: ignore[union-attr]
+            raise TypeError(
+                f"`function` must return a gradient with the entries of x0, "
+                f"{', '.join(self.names)}, in this order"
+            )
+
+    def stages(self, problem: Problem, method: Method, budget: int | None) -> Stages:
+        """Follow one line a parameter."""
+        problem.all_must_vary("from_gradient=True")
+        share = None if budget is None else budget // problem.p
+        rays, lines = axis_lines(problem, share)
+        results = yield followed(rays, lines, method, 1)
+        parts = stacked(replace(results, shape=(problem.p,)))
+        value, status, worse = parts.value, parts.status, parts.error >= parts.error.T
+        added = [name for name in _ADDED if getattr(parts, name) is not None]
+        halves = {n: 0.5 * (getattr(parts, n) + getattr(parts, n).T) for n in added}
+        larger = {n: np.fmax(getattr(parts, n), getattr(parts, n).T) for n in _LARGER}
+        beside = {name: np.broadcast_to(getattr(parts, name), value.shape) for name in _OF_LINES}
+        return replace(
+            parts,
+            status=np.where(worse, status, status.T),
+            **(halves | larger | beside),
+            extra={"parameter_axes": 2, "asymmetry": value - value.T, "labels": problem.labels},
+        )
+
+    def from_whole(self, _: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Refuse: of a function that gives the gradient, its own second derivatives are others."""
+        raise ValueError("from_gradient=True needs a numerical method, such as 'auto' or 'finite'")
+
+
+_ADDED = ("value", "error", "noise_error", "finite_bound", "gap", "stated")
+_LARGER = ("step", "noise")
+_OF_LINES = ("nfev", "undefined", "reach")
 
 
 def hessian_among(
@@ -65,46 +118,15 @@ def hessian_among(
     diagonal, mixed = yield from second_derivatives(
         problem, method, budget, along_axes(indices), pairs
     )
-    return _symmetric(diagonal, mixed, pairs)
+    n, (i, j) = len(indices), pairs.T
+    number = np.diag(np.arange(n))  # of each entry: those of the diagonal come first
+    number[i, j] = number[j, i] = n + np.arange(len(pairs))
+    return diagonal.joined(mixed).take(number, parameter_axes=2)
 
 
-def _symmetric(diagonal: Pieces, mixed: Pieces, pairs: NDArray[np.int64]) -> Pieces:
-    """Put p diagonal entries and those of the pairs into matrices."""
-    names = [f.name for f in fields(Pieces) if f.name != "extra"]
-    matrices = {
-        name: _matrix(getattr(diagonal, name), getattr(mixed, name), pairs) for name in names
-    }
-    return Pieces(**matrices, extra={"parameter_axes": 2})
-
-
-def _matrix(diagonal: NDArray[Any], mixed: NDArray[Any], pairs: NDArray[np.int64]) -> NDArray[Any]:
-    p = diagonal.shape[-1]
-    matrix = np.empty((*diagonal.shape, p), dtype=diagonal.dtype)
-    i, j = pairs.T
-    matrix[..., np.arange(p), np.arange(p)] = diagonal
-    matrix[..., i, j] = matrix[..., j, i] = mixed
-    return matrix
-
-
-def build_hessian(
-    function: Callable[..., Any],
-    theta0: Any,
-    method: Any = None,
-    n_workers: int | None = None,
-    **options: Any,
-) -> NDArray[np.float64]:
-    """Return the Hessian (p, p) of a function at theta0; see `CalculusKit.hessian`."""
-    problem = check_problem(function, theta0)
-    return run(problem, Memo(), Hessian(), method, n_workers=n_workers, **options).value
-
-
-def build_hessian_diag(
-    function: Callable[..., Any],
-    theta0: Any,
-    method: Any = None,
-    n_workers: int | None = None,
-    **options: Any,
-) -> NDArray[np.float64]:
-    """Return the Hessian's diagonal (p,) at theta0; see `CalculusKit.hessian_diag`."""
-    problem = check_problem(function, theta0)
-    return run(problem, Memo(), HessianDiag(), method, n_workers=n_workers, **options).value
+build_hessian = builder(
+    "build_hessian", Hessian, "Return the Hessian (p, p) of a function at theta0"
+)
+build_hessian_diag = builder(
+    "build_hessian_diag", HessianDiag, "Return the Hessian's diagonal (p,) at theta0"
+)

@@ -3,30 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from itertools import chain, combinations, permutations
+from dataclasses import dataclass, field, replace
+from itertools import chain, combinations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from derivkit.calculus.axes import Log, recorded, steps_of
-from derivkit.calculus.directions import directions_of, table_of
-from derivkit.calculus.driver import run
+from derivkit.calculus.assembly import (
+    ERRORS,
+    SUMS,
+    Stage,
+    Stages,
+    Tensor,
+    TensorParts,
+    followed,
+    only_x0,
+    stacked,
+)
+from derivkit.calculus.axis_knowledge import Log, recorded, steps_of
+from derivkit.calculus.builders import values_of
+from derivkit.calculus.directions import directions_of, entry_table
 from derivkit.calculus.hessian import hessian_among
-from derivkit.calculus.inputs import Problem, check_count, check_problem
 from derivkit.calculus.lines import axis_lines, oblique_line
-from derivkit.calculus.pieces import Pieces, Stage, Stages, only_x0, stacked
-from derivkit.engine.memo import Memo
+from derivkit.calculus.problem import Problem
 from derivkit.methods.protocol import Estimate, Method, Solver
+from derivkit.methods.registry import MethodLike
 from derivkit.status import Status
+from derivkit.validation import check_count
 
 if TYPE_CHECKING:
     from derivkit.engine.model import Output
 
 __all__ = ["HyperHessian", "build_hyper_hessian", "tensor_among"]
-
-FIELDS = ("value", "error", "status", "step", "noise", "nfev", "undefined", "reach")
 
 
 @dataclass(frozen=True)
@@ -40,7 +49,7 @@ class HyperHessian:
 
     def stages(self, problem: Problem, method: Method, budget: int | None) -> Stages:
         """Follow what the order needs."""
-        return tensor_among(problem, method, budget, self.order, range(problem.p))
+        return tensor_among(problem, method, budget, self.order, problem.free)
 
 
 def tensor_among(
@@ -58,15 +67,13 @@ def tensor_among(
 
 def _first(problem: Problem, method: Method, budget: int | None, indices: Sequence[int]) -> Stages:
     rays, lines = axis_lines(problem, None if budget is None else budget // len(indices), indices)
-    return stacked((yield Stage(rays, [method.solve(line, 1) for line in lines])))
+    return stacked((yield followed(rays, lines, method, 1)))
 
 
 def _value(problem: Problem) -> Stages:
     """Evaluate the model at x0."""
     rays, _ = axis_lines(problem, indices=[0])
-    pieces = stacked((yield Stage(rays, [_at_x0()])))
-    rows = {name: getattr(pieces, name)[..., 0] for name in FIELDS}
-    return Pieces(**rows, extra={"parameter_axes": 0})
+    return stacked((yield Stage(rays, [_at_x0()], order=0))).take(0, parameter_axes=0)
 
 
 def _at_x0() -> Solver:
@@ -82,34 +89,21 @@ def _tensor(problem: Problem, method: Method, order: int, indices: Sequence[int]
     solvers = [
         recorded(method.solve(line, order), log) for line, log in zip(lines, logs, strict=True)
     ]
-    answers = yield Stage(rays, solvers)
-    steps = steps_of(answers.estimates, lines, logs)
+    results = yield Stage(rays, solvers, order=order)
+    steps = steps_of(results.estimates, lines, logs)
     closed = any(c for _, c in steps)
     lattice = _Lattice(problem, method, order, indices, [h for h, _ in steps], closed)
-    known: dict[_Name, _Known] = {
-        ((i,), 0): _Known(estimate, calls, lost, abs(lattice.steps[i]) ** order)
-        for i, (estimate, calls, lost) in enumerate(
-            zip(answers.estimates, answers.nfev_of, answers.undefined_of, strict=True)
-        )
-    }
+    names: list[_Name] = [((i,), 0) for i in range(len(lines))]
+    units = np.abs(lattice.steps).tolist()
     if len(indices) > 1:
-        stage, names, units = lattice.stage()
-        more = yield stage
-        for name, unit, estimate, calls, lost in zip(
-            names, units, more.estimates, more.nfev_of, more.undefined_of, strict=True
-        ):
-            known[name] = _Known(estimate, calls, lost, unit**order)
-    return lattice.assemble(known, answers.shape)
-
-
-@dataclass(frozen=True, slots=True)
-class _Known:
-    """A pure derivative along one direction; ``unit`` turns it into units of the steps."""
-
-    estimate: Estimate
-    calls: int
-    undefined: int
-    unit: float
+        stage, oblique, lengths = lattice.stage()
+        results = results.joined((yield stage))
+        names, units = names + oblique, units + lengths
+    # a pure derivative along each direction, in units of the steps
+    with np.errstate(over="ignore"):
+        powers = (np.array(units) / lattice.common) ** order
+    pure = stacked(results).scaled(powers)
+    return lattice.assemble(pure, {name: k for k, name in enumerate(names)})
 
 
 _Name = tuple[tuple[int, ...], int]  # the parameters of a direction, and which of theirs it is
@@ -132,6 +126,11 @@ class _Lattice:
         sizes = (combinations(range(p), r) for r in range(1, min(self.order, p) + 1))
         object.__setattr__(self, "supports", list(chain.from_iterable(sizes)))
 
+    @property
+    def common(self) -> float:
+        """A power of two of the size of the steps, so that their powers stay in range."""
+        return float(2.0 ** np.round(np.log2(np.abs(self.steps)).mean()))
+
     def stage(self) -> tuple[Stage, list[_Name], list[float]]:
         """Return the lines of all directions that are not axes, their names and their units."""
         rays, solvers, names, units = [], [], [], []
@@ -150,76 +149,67 @@ class _Lattice:
                 solvers.append(self.method.solve(line, self.order) if open_line else only_x0())
                 names.append((support, m))
                 units.append(unit)
-        return Stage(rays, solvers), names, units
+        return Stage(rays, solvers, order=self.order), names, units
 
-    def assemble(self, known: dict[_Name, _Known], shape: tuple[int, ...]) -> Pieces:
-        """Solve for every entry and write it to all its places."""
-        p, k = len(self.indices), self.order
-        q = int(np.prod(shape))
-        arrays: dict[str, NDArray[Any]] = {
-            name: np.empty((q, *(p,) * k), dtype=object if name == "status" else float)
-            for name in FIELDS[:5]
+    @np.errstate(over="ignore", divide="ignore", invalid="ignore")  # no float: unresolved
+    def assemble(self, pure: TensorParts, column: dict[_Name, int]) -> TensorParts:
+        """Solve for every distinct entry, and write it to all its places."""
+        entries = list(self._entries(column))
+        told = pure.take([own for _, own, _, _ in entries])  # the line behind each entry
+        sums: dict[str, Any] = {
+            name: np.empty(told.value.shape) for name in SUMS if getattr(pure, name) is not None
         }
-        arrays |= {name: np.zeros((p,) * k, dtype=int) for name in ("nfev", "undefined")}
-        arrays["reach"] = np.zeros((p,) * k)
-        for index, entry in self._entries(known):
-            places = tuple(np.array(sorted(set(permutations(index)))).T)
-            for name in FIELDS:
-                arrays[name][(..., *places)] = (
-                    np.asarray(entry[name])[:, None] if name in FIELDS[:5] else entry[name]
-                )
-        for name in FIELDS[:5]:
-            arrays[name] = arrays[name].reshape(*shape, *(p,) * k)
-        return Pieces(**arrays, extra={"parameter_axes": k})
+        number = np.empty((len(self.indices),) * self.order, dtype=int)
+        for k, (index, _, sources, weights) in enumerate(entries):
+            number[tuple(np.array(_orderings(index)).T)] = k
+            for name, total in sums.items():
+                each = np.abs(weights) if name in ERRORS else weights
+                total[..., k] = getattr(pure, name)[..., sources] @ each
+            parts = np.abs(weights) * pure.error[..., sources]
+            worst = np.argmax(parts, axis=-1)[..., None]
+            status = np.take_along_axis(pure.status[..., sources], worst, axis=-1)
+            told.status[..., k] = status[..., 0]
+        return replace(told, **sums).take(number, parameter_axes=self.order)
 
     def _entries(
-        self, known: dict[_Name, _Known]
-    ) -> Iterator[tuple[tuple[int, ...], dict[str, Any]]]:
-        """Yield the ascending index of every distinct entry, and what is known of it."""
+        self, column: dict[_Name, int]
+    ) -> Iterator[tuple[tuple[int, ...], int, list[int], NDArray[np.float64]]]:
+        """Yield the distinct entries.
+
+        Of each its ascending index, the column of the direction that is its own, and those of the
+        directions it is a sum of, with their weights.
+        """
         for support in self.supports:
-            table = table_of(self.order, len(support), self.inward)
-            h = np.array([self.steps[i] for i in support])
+            table = entry_table(self.order, len(support), self.inward)
+            h = np.array([self.steps[i] for i in support]) / self.common
+            columns = [column[tuple(support[i] for i in places), m] for places, m in table.sources]
             for m, (powers, weights) in enumerate(zip(table.entries, table.weights, strict=True)):
                 used = np.flatnonzero(weights)
-                sources = [
-                    known[tuple(support[i] for i in table.sources[s][0]), table.sources[s][1]]
-                    for s in used
-                ]
-                unit = float(np.prod(h ** np.array(powers)))
-                own = known[support, m]
                 index = tuple(i for i, n in zip(support, powers, strict=True) for _ in range(n))
-                yield index, _combined(sources, weights[used] / unit, own)
+                unit = np.prod(h ** np.array(powers))
+                yield index, column[support, m], [columns[k] for k in used], weights[used] / unit
 
 
-def _combined(sources: list[_Known], weights: NDArray[np.float64], own: _Known) -> dict[str, Any]:
-    """Return a weighted sum of pure derivatives, with the sum of their errors."""
-    units = weights * np.array([s.unit for s in sources])
-    values = np.array([s.estimate.value for s in sources])
-    parts = np.abs(units)[:, None] * np.array([s.estimate.error for s in sources])
-    worst = np.argmax(parts, axis=0)
-    q = values.shape[1]
-    return {
-        "value": units @ values,
-        "error": parts.sum(axis=0),
-        "status": [sources[s].estimate.statuses()[k] for k, s in enumerate(worst.tolist())],
-        "step": np.broadcast_to(own.estimate.step, q),
-        "noise": np.broadcast_to(own.estimate.noise, q),
-        "nfev": own.calls,
-        "undefined": own.undefined,
-        "reach": own.estimate.reach,
-    }
+def _orderings(index: tuple[int, ...]) -> list[tuple[int, ...]]:
+    """Return the distinct orderings of an index: of n equal numbers there is one, not n!."""
+    if not index:
+        return [()]
+    firsts = {index[k]: index[:k] + index[k + 1 :] for k in range(len(index))}
+    return [(first, *rest) for first, left in firsts.items() for rest in _orderings(left)]
 
 
 def build_hyper_hessian(
     function: Callable[..., Any],
     theta0: Any,
-    method: Any = None,
+    method: MethodLike = None,
     n_workers: int | None = None,
     *,
     order: int = 3,
     **options: Any,
 ) -> NDArray[np.float64]:
     """Return the tensor of an order at theta0; see `CalculusKit.hyper_hessian`."""
-    problem = check_problem(function, theta0)
-    tensor = HyperHessian(check_count("order", order, least=0))
-    return run(problem, Memo(), tensor, method, n_workers=n_workers, **options).value
+
+    def tensor(_: Problem) -> Tensor:
+        return HyperHessian(check_count("order", order, least=0))
+
+    return values_of(function, theta0, tensor, method, n_workers, options)

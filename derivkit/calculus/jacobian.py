@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-from derivkit.calculus.driver import run
-from derivkit.calculus.inputs import Problem, check_problem
+from derivkit.calculus.assembly import Stages, followed, stacked
+from derivkit.calculus.builders import builder
 from derivkit.calculus.lines import axis_lines
-from derivkit.calculus.pieces import Stages, followed, stacked
-from derivkit.engine.memo import Memo
+from derivkit.calculus.problem import Problem
 from derivkit.methods.protocol import Method
 
 if TYPE_CHECKING:
@@ -48,13 +45,6 @@ def must_be_array(output: Output) -> None:
         )
 
 
-def build_jacobian(
-    function: Callable[..., Any],
-    theta0: Any,
-    method: Any = None,
-    n_workers: int | None = None,
-    **options: Any,
-) -> NDArray[np.float64]:
-    """Return the Jacobian (m, p) of a function at theta0; see `CalculusKit.jacobian`."""
-    problem = check_problem(function, theta0)
-    return run(problem, Memo(), Jacobian(), method, n_workers=n_workers, **options).value
+build_jacobian = builder(
+    "build_jacobian", Jacobian, "Return the Jacobian (m, p) of a function at theta0"
+)

@@ -12,35 +12,32 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from derivkit.calculus.inputs import Problem
-from derivkit.engine.rays import AxisRay, ObliqueRay, Ray
+from derivkit.calculus.problem import Problem
+from derivkit.engine.blocks import RayTable
+from derivkit.engine.points import ObliqueRay, Ray
 from derivkit.methods.protocol import Line
 
-__all__ = ["axis_lines", "oblique_line"]
+__all__ = ["axis_lines", "oblique_line", "oblique_lines"]
 
 
 def axis_lines(
     problem: Problem, share: int | None = None, indices: Sequence[int] | None = None
-) -> tuple[list[Ray], list[Line]]:
+) -> tuple[RayTable, list[Line]]:
     """Return the ray and the line of every parameter, or of some; ``share`` is a line's budget."""
-    x0 = problem.x0
-    table = zip(
-        x0.tolist(),
-        problem.scale.tolist(),
-        problem.scale_given.tolist(),
-        problem.lower.tolist(),
-        problem.upper.tolist(),
+    moving = np.array(problem.free if indices is None else indices, dtype=np.int64)[:, None]
+    start, scale, lower, upper = (
+        a.take(moving) for a in (problem.x0, problem.scale, problem.lower, problem.upper)
+    )
+    rows = zip(
+        *(a.ravel().tolist() for a in (scale, lower - start, upper - start, start)),
+        problem.scale_given[moving[:, 0]].tolist(),
+        [None] * len(moving) if problem.steps is None else [problem.steps[i] for i in moving[:, 0]],
         strict=True,
     )
-    rows = list(table)
-    chosen = range(problem.p) if indices is None else indices
-    rays: list[Ray] = []
-    lines: list[Line] = []
-    for i in chosen:
-        start, scale, given, low, high = rows[i]
-        rays.append(AxisRay(x0, i, start, low, high))
-        lines.append(Line(scale, low - start, high - start, start, given, share))
-    return rays, lines
+    rays = RayTable(problem.x0, moving, start, np.ones(start.shape), lower, upper)
+    return rays, [
+        Line(scale, low, high, x, given, share, step) for scale, low, high, x, given, step in rows
+    ]
 
 
 def oblique_line(
@@ -59,8 +56,10 @@ def oblique_line(
     where = list(indices)
     v = np.asarray(weights, dtype=float)
     lower, upper = problem.lower[where], problem.upper[where]
-    with np.errstate(over="ignore"):  # a bound that is too far to be met
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        # a bound that is too far to be met; a direction of 0, along which there is none
         first, last = (lower - problem.x0[where]) / v, (upper - problem.x0[where]) / v
+    first, last = np.where(v == 0, -np.inf, first), np.where(v == 0, np.inf, last)
     if scale is None:
         scale = float(np.min(problem.scale[where] / np.abs(v)))
     line = Line(
@@ -70,5 +69,39 @@ def oblique_line(
         0.0,
         bool(problem.scale_given[where].all()),
         share,
+        _step(problem, where, v),
     )
     return ObliqueRay(problem.x0, tuple(where), v, lower, upper), line
+
+
+def oblique_lines(
+    problem: Problem,
+    indices: NDArray[np.int64],
+    weights: NDArray[np.float64],
+    scales: NDArray[np.float64],
+) -> tuple[RayTable, list[Line]]:
+    """Return `oblique_line` for each row of indices and weights (n, k), all of them at once."""
+    x0, lower, upper = (a[indices] for a in (problem.x0, problem.lower, problem.upper))
+    with np.errstate(over="ignore"):  # a bound that is too far to be met
+        first, last = (lower - x0) / weights, (upper - x0) / weights
+    steps = (
+        [None] * len(indices)
+        if problem.steps is None
+        else [_step(problem, *row) for row in zip(indices.tolist(), weights, strict=True)]
+    )
+    rows = zip(
+        scales.tolist(),
+        np.max(np.minimum(first, last), axis=1).tolist(),
+        np.min(np.maximum(first, last), axis=1).tolist(),
+        np.all(problem.scale_given[indices], axis=1).tolist(),
+        steps,
+        strict=True,
+    )
+    lines = [Line(scale, low, high, 0.0, given, None, h) for scale, low, high, given, h in rows]
+    return RayTable(problem.x0, indices, x0, weights, lower, upper), lines
+
+
+def _step(problem: Problem, where: Sequence[int], v: NDArray[np.float64]) -> float | None:
+    """Return the t at which the first parameter has moved by its own step; None without steps."""
+    steps = [] if problem.steps is None else [problem.steps[i] for i in where]
+    return min((h / abs(w) for h, w in zip(steps, v, strict=False) if h is not None), default=None)

@@ -12,28 +12,40 @@ matrices, doi:10.1093/imamat/13.1.117.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from derivkit.calculus.inputs import Problem
+from derivkit.calculus.assembly import Stage, StageResults, Stages, TensorParts, stacked
 from derivkit.calculus.jacobian import must_be_array
 from derivkit.calculus.lines import axis_lines, oblique_line
-from derivkit.calculus.pairs import along_axes, second_derivatives
-from derivkit.calculus.pieces import Answers, Pieces, Stage, Stages
+from derivkit.calculus.mixed_seconds import along_axes, second_derivatives
+from derivkit.calculus.problem import Problem
 from derivkit.methods.protocol import Estimate, Line, Method, Solver
-from derivkit.sparse_result import SparseResult
+from derivkit.results.sparse_result import SparseResult
 from derivkit.status import Status
+from derivkit.validation import shown
 
 if TYPE_CHECKING:
     from derivkit.engine.model import Output
 
-__all__ = ["SparseHessian", "SparseJacobian", "check_sparsity", "grouped"]
+__all__ = ["Pattern", "SparseHessian", "SparseJacobian", "check_sparsity", "grouped"]
 
 PROBES = (2.0**-7, 2.0**-27)  # of the scale: a step that shows dependence, one that shows noise
 ABOVE_NOISE = 10.0  # times what the small step changes: a change that is dependence
+
+
+class Matrix(Protocol):
+    """What has a shape: an array, or a sparse one."""
+
+    @property
+    def shape(self) -> Any: ...
+
+
+Pattern: TypeAlias = int | str | Matrix
+"""Which entries are not zero: a matrix that says so, a bandwidth, or "detect"."""
 
 
 def check_sparsity(sparsity: Any, p: int, *, square: bool = False) -> Any:
@@ -49,7 +61,7 @@ def check_sparsity(sparsity: Any, p: int, *, square: bool = False) -> Any:
     if isinstance(sparsity, str):
         if sparsity != "detect":
             raise ValueError(
-                "`sparsity` must be a pattern, a bandwidth or 'detect', got " + repr(sparsity)
+                "`sparsity` must be a pattern, a bandwidth or 'detect', got " + shown(sparsity)
             )
         if square:
             raise ValueError("`sparsity` of a Hessian must be a pattern or a bandwidth")
@@ -57,13 +69,15 @@ def check_sparsity(sparsity: Any, p: int, *, square: bool = False) -> Any:
     if isinstance(sparsity, (int, np.integer)) and not isinstance(sparsity, bool):
         if sparsity < 0:
             raise ValueError(f"`sparsity` must be a bandwidth of at least 0, got {sparsity}")
-        return _band(p, p, int(sparsity))
+        return _band(p, p, min(int(sparsity), p - 1))
     if not sparse.issparse(sparsity) and not isinstance(sparsity, np.ndarray):
         raise TypeError(
             "`sparsity` must be a scipy.sparse or numpy pattern, a bandwidth or 'detect', got "
             f"{type(sparsity).__name__}"
         )
     given: Any = sparsity
+    if given.ndim != 2:
+        raise ValueError(f"`sparsity` must have two axes, got shape {given.shape}")
     pattern: Any = sparse.csr_array(given, dtype=bool)
     pattern.eliminate_zeros()
     if pattern.ndim != 2 or pattern.shape[1] != p or (square and pattern.shape[0] != p):
@@ -117,6 +131,7 @@ class SparseJacobian:
 
     def stages(self, problem: Problem, method: Method, budget: int | None) -> Stages:
         """Find the pattern if it is to be found; then follow one line a group of columns."""
+        problem.all_must_vary("sparsity=")
         pattern = self.pattern
         if isinstance(pattern, str):
             pattern = yield from _detected(problem)
@@ -165,6 +180,7 @@ class SparseHessian:
         """Follow all axes, and the pairs of the pattern."""
         from scipy import sparse  # noqa: PLC0415 - only sparse tensors need it
 
+        problem.all_must_vary("sparsity=")
         p = problem.p
         i, j = sparse.triu(self.pattern + self.pattern.T, k=1).nonzero()
         pairs = np.column_stack([i, j]).astype(np.int64)
@@ -173,12 +189,10 @@ class SparseHessian:
         )
         every = np.arange(p)
         rows, columns = np.concatenate([every, i, j]), np.concatenate([every, j, i])
-        flat = {
-            name: np.concatenate([a.ravel(), b.ravel(), b.ravel()])
-            for name in ("value", "error", "status", "step", "noise", "nfev", "undefined", "reach")
-            for a, b in [(getattr(pure, name), getattr(mixed, name))]
-        }
-        return Pieces(**flat, extra={"rows": rows, "columns": columns, "shape": (p, p)})
+        extra = {"rows": rows, "columns": columns, "shape": (p, p)}
+        both = pure.joined(mixed).joined(mixed)  # each pair above the diagonal and below
+        one_number = 0 if both.value.ndim > 1 else ...  # in an array of one, or bare
+        return both.take(slice(None), outputs=one_number, **extra)
 
     def build(self, **fields: Any) -> SparseResult:
         """Return the result that holds matrices."""
@@ -199,39 +213,15 @@ def _members(groups: NDArray[np.int64], count: int) -> list[NDArray[np.int64]]:
 
 
 def _entries(
-    pattern: Any, groups: NDArray[np.int64], weights: NDArray[np.float64], answers: Answers
-) -> Pieces:
+    pattern: Any, groups: NDArray[np.int64], weights: NDArray[np.float64], results: StageResults
+) -> TensorParts:
     """Read each entry of the pattern off the line of its column's group."""
     coo = pattern.tocoo()
-    rows, columns = coo.row, coo.col
-    line = groups[columns]
-    moved = weights[columns]
-
-    def read(name: str) -> NDArray[Any]:
-        table = np.array([np.broadcast_to(getattr(e, name), pattern.shape[0]) for e in estimates])
-        return np.asarray(table[line, rows])
-
-    estimates = answers.estimates
-    return Pieces(
-        value=read("value") / moved,
-        error=read("error") / np.abs(moved),
-        status=_statuses(estimates, line, rows),
-        step=read("step") * np.abs(moved),
-        noise=read("noise"),
-        nfev=np.array(answers.nfev_of)[line],
-        undefined=np.array(answers.undefined_of)[line],
-        reach=np.array([e.reach for e in estimates])[line] * np.abs(moved),
-        extra={"rows": rows, "columns": columns, "shape": pattern.shape},
-    )
-
-
-def _statuses(
-    estimates: list[Estimate], line: NDArray[np.int64], rows: NDArray[np.int64]
-) -> NDArray[Any]:
-    statuses = np.empty((len(estimates), len(estimates[0].value)), dtype=object)
-    for k, estimate in enumerate(estimates):
-        statuses[k] = estimate.statuses()
-    return np.asarray(statuses[line, rows])
+    line, moved = groups[coo.col], weights[coo.col]
+    extra = {"rows": coo.row, "columns": coo.col, "shape": pattern.shape}
+    read = stacked(results).take(line, outputs=coo.row, **extra).scaled(1.0 / moved)
+    size = np.abs(moved)
+    return replace(read, step=read.step * size, reach=read.reach * size)
 
 
 def _detected(problem: Problem) -> Any:
@@ -239,7 +229,7 @@ def _detected(problem: Problem) -> Any:
     from scipy import sparse  # noqa: PLC0415
 
     rays, lines = axis_lines(problem)
-    answers = yield Stage(rays, [_probe(line) for line in lines])
+    answers = yield Stage(rays, [_probe(line) for line in lines], order=0)
     large = np.array([e.value for e in answers.estimates]).T
     small = np.array([e.error for e in answers.estimates]).T
     large = np.where(np.isnan(large), np.inf, large)  # not seen within the budget: it may depend

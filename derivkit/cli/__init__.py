@@ -12,11 +12,14 @@ import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from derivkit.validation import text_of
+
 if TYPE_CHECKING:
     from argparse import Namespace
 
 __all__ = ["main"]
 
+LONGEST_LINE = 500  # characters of a message: a name that was typed may be endless
 RESOLVED = 0
 NOT_RESOLVED = 1
 WRONG_USAGE = 2
@@ -40,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         3 if the model failed; 130 if interrupted; 141 if nobody reads the output to its end.
     """
     from derivkit.cli.arguments import parse  # noqa: PLC0415 - the command alone pays for it
-    from derivkit.errors import ModelError  # noqa: PLC0415
+    from derivkit.errors import CheckpointError, ModelError  # noqa: PLC0415
 
     arguments = parse(sys.argv[1:] if argv is None else argv)
     with warnings.catch_warnings():
@@ -52,11 +55,18 @@ def main(argv: Sequence[str] | None = None) -> int:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the last flush
             return NOBODY_READS
         except ModelError as error:
-            return _fail(str(error), MODEL_FAILED)
-        except (ValueError, TypeError, ImportError, OSError) as error:
-            return _fail(str(error), WRONG_USAGE)
-        except KeyboardInterrupt:
-            return _fail("interrupted", INTERRUPTED)
+            return _fail(text_of(error), MODEL_FAILED)
+        except (ValueError, TypeError, ImportError, OSError, CheckpointError) as error:
+            return _fail(text_of(error), WRONG_USAGE)
+        except KeyboardInterrupt as interrupt:
+            _fail("interrupted", INTERRUPTED)
+            sys.stderr.writelines(f"{note}\n" for note in getattr(interrupt, "__notes__", ()))
+            return INTERRUPTED
+        except Exception as error:
+            if os.environ.get("DERIVKIT_TRACEBACK"):
+                raise
+            what = f"{type(error).__name__}: {text_of(error)}"
+            return _fail(f"{what}; DERIVKIT_TRACEBACK=1 shows where", WRONG_USAGE)
 
 
 def _run(arguments: Namespace) -> int:
@@ -67,9 +77,11 @@ def _run(arguments: Namespace) -> int:
 
 def _fail(message: str, code: int) -> int:
     first = message.strip().splitlines()[0] if message.strip() else "unknown error"
+    first = first if len(first) <= LONGEST_LINE else f"{first[:LONGEST_LINE]}…"
     sys.stderr.write(f"derivkit: error: {first}\n")
     return code
 
 
 def _one_line_warning(message: Warning | str, *_: object, **__: object) -> None:
-    sys.stderr.write(f"derivkit: warning: {message}\n")
+    text = " ".join(text_of(Warning(str(message))).split())
+    sys.stderr.write(f"derivkit: warning: {text}\n")

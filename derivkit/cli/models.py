@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from numpy.typing import NDArray
+from derivkit.validation import shown, text_of
 
 __all__ = ["FileFunction", "load_function"]
 
@@ -30,12 +30,20 @@ def load_function(place: str) -> Callable[..., Any]:
     module, colon, name = place.rpartition(":")
     if not (colon and module and name):
         raise ValueError(
-            f"a model must be path/to/file.py:function or package.module:function, got {place!r}"
+            "a model must be path/to/file.py:function or package.module:function, got "
+            f"{shown(place)}"
         )
     if module.endswith(".py"):
         return FileFunction(module, name)
     sys.path.insert(0, os.getcwd())  # noqa: PTH109 - a module beside the user, as in `python -m`
-    return _member(import_module(module), name, module)
+    try:
+        loaded = import_module(module)
+    except ImportError:
+        raise
+    except (Exception, SystemExit) as error:
+        what = f"{type(error).__name__}: {text_of(error)}"
+        raise ValueError(f"{module} failed to load: {what}") from error
+    return _member(loaded, name, module)
 
 
 class FileFunction:
@@ -50,11 +58,11 @@ class FileFunction:
     def __init__(self, path: str, name: str) -> None:
         self.path = str(Path(path).resolve())
         self.name = name
-        self.function = _member(_load_file(self.path), name, path)
+        self.function = self.__wrapped__ = _member(_load_file(self.path), name, path)
 
-    def __call__(self, theta: NDArray[Any]) -> Any:
+    def __call__(self, *theta: Any, **named: Any) -> Any:
         """Call the function."""
-        return self.function(theta)
+        return self.function(*theta, **named)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.path, self.name)
@@ -64,17 +72,18 @@ class FileFunction:
 def _load_file(path: str) -> ModuleType:
     """Run a file as a module, once a process; files beside it can be imported by it."""
     if not Path(path).is_file():
-        raise ValueError(f"the model's file must exist, got {path!r}")
+        raise ValueError(f"the model's file must exist, got {shown(path)}")
     spec = importlib.util.spec_from_file_location(Path(path).stem, path)
     if spec is None or spec.loader is None:
-        raise ValueError(f"the model's file must be a Python file, got {path!r}")
+        raise ValueError(f"the model's file must be a Python file, got {shown(path)}")
     module = importlib.util.module_from_spec(spec)
     sys.path.insert(0, str(Path(path).parent))
     sys.modules.setdefault(spec.name, module)  # dataclasses and the like look themselves up
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
-        raise ValueError(f"{path} failed to load: {type(error).__name__}: {error}") from error
+    except (Exception, SystemExit) as error:
+        what = f"{type(error).__name__}: {text_of(error)}"
+        raise ValueError(f"{path} failed to load: {what}") from error
     return module
 
 

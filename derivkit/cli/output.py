@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Callable
 from typing import Any, Protocol
+
+from derivkit.results.serialise import to_json
+from derivkit.results.table import plain_cell
 
 __all__ = ["written"]
 
@@ -27,14 +29,7 @@ def written(result: Tabular, form: str) -> str:
 def _as_json(result: Tabular) -> str:
     """Return all of a result that knows how, else its rows; numbers JSON lacks are strings."""
     whole = getattr(result, "to_json", None)
-    if whole is not None:
-        return str(whole())
-    return json.dumps([{k: _plain(v) for k, v in row.items()} for row in result.rows()], indent=2)
-
-
-def _plain(value: Any) -> Any:
-    finite = isinstance(value, (int, float)) and abs(value) < float("inf")
-    return value if finite else str(value)
+    return str(whole()) if whole is not None else to_json(result.rows())
 
 
 def _as_csv(result: Tabular) -> str:
@@ -42,7 +37,7 @@ def _as_csv(result: Tabular) -> str:
     text = io.StringIO()
     table = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
     table.writeheader()
-    table.writerows(rows)
+    table.writerows({key: plain_cell(value) for key, value in row.items()} for row in rows)
     return text.getvalue().rstrip("\n")
 
 

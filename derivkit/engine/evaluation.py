@@ -7,44 +7,40 @@ backend's; what a failed call means to the user is decided here.
 from __future__ import annotations
 
 import math
-from collections import Counter, deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from typing import Any, Protocol, TypeAlias
+import time
+from collections import deque
+from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
+from itertools import accumulate, pairwise, repeat
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from derivkit.engine.failures import model_error
-from derivkit.engine.memo import Memo, RoutedMemo
-from derivkit.engine.model import Failure, Model, Output, Reply
+from derivkit.engine.blocks import Block, RayTable, block_of
+from derivkit.engine.failures import Raised, model_error, type_and_text
+from derivkit.engine.memo import Memo
+from derivkit.engine.model import (
+    Backend,
+    Failure,
+    Job,
+    Model,
+    Output,
+    Reply,
+    Shaped,
+    workers_of,
+)
+from derivkit.engine.points import AT_X0, Key, Ray
 from derivkit.engine.progress import Watch
-from derivkit.engine.rays import AT_X0, Key, Ray, Seconds
+from derivkit.engine.trees import Branch, Leaf, Tree, conformed, periods_of
 from derivkit.errors import ModelError
 
-__all__ = ["Backend", "Evaluation", "Job"]
-
-Job: TypeAlias = tuple[Key, NDArray[Any]]
+__all__ = ["Evaluation"]
 
 Owner: TypeAlias = tuple[float, int, complex]
 """Whose a point is: the round in which it is asked for, the line, and its place t there."""
 
 NEVER = math.inf
 """The round of points that no line has asked for."""
-
-
-class Backend(Protocol):
-    """A way to call the model at many points: yields replies in any order, as they come.
-
-    One that calls it at several points at a time has an attribute ``workers``, their number. It
-    looks for further points whenever it has room, also after ``points`` was exhausted: replies may
-    lead to more of them (see `streaming.Feed`).
-    """
-
-    def __call__(
-        self, model: Model, points: Iterable[tuple[Key, NDArray[Any]]], seconds: Seconds
-    ) -> Iterator[tuple[Key, Reply]]:
-        """Yield (key, reply) for each point, and note in ``seconds`` what each call took."""
-        ...
 
 
 class Evaluation:
@@ -68,7 +64,24 @@ class Evaluation:
         Called with the output at x0, before further calls where calls are serial; raises if it
         is not of the kind that is due.
     watch : Watch, optional
-        Told of every reply.
+        Gets every reply.
+    lenient : bool
+        Whether lines that begin elsewhere than at x0 may begin where the model is undefined.
+    period : ndarray, optional
+        After which the outputs begin anew, as angles do; of their shape or for all of them.
+
+    Attributes
+    ----------
+    tree : Tree or None
+        The structure of the output at x0; None for a number or an array.
+    aux : object
+        What the model returned beside it.
+    until : float
+        When the time is up, by `time.monotonic`.
+    left_out : bool
+        Whether the backend has not answered all points.
+    undefined_starts : set of Key
+        Where lines begin outside the domain, if they may.
     """
 
     def __init__(
@@ -78,36 +91,52 @@ class Evaluation:
         backend: Backend,
         memo: Memo,
         names: Sequence[str],
-        check_output: Callable[[Output], None] = lambda _: None,
+        check_output: Callable[[Output | Shaped], None] = lambda _: None,
         watch: Watch | None = None,
+        period: NDArray[np.float64] | Mapping[Any, Any] | None = None,
+        until: float = math.inf,
+        *,
+        lenient: bool = False,
     ) -> None:
         self._watch = watch
         self._rounds_before = 0 if watch is None else watch.rounds
         self._model = model
-        self._rays = rays
-        self._backend = memo.route(backend) if isinstance(memo, RoutedMemo) else backend
+        self._rays = RayTable.of(rays)
+        self._backend = memo.route(backend)
         self._memo = memo
         self._names = names
         self._check_output = check_output
         self._shape: tuple[int, ...] | None = None
+        self._until = until
         self._round = 0
         self._owners: dict[Key, Owner] = {}  # of the points evaluated here
         self._undefined: set[Key] = set()
+        self._raised: dict[str, dict[Key, str]] = {}  # texts by type and point
+        self._period = period
+        self._lenient = lenient
+        self.undefined_starts: set[Key] = set()
+        self.tree: Tree | None = None
+        self.aux: Any = None
         self._set_aside: dict[Key, Failure] = {}  # at points that nobody has asked for
         self.nfev = 0
+        self.left_out = False
         if AT_X0 in memo:
             self._meet_output_at_x0(memo[AT_X0])
 
     @property
     def workers(self) -> int:
         """How many calls run at a time; 0 where each waits for the one before."""
-        return int(getattr(self._backend, "workers", 0))
+        return workers_of(self._backend)
 
     @property
     def shape(self) -> tuple[int, ...]:
         """The shape of the model's output; () for a scalar."""
+        if self._shape is None and AT_X0 in self._memo:  # another thread was quicker
+            self._meet_output_at_x0(self._memo[AT_X0])
         if self._shape is None:
-            raise RuntimeError("nothing has been evaluated yet")
+            if AT_X0 not in self._memo:
+                raise RuntimeError("nothing has been evaluated yet")
+            return self._meet_output_at_x0(self._memo[AT_X0])  # another thread has called it there
         return self._shape
 
     @property
@@ -124,45 +153,91 @@ class Evaluation:
     @property
     def nfev_of(self) -> list[int]:
         """The model calls of each line, x0 apart."""
-        return self._per_line(self._owners)
+        return self._per_line(self._owners.items())
 
     @property
     def undefined_of(self) -> list[int]:
         """How many of them were undefined."""
-        return self._per_line(self._undefined)
+        return self._per_line([(key, self._owners[key]) for key in self._undefined])
 
-    def _per_line(self, keys: Iterable[Key]) -> list[int]:
-        owners = [self._owners[key] for key in keys if key]
-        counts = Counter([line for number, line, _ in owners if number != NEVER])
-        return [counts[line] for line in range(len(self._rays))]
+    def _per_line(self, owned: Iterable[tuple[Key, Owner]]) -> list[int]:
+        lines = [line for key, (number, line, _) in owned if key and number != NEVER]
+        counts: list[int] = np.bincount(lines, minlength=len(self._rays)).tolist()
+        return counts
 
     # -- a round at a time ------------------------------------------------------------------
 
     def ask(self, requests: dict[int, NDArray[Any]]) -> dict[int, NDArray[Any]]:
-        """Return the values (m, q) at each line's points, calling the model where it must be."""
-        self._round += 1
-        keys = {line: self.keys(line, points) for line, points in requests.items()}
-        jobs = self._missing(requests, keys)
-        if jobs:
-            self._expect(jobs)
-            rays = self._rays
-            points = ((k, rays[line].place(t)) for k, (_, line, t) in jobs.items())
-            deque(self.replies(points), maxlen=0)
-        return {line: self.values(ks) for line, ks in keys.items()}
+        """Return the values (m, q) at each line's points, calling the model where it must be.
 
-    def _missing(
-        self, requests: dict[int, NDArray[Any]], keys: dict[int, list[Key]]
-    ) -> dict[Key, Owner]:
-        """Return the owner of every point still to be evaluated, x0 first."""
-        missing: dict[Key, Owner] = {}
-        if AT_X0 not in self._memo:
-            missing[AT_X0] = (self._round, next(iter(requests), 0), 0.0)  # also if all were refused
-        for line, points in requests.items():
-            for k, t in zip(keys[line], points.tolist(), strict=True):
-                if k not in self._memo and k not in missing:
-                    missing[k] = (self._round, line, t)
-        self._owners.update(missing)
-        return missing
+        When the time is up, or the backend has left out points, lines are left out whose points are
+        not all known.
+        """
+        self._round += 1
+        if self._shape is not None and not any(map(len, requests.values())):
+            return dict.fromkeys(requests, np.empty((0, math.prod(self.shape))))
+        lines, places = list(requests), list(requests.values())
+        first = int(AT_X0 not in self._memo)  # x0 comes before all, also if all were refused
+        if first:
+            lines, places = [next(iter(lines), 0), *lines], [np.zeros(1), *places]
+        if not lines:
+            return {}
+        block = block_of(self._rays, lines, places)
+        new = self._new(block)
+        if len(new):
+            owners = zip(repeat(self._round), new.lines, new.places)
+            self._owners.update(zip(new.keys, owners, strict=True))
+            self._expect(new.keys)
+            self._call(new)
+        keys = block.keys[first:]
+        if (self.left_out or self.late) and not self._memo.keys() >= set(keys):
+            ends = accumulate(map(len, requests.values()), initial=0)
+            parts = {n: keys[a:b] for n, (a, b) in zip(requests, pairwise(ends), strict=True)}
+            whole = {n: part for n, part in parts.items() if self._memo.keys() >= set(part)}
+            requests = {n: requests[n] for n in whole}
+            keys = [key for part in whole.values() for key in part]
+        return self._shared_out(keys, requests)
+
+    def _call(self, new: Block) -> None:
+        """Call the model at points until the time is up."""
+        if self.late:
+            return
+        before, replies = self.nfev, self.replies(new)
+        if self._until == math.inf:
+            deque(replies, maxlen=0)
+        else:
+            try:
+                for _ in replies:
+                    if self.late:
+                        return
+            finally:
+                replies.close()
+        self.left_out |= self.nfev - before < len(new)
+
+    @property
+    def late(self) -> bool:
+        """Whether the time is up; never before x0 has been evaluated."""
+        over = self._until < math.inf and time.monotonic() > self._until
+        return over and AT_X0 in self._memo
+
+    def _shared_out(
+        self, keys: list[Key], requests: dict[int, NDArray[Any]]
+    ) -> dict[int, NDArray[Any]]:
+        """Return each line's part of the values at all points of a round."""
+        ends = list(accumulate(map(len, requests.values()), initial=0))
+        parts = zip(requests, pairwise(ends), strict=True)
+        rows = self.values(keys)
+        if rows.dtype.kind == "c":  # of those lines only that asked for complex places
+            return {line: self.values(keys[start:end]) for line, (start, end) in parts}
+        return {line: rows[start:end] for line, (start, end) in parts}
+
+    def _new(self, block: Block) -> Block:
+        """Return the points that are still to be evaluated, each once."""
+        last = len(block) - 1
+        first = dict(zip(reversed(block.keys), range(last, -1, -1), strict=True))
+        if not first.keys().isdisjoint(self._memo):
+            first = {key: n for key, n in first.items() if key not in self._memo}
+        return block if len(first) == len(block) else block.taken(sorted(first.values()))
 
     # -- a point at a time ------------------------------------------------------------------
 
@@ -172,7 +247,7 @@ class Evaluation:
         return [key(t) for t in points.tolist()]
 
     def open(self, line: int, points: NDArray[Any], number: int) -> tuple[list[Key], list[Key]]:
-        """Take a line's request, the how-manieth it is counted from 1.
+        """Take a line's request; ``number`` counts its requests from 1.
 
         Returns
         -------
@@ -204,7 +279,7 @@ class Evaluation:
         if key in self._memo or key in self._owners:
             return []
         self._owners[key] = NEVER, line, t
-        self._expect({key: self._owners[key]})
+        self._expect([key])
         return [key]
 
     def job(self, key: Key) -> Job:
@@ -233,9 +308,9 @@ class Evaluation:
 
     # -- what a reply means -----------------------------------------------------------------
 
-    def _expect(self, jobs: dict[Key, Owner]) -> None:
-        if self._watch is not None and jobs:
-            moved = {k: self._moved(k, line) for k, (_, line, _) in jobs.items()}
+    def _expect(self, keys: Collection[Key]) -> None:
+        if self._watch is not None and keys:
+            moved = {key: self._moved(key, self._owners[key][1]) for key in keys}
             self._watch.expect(moved, self._rounds_before + self._round)
 
     def _moved(self, key: Key, line: int) -> str:
@@ -245,77 +320,146 @@ class Evaluation:
     def _receive(self, key: Key, reply: Reply) -> None:
         """Put a reply into the memo; raise what the user must see."""
         _, line, t = self._owners[key]
-        output = self._output(reply, line, t)
+        output = self._output(key, reply, line, t)
         if key == AT_X0:
             self._meet_output_at_x0(output)
-        if isinstance(output, np.ndarray):
-            defined = np.isfinite(output)
+        if isinstance(output, (np.ndarray, Shaped)):
+            numbers = output.values if isinstance(output, Shaped) else output
+            defined = np.isfinite(numbers)
             if not defined.all():
-                output = np.where(defined, output, np.nan)
+                numbers[~defined] = np.nan
                 self._undefined.add(key)
         elif output != output or math.isinf(abs(output)):  # noqa: PLR0124 - nan
             output = math.nan
             self._undefined.add(key)
         self._memo[key] = output
 
-    def _meet_output_at_x0(self, output: Output) -> None:
+    def _meet_output_at_x0(self, output: Output | Shaped) -> tuple[int, ...]:
         self._check_output(output)
         self._shape = np.shape(output)
+        if isinstance(output, Shaped):
+            self.tree, self.aux = output.tree, output.aux
+            if self.tree.is_complex:
+                self._shape = (self.tree.size,)
+        return self._shape
 
-    def _output(self, reply: Reply, line: int, t: complex) -> Output:
+    def _output(self, key: Key, reply: Reply, line: int, t: complex) -> Output | Shaped:
         """Return the output; raises where the model must be defined: where a line begins."""
         if not isinstance(reply, Failure):
             if t == 0 and not np.any(np.isfinite(reply)):
+                if self._lenient and key != AT_X0:
+                    self.undefined_starts.add(key)
+                    return reply
+                shown = reply.values if isinstance(reply, Shaped) else reply
                 raise ModelError(
-                    f"the model must be defined at x0, but it returned {reply} there; "
-                    "choose an x0 inside its domain",
+                    f"the model must be defined at x0, but it returned {shown} there; choose an "
+                    f"x0 inside its domain, got x0 = {self._rays[line].place(t)}",
                     x=self._rays[line].place(t),
+                    x0=self._rays[line].place(t),
+                    undefined=True,
+                    output=reply,
                 )
             return reply
+        if reply.undefined and t == 0 and self._lenient and key != AT_X0:
+            self.undefined_starts.add(key)
+            t = math.nan
         if reply.undefined and t != 0:
+            self._note(key, *type_and_text(reply.error))
             return math.nan
         if reply.output:
             raise reply.error
-        raise model_error(reply.error, self._rays[line], t, self._names) from reply.error
+        raise model_error(
+            reply.error, self._rays[line], t, self._names, undefined=reply.undefined
+        ) from reply.error
+
+    def _note(self, key: Key, kind: str, text: str) -> None:
+        self._raised.setdefault(kind, {})[key] = text
+
+    @property
+    def raised(self) -> list[Raised]:
+        """What the model raised where it was undefined, by type; its first point is the text's."""
+        found = []
+        for kind, texts in sorted(self._raised.items()):
+            first = min(texts, key=lambda key: _first(self._owners[key]))
+            _, line, t = self._owners[first]
+            x, moved = self._rays[line].place(t), self._rays[line].indices
+            point = {self._names[i]: x[i].item() for i in moved}
+            found.append(Raised(kind, texts[first], point, len(texts)))
+        return found
 
     def values(self, keys: Sequence[Key]) -> NDArray[Any]:
         """Return the outputs as rows (m, q); rows of nan where the model is undefined."""
         outputs = [self._memo[k] for k in keys]
-        if self._shape == () and (numbers := _numbers(outputs)) is not None:
-            return numbers[:, None]
-        self._check_shapes(keys, outputs)
+        if self.shape == () and self.tree is None and (n := _numbers(outputs)) is not None:
+            rows = n[:, None]
+        elif not keys:
+            return np.empty((0, math.prod(self.shape)))
+        else:
+            rows = np.stack([self._row(key, y) for key, y in zip(keys, outputs, strict=True)])
+        return rows if self._period is None else self._unwrapped(rows, self._period)
+
+    def _row(self, key: Key, y: Output | Shaped) -> NDArray[Any]:
+        """Return an output as that at x0 is laid out; nan for one that is laid out otherwise."""
+        if isinstance(y, np.ndarray) and self.tree is None and y.shape == self.shape:
+            return y.ravel()
         q = math.prod(self.shape)
-        if not keys:
-            return np.empty((0, q))
-        return np.stack(
-            [y.ravel() if isinstance(y, np.ndarray) else np.full(q, np.nan) for y in outputs]
-        )
+        if not isinstance(y, Shaped) and np.size(y) == 1 and (q == 1 or np.isnan(y)):
+            return np.full(q, y)
+        tree = y.tree if isinstance(y, Shaped) else Leaf(np.shape(y))
+        if np.iscomplexobj(y) and self.tree is not None and self.tree.is_complex:
+            raise TypeError(
+                "`function` must return real numbers for the complex step, got complex ones at x0; "
+                "use method='auto'"
+            )
+        values = y.values if isinstance(y, Shaped) else np.ravel(y)
+        row = conformed(values, tree, self.tree or Leaf(self.shape))
+        if row is not None:
+            return row
+        self._memo[key] = math.nan
+        if key in self._owners:
+            self._undefined.add(key)
+            self._note(key, "shape", f"{_laid_out(y)} where {_laid_out(self._memo[AT_X0])} is due")
+        return np.full(q, math.nan)
 
-    def _check_shapes(self, keys: Sequence[Key], outputs: Sequence[Output]) -> None:
-        """Raise if an output is not of the shape of that at x0; a single nan may stand for it."""
-        shape = self.shape
-        for key, y in zip(keys, outputs, strict=True):
-            fits = y.shape == shape if isinstance(y, np.ndarray) else not shape or y != y  # noqa: PLR0124
-            if not fits:
-                raise ValueError(
-                    f"`function` must return the same shape everywhere, got {np.shape(y)} at "
-                    f"{self._described(key)} but {shape} at x0"
-                )
+    def _unwrapped(
+        self, rows: NDArray[Any], period: NDArray[np.float64] | Mapping[Any, Any]
+    ) -> NDArray[Any]:
+        """Return periodic outputs as the ones closest to those at x0."""
+        start = self._row(AT_X0, self._memo[AT_X0])
+        if isinstance(period, Mapping):
+            period = periods_of(self.tree or Leaf(self.shape), period)
+        try:
+            each = np.broadcast_to(period, self.shape).ravel()
+        except ValueError as error:
+            raise ValueError(
+                f"`period` must be one number or of the outputs' shape {self.shape}, got shape "
+                f"{period.shape}"
+            ) from error
+        with np.errstate(over="ignore", invalid="ignore"):
+            turns = np.round((rows.real - start.real) / each)
+        shift = turns * np.where(np.isfinite(each), each, 0.0)  # inf stands for no period
+        unwrapped: NDArray[Any] = rows - shift
+        return unwrapped
 
-    def _described(self, key: Key) -> str:
-        if isinstance(key, bytes):
-            return "another point"
-        pairs = zip(key[::2], key[1::2], strict=True)
-        return ", ".join(f"{self._names[int(i.real)]} = {c!r}" for i, c in pairs) or "x0"
 
-
-def _numbers(outputs: Sequence[Output]) -> NDArray[Any] | None:
+def _numbers(outputs: Sequence[Output | Shaped]) -> NDArray[Any] | None:
     """Return outputs as an array of numbers; None if some are arrays themselves."""
     try:
         numbers = np.array(outputs)
     except ValueError:  # arrays among numbers
         return None
     return numbers if numbers.ndim == 1 else None
+
+
+def _laid_out(y: Output | Shaped) -> str:
+    if isinstance(y, Shaped) and isinstance(y.tree, Branch):
+        return f"{y.tree.count} numbers at {', '.join(y.tree.names())}"
+    return f"shape {np.shape(y)}"
+
+
+def _first(owner: Owner) -> tuple[float, int, float, float]:
+    number, line, t = owner
+    return number, line, abs(t), t.real
 
 
 def _rank(owner: Owner) -> tuple[float, int]:

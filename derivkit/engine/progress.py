@@ -12,16 +12,19 @@ from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from textwrap import shorten
 from typing import Any, TypeAlias
 
 from derivkit.engine.model import Reply
-from derivkit.engine.rays import Key
+from derivkit.engine.points import Key
+from derivkit.validation import shown
 
 __all__ = ["Progress", "Show", "Watch", "watching"]
 
 logger = logging.getLogger("derivkit")
 
 MOST_NAMED = 4  # parameters named in a line
+MOST_LETTERS = 22  # of names beside a bar, so that 80 columns show the bar too
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +130,12 @@ class Watch:
             self._show(self.now())
 
 
+def check_progress(progress: Any) -> None:
+    """Raise unless it is a callable, or says whether to show a bar."""
+    if not (callable(progress) or progress is None or isinstance(progress, bool)):
+        raise TypeError(f"`progress` must be True, False or a callable, got {shown(progress)}")
+
+
 @contextmanager
 def watching(progress: bool | Show | None, what: str) -> Iterator[Watch | None]:
     """Return a watch over one call, or None if nobody is to be told.
@@ -145,8 +154,7 @@ def watching(progress: bool | Show | None, what: str) -> Iterator[Watch | None]:
     ImportError
         If a bar is wanted and tqdm is not installed.
     """
-    if not (callable(progress) or progress in (None, False, True)):
-        raise TypeError(f"`progress` must be True, False or a callable, got {progress!r}")
+    check_progress(progress)
     if not progress and not logger.isEnabledFor(logging.INFO):
         yield None
         return
@@ -166,11 +174,12 @@ class _Bar:
     """A tqdm bar, in a terminal or a notebook; it may grow when methods ask for more."""
 
     def __init__(self, tqdm: Any, what: str) -> None:
-        self._bar = tqdm(desc=what, unit="call", total=0)
+        self._bar = tqdm(desc=what, unit="call", total=0, dynamic_ncols=True)
 
     def show(self, progress: Progress) -> None:
         self._bar.total = progress.expected
-        self._bar.set_postfix_str(f"round {progress.rounds}, {_listed(progress.waiting)}", False)
+        names = shorten(_listed(progress.waiting), MOST_LETTERS, placeholder=" …")
+        self._bar.set_postfix_str(f"round {progress.rounds}, {names}", False)
         self._bar.update(progress.done - self._bar.n)
 
     def close(self) -> None:
@@ -185,7 +194,7 @@ def _bar(what: str) -> _Bar:
             from tqdm.auto import tqdm  # noqa: PLC0415 - optional
     except ImportError as error:
         raise ImportError(
-            "progress=True needs tqdm, which is not installed; pip install 'derivkit[progress]'"
+            "progress=True needs tqdm, which is not installed; pip install tqdm"
         ) from error
     return _Bar(tqdm, what)
 

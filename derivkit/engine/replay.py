@@ -2,22 +2,21 @@
 
 Methods are deterministic: the same values give the same requests. So instead of keeping a call
 suspended between two rounds, it is run again from its start on all values told so far, and stops
-a round later. What there is to keep – in memory, or in a file for weeks – is points and values.
+where it needs others. What there is to keep – in memory, or in a file for weeks – is points and
+values. A line whose values have not all been told does not hold up the other lines of its stage.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NoReturn, TypeVar
 
 from numpy.typing import NDArray
 
-from derivkit.engine.evaluation import Backend
-from derivkit.engine.memo import RoutedMemo
-from derivkit.engine.model import Failure, Model, Reply
-from derivkit.engine.places import place_of
-from derivkit.engine.rays import Key, Seconds
+from derivkit.engine.memo import ForwardingMemo
+from derivkit.engine.model import Backend, Job, Model, Reply
+from derivkit.engine.points import AT_X0, Key, Seconds, place_of
 
 __all__ = ["Replay"]
 
@@ -27,11 +26,7 @@ NOT_KNOWN: Mapping[Key, float] = MappingProxyType({})  # values that the user te
 
 
 class _PointsNeededError(Exception):
-    """A round asks for points that nobody has told; they are attached."""
-
-    def __init__(self, points: dict[bytes, NDArray[Any]]) -> None:
-        super().__init__(f"{len(points)} points are to be evaluated")
-        self.points = points
+    """A call asks for points that nobody has told."""
 
 
 class Replay(Generic[Result]):
@@ -45,11 +40,13 @@ class Replay(Generic[Result]):
         What has been told so far, by `place_of` the point; looked at, and never changed.
     seconds : dict of bytes to float, optional
         What the calls took, likewise.
+    workers : int
+        For how many points a round is to have work, if the call works ahead.
 
     Attributes
     ----------
     open : dict of bytes to ndarray (p,)
-        The points that the round at which the call stands still needs.
+        The points that the lines of the stage at which the call stands still need.
     result : Result or None
         None until ``done``.
     done : bool
@@ -57,48 +54,54 @@ class Replay(Generic[Result]):
 
     def __init__(
         self,
-        call: Callable[[RoutedMemo], Result],
+        call: Callable[[ForwardingMemo], Result],
         replies: dict[bytes, Reply],
         seconds: Mapping[Key, float] = NOT_KNOWN,
+        workers: int = 0,
     ) -> None:
         self._call = call
         self._replies = replies
         self._seconds = seconds
+        self.workers = workers
         self.open: dict[bytes, NDArray[Any]] = {}
         self.result: Result | None = None
         self.done = False
 
     def advance(self) -> None:
         """Run as far as the replies reach; whatever the call raises is raised here."""
+        before, self.open = self.open, {}
         try:
-            self.result = self._call(RoutedMemo(self._route, where=""))
+            self.result = self._call(ForwardingMemo(self._route, where="", incomplete=self._stop))
             self.done = True
-            self.open = {}
-        except _PointsNeededError as needed:
-            self.open = needed.points
+        except _PointsNeededError:
+            pass
+        except BaseException:
+            self.open = before  # what was told is taken back
+            raise
 
     def _route(self, _: Backend) -> Backend:
-        return self._told
+        return self
 
-    def _told(
+    def _stop(self) -> NoReturn:
+        raise _PointsNeededError(f"{len(self.open)} points are to be evaluated")
+
+    def __call__(
         self,
         model: Model,  # noqa: ARG002 - a backend is given it
-        points: Iterable[tuple[Key, NDArray[Any]]],
+        points: Iterable[Job],
         seconds: Seconds,
     ) -> Iterator[tuple[Key, Reply]]:
-        known: list[tuple[Key, Reply]] = []
-        needed: dict[bytes, NDArray[Any]] = {}
+        """Yield what has been told, and note the rest; without x0, or in a stream, stop there."""
+        nothing_goes_on = bool(self.workers)
         for key, x in points:
             place = place_of(x)
             reply = self._replies.get(place)
             if reply is None:
-                needed[place] = x
-            elif isinstance(reply, Failure) and not reply.undefined:
-                yield key, reply  # ends the call, whatever else is needed
-            else:
-                known.append((key, reply))
-                if place in self._seconds:
-                    seconds[key] = self._seconds[place]
-        if needed:
-            raise _PointsNeededError(needed)
-        yield from known
+                self.open[place] = x
+                nothing_goes_on |= key == AT_X0
+                continue
+            if place in self._seconds:
+                seconds[key] = self._seconds[place]
+            yield key, reply
+        if self.open and nothing_goes_on:
+            self._stop()

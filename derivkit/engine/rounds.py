@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Sequence
 from typing import Any, Protocol, TypeVar
 
-__all__ = ["Asker", "drive"]
+__all__ = ["Asker", "drive", "ended"]
 
 Answer = TypeVar("Answer")
 
-MOST_REFUSALS = 16  # a solver that still asks after so many refusals breaks the contract
+MOST_REFUSALS = 16  # a solver that still asks after this many refusals breaks the contract
 
 
 class Asker(Protocol):
@@ -23,7 +23,7 @@ class Asker(Protocol):
         ...
 
     def ask(self, requests: dict[int, Any]) -> dict[int, Any]:
-        """Return the values for each line's points."""
+        """Return the values for each line's points; without lines for which time has run out."""
         ...
 
 
@@ -37,7 +37,8 @@ def drive(
     """Run all solvers to their end, a batch a round, within ``budget`` model calls.
 
     A request that does not fit into what is left of the budget is refused by throwing
-    ``refusal()`` into its solver, which then asks for less or returns.
+    ``refusal()`` into its solver, which then asks for less or returns. One that the asker leaves
+    out, since the time is up, is refused everything.
     """
     answers: dict[int, Answer] = {}
     left = float("inf") if budget is None else budget
@@ -48,9 +49,11 @@ def drive(
         if budget is not None:
             requests, left = _granted(requests, solvers, asker, left, refusal, answers)
         values = asker.ask(requests)
+        for line in requests.keys() - values.keys():
+            answers[line] = ended(solvers[line], refusal)
         requests = {
             line: r
-            for line in requests
+            for line in values
             if (r := _send(solvers[line], line, values[line], answers)) is not None
         }
     return [answers[line] for line in range(len(solvers))]
@@ -80,6 +83,15 @@ def _granted(
         else:
             raise RuntimeError("a method keeps asking for points after its budget is spent")
     return granted, left
+
+
+def ended(solver: Generator[Any, Any, Answer], refusal: Callable[[], BaseException]) -> Answer:
+    """Refuse a solver whatever it asks for until it returns its answer."""
+    answers: dict[int, Answer] = {}
+    for _ in range(MOST_REFUSALS):
+        if _throw(solver, 0, refusal(), answers) is None:
+            return answers[0]
+    raise RuntimeError("a method keeps asking for points after its time is up")
 
 
 def _next(solver: Generator[Any, Any, Answer], line: int, answers: dict[int, Answer]) -> Any:

@@ -8,27 +8,71 @@ depend on which call ends first.
 from __future__ import annotations
 
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Container, Generator, Iterable, Iterator, Sequence
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from numpy.typing import NDArray
 
 from derivkit.engine.evaluation import Evaluation
-from derivkit.engine.feed import Feed
-from derivkit.engine.rays import Key
+from derivkit.engine.model import Job
+from derivkit.engine.points import Key
+from derivkit.engine.rounds import ended
 
-__all__ = ["Likely", "stream"]
+__all__ = ["Feed", "Likely", "stream"]
 
 Answer = TypeVar("Answer")
+K = TypeVar("K", bound=Key)
 
 Likely: TypeAlias = Callable[[int], NDArray[Any]]
 """Takes the number of a line; returns places it may ask for later, the likeliest first."""
+
+
+class Feed(Generic[K]):
+    """Points on their way to a backend; there may be more after it was exhausted.
+
+    A backend that has room asks again, since replies may have led to new points.
+
+    Parameters
+    ----------
+    job : callable
+        Makes a point out in full, when it is its turn: all of them would fill the memory.
+    """
+
+    def __init__(self, job: Callable[[K], Job]) -> None:
+        self._keys: deque[K] = deque()
+        self._job = job
+
+    def add(self, keys: Iterable[K]) -> None:
+        """Append points."""
+        self._keys.extend(keys)
+
+    def drop(self, keys: Container[K]) -> list[K]:
+        """Take back those of the points that nobody has taken yet, and return them."""
+        dropped = [key for key in self._keys if key in keys]
+        self._keys = deque(key for key in self._keys if key not in keys)
+        return dropped
+
+    def __len__(self) -> int:
+        """Return how many are there now."""
+        return len(self._keys)
+
+    def __iter__(self) -> Iterator[Job]:
+        """Return itself: there is one queue, whoever takes from it."""
+        return self
+
+    def __next__(self) -> Job:
+        """Return the next point; StopIteration says that there is none at the moment."""
+        if not self._keys:
+            raise StopIteration
+        return self._job(self._keys.popleft())
 
 
 def stream(
     solvers: Sequence[Generator[Any, Any, Answer]],
     evaluation: Evaluation,
     likely: Likely | None = None,
+    *,
+    refusal: Callable[[], BaseException] = TimeoutError,
 ) -> list[Answer]:
     """Run all solvers to their end, each at the pace of its own points.
 
@@ -42,8 +86,10 @@ def stream(
     likely : callable, optional
         Where given, workers without work call the model where lines may want it later. That never
         changes an answer.
+    refusal : callable
+        What is thrown into solvers whose values are not all there when the time is up.
     """
-    return _Stream(solvers, evaluation, likely).run()
+    return _Stream(solvers, evaluation, likely).run(refusal)
 
 
 class _Stream(Generic[Answer]):
@@ -69,13 +115,14 @@ class _Stream(Generic[Answer]):
         self._paces = Counter(self._answered)  # how many unfinished lines were answered how often
         self._spares = iter(()) if likely is None else self._spare_keys(likely)
 
-    def run(self) -> list[Answer]:
+    def run(self, refusal: Callable[[], BaseException]) -> list[Answer]:
         try:
             for line in range(len(self._solvers)):
                 self._send(line, None)
             self._go_on()
-            if self._out:
+            if self._out and not self._evaluation.late:
                 self._hear(self._evaluation.replies(self._feed))
+            self._end(refusal)
         finally:
             self._spares = iter(())  # it holds this object
         return [self._answers[line] for line in range(len(self._solvers))]
@@ -89,8 +136,20 @@ class _Stream(Generic[Answer]):
                 self._go_on()
                 if self._out and len(self._answers) == len(self._solvers):
                     break  # only spare calls are left: they are ended
+                if self._evaluation.late:
+                    break
         finally:
             ended.close()
+
+    def _end(self, refusal: Callable[[], BaseException]) -> None:
+        """Have lines answer from what they know, where the time is up."""
+        for line in range(len(self._solvers)):
+            if line in self._answers:
+                continue
+            if self._asked[line].size == 0:  # it only rests
+                self._send(line, self._evaluation.values([]))
+            if line not in self._answers:
+                self._answers[line] = ended(self._solvers[line], refusal)
 
     def _arrived(self, key: Key) -> None:
         for line in self._waiting.pop(key, ()):

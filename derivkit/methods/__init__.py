@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from derivkit.methods.adaptive import Adaptive
-    from derivkit.methods.auto import Auto
+    from derivkit.methods.auto.auto import Auto
     from derivkit.methods.finite import Finite
     from derivkit.methods.fornberg import Fornberg
     from derivkit.methods.local_polynomial import LocalPolynomial
 
 _HOMES = {  # imported when first used (PEP 562)
     "Adaptive": "derivkit.methods.adaptive",
-    "Auto": "derivkit.methods.auto",
+    "Auto": "derivkit.methods.auto.auto",
     "Finite": "derivkit.methods.finite",
     "Fornberg": "derivkit.methods.fornberg",
     "LocalPolynomial": "derivkit.methods.local_polynomial",

@@ -1,23 +1,46 @@
 """Adaptive polynomial fit: Chebyshev samples around x0, the degree read off their coefficients.
 
-What a fit says is known by `polynomial` and `fitting`; here stands where the samples lie.
+This module decides where the samples lie; `fit.sampled` judges them.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from derivkit.methods.fitting import Sampled, concluded, fitted, only_if_explained, sampled
-from derivkit.methods.options import finite_numbers, is_count, is_not_negative, is_positive
-from derivkit.methods.placement import Room, on_grid, one_side_of, room_of, room_within, trimmed
-from derivkit.methods.protocol import BudgetSpentError, Estimate, Line, Solver
-from derivkit.methods.verdict import Verdict, nothing_defined
+from derivkit.methods.fit.sampled import (
+    Fit,
+    FitQuestion,
+    Sampled,
+    at_own_places,
+    conclude,
+    nothing_defined,
+    sampled,
+)
+from derivkit.methods.protocol import BudgetSpentError, Estimate, Line
+from derivkit.methods.stencil.placement import (
+    Room,
+    on_grid,
+    one_side_of,
+    room_of,
+    room_within,
+)
+from derivkit.methods.together import Course, CourseMethod
+from derivkit.validation import (
+    check_count,
+    check_not_negative,
+    check_sequence,
+    finite_numbers,
+    is_positive,
+    is_text,
+    real_numbers,
+    shown,
+)
 
 __all__ = ["Adaptive"]
 
@@ -26,21 +49,23 @@ Array: TypeAlias = NDArray[np.float64]
 # Half-width of an automatic window in units of the line's scale. With ten Chebyshev nodes the
 # truncation, r**11 / 2**10 / 11!, is far below rounding even where f varies ten times faster than
 # the scale says, and the last coefficients hold nothing but noise; a quarter is where real codes
-# begin to fail. No round number: samples in round units meet the periods of models in round units.
+# begin to fail. The number is not round, because round steps meet the periods of models.
 AUTO_WIDTH = 0.0464
 AUTO_WIDTH_BEYOND = 0.1854  # for third and higher derivatives, whose noise goes as width**-order
 
 NARROWER = 1 / 8  # the next window, where an automatic one has not resolved the function
+WIDER = 8.0  # the next window, where f does not change at all within an automatic one
 MOST_WINDOWS = 5
 HELPS = 0.5  # a narrower window helps if it brings some output's error down to this
-UNSETTLED = 3.0  # truncation, in units of what noise makes: a narrower window may mend it
+UNSETTLED = 3.0  # truncation above this many times the noise's part: a narrower window may help …
+UNSETTLED_BEYOND = 0.1  # … and for third and higher derivatives, whose windows start wider
 PATIENCE_IF_POOR = 3
-ROUNDING = 8.0  # units of rounding of f: below, its noise is rounding
+ROUNDING = 3.0  # units of rounding of f: below, its noise is rounding
 POOR = 0.03  # relative error above which noise may be structure finer than the samples
 
 DOUBTFUL = 1e-3  # a window off centre with a larger relative error is not believed
 
-SYMMETRIC_SHRINKING = 4.0  # a window is rather made this much narrower than asymmetric
+SYMMETRIC_SHRINKING = 4.0  # a window may be made this much narrower to stay centred on x0
 
 NODE_BITS = 16  # nodes are multiples of 2**-16 of the half-width, so that x0 + t is exact
 
@@ -49,7 +74,7 @@ MOST_RETREATS = CENTRAL_RETREATS + 3
 
 
 @dataclass(frozen=True)
-class Adaptive:
+class Adaptive(CourseMethod):
     r"""Polynomial fit on Chebyshev nodes around x0, with the degree that leaves the least error.
 
     Parameters
@@ -102,31 +127,33 @@ class Adaptive:
     grid: tuple[str, Any] | None = None
 
     def __post_init__(self) -> None:
-        if not is_count(self.n_points) or self.n_points < 3:
-            raise ValueError(f"`n_points` must be an integer of at least 3, got {self.n_points!r}")
-        if self.spacing != "auto" and _share(self.spacing) is None:
+        check_count("n_points", self.n_points, least=3)
+        if not is_text(self.spacing, "auto") and _share(self.spacing) is None:
             raise ValueError(
                 "`spacing` must be 'auto', a percentage such as '2%', or a positive number, "
-                f"got {self.spacing!r}"
+                f"got {shown(self.spacing)}"
             )
         if self.base_abs is not None and not is_positive(self.base_abs):
-            raise ValueError(f"`base_abs` must be a positive number, got {self.base_abs!r}")
-        if not is_not_negative(self.ridge):
-            raise ValueError(f"`ridge` must be a number of at least 0, got {self.ridge!r}")
+            raise ValueError(f"`base_abs` must be a positive number, got {shown(self.base_abs)}")
+        check_not_negative("ridge", self.ridge)
         object.__setattr__(self, "domain", _checked_domain(self.domain))
         object.__setattr__(self, "grid", _checked_grid(self.grid))
 
-    def solve(self, line: Line, order: int) -> Solver:
+    def course(self, line: Line, order: int) -> Course:
         """Differentiate ``order`` times with respect to t, at t = 0."""
-        room = self._room(line)
+        line = self._inside(line)
         if self.grid is not None:
-            return (yield from self._on_grid(line, order, room))
+            kind, places = self.grid
+            t = np.unique(np.array(places) - (line.origin if kind == "absolute" else 0.0))
+            own = at_own_places(t, order, line, interpolated=False, ridge=self.ridge)
+            return (yield from own)
         if order >= self.n_points:
             raise ValueError(
                 f"`n_points` must be more than the order of the derivative, {order}, "
                 f"got {self.n_points}"
             )
-        search = _Search(self._width(line, order), room, free=self.spacing == "auto")
+        free, ratio = self.spacing == "auto", UNSETTLED if order <= 2 else UNSETTLED_BEYOND
+        search = _Search(self._width(line, order), room_of(line), ratio, free=free)
         while search.goes_on:
             try:
                 samples = yield from sampled(search.nodes(self.n_points, line.origin))
@@ -138,19 +165,19 @@ class Adaptive:
             if samples.undefined_places.any() or not samples.defined.any():
                 search.retreat(samples)
             else:
-                search.note(samples, fitted(samples, order, line, ridge=self.ridge))
+                search.note(samples, (yield FitQuestion(samples, order, line, None, self.ridge)))
         return search.answer()
 
-    def _room(self, line: Line) -> Room:
-        """Return the room inside bounds and domain."""
-        if self.domain is None:
-            return room_of(line)
-        lower, upper = self.domain
-        left = min(-line.lower, math.inf if lower is None else line.origin - lower)
-        right = min(line.upper, math.inf if upper is None else upper - line.origin)
-        if left < 0 or right < 0:
-            raise ValueError(f"`domain` must contain x0 = {line.origin!r}, got {self.domain!r}")
-        return trimmed(Room(left, right), line.scale)
+    def _inside(self, line: Line) -> Line:
+        """Return the line with the bounds that the domain leaves."""
+        low, high = self.domain or (None, None)
+        lower = max(line.lower, -math.inf if low is None else low - line.origin)
+        upper = min(line.upper, math.inf if high is None else high - line.origin)
+        if lower > 0 or upper < 0:
+            raise ValueError(
+                f"`domain` must contain x0 = {line.origin!r}, got {shown(self.domain)}"
+            )
+        return replace(line, lower=lower, upper=upper)
 
     def _width(self, line: Line, order: int) -> float:
         if self.spacing == "auto":
@@ -162,36 +189,21 @@ class Adaptive:
         width = max(width, self.base_abs or 0.0)
         if width == 0.0:
             raise ValueError(
-                f"`spacing` must be a number or 'auto' where x0 is 0, got {self.spacing!r}; "
+                f"`spacing` must be a number or 'auto' where x0 is 0, got {shown(self.spacing)}; "
                 "or give `base_abs`"
             )
         return width
-
-    def _on_grid(self, line: Line, order: int, room: Room) -> Solver:
-        """Fit on the user's own samples, as far as they lie inside and are defined."""
-        kind, places = self.grid or ("offsets", ())
-        t = np.unique(np.array(places) - (line.origin if kind == "absolute" else 0.0))
-        t = t[(t >= -room.left) & (t <= room.right)]
-        if np.union1d(t, 0.0).size <= order:
-            raise ValueError(
-                f"`grid` must have more than {order} places inside bounds and domain for a "
-                f"derivative of order {order}, got {t.size}"
-            )
-        samples = yield from sampled(t)
-        reach = samples.reach
-        kept = samples.where(~samples.undefined_places)
-        if len(kept.t) <= order or not kept.defined.any():
-            return nothing_defined(samples.values.shape[1], reach)
-        return concluded(kept, fitted(kept, order, line, ridge=self.ridge), reach=reach)
 
 
 class _Search:
     """The windows of one line: where the next one lies, and the best answer so far."""
 
-    def __init__(self, width: float, room: Room, *, free: bool) -> None:
+    def __init__(self, width: float, room: Room, ratio: float, *, free: bool) -> None:
         self.width, self.room, self.free = width, room, free
+        self._ratio = ratio  # of truncation to noise above which a narrower window may help
         self.reach = 0.0
-        self.best: tuple[Sampled, Verdict] | None = None
+        self.best: tuple[Sampled, Fit] | None = None
+        self._last: Fit | None = None
         self.goes_on = True
         self.outputs = 1
         self._windows = self._retreats = self._idle = 0
@@ -217,51 +229,55 @@ class _Search:
             self.room = one_side_of(self.room)
         self.goes_on = self._retreats < MOST_RETREATS and bool(samples.defined.any())
 
-    def note(self, samples: Sampled, verdict: Verdict) -> None:
-        """Take a window's verdict, and decide whether a narrower one may do better."""
+    def note(self, samples: Sampled, fit: Fit) -> None:
+        """Take a window's fit, and decide whether another one may do better."""
         self._windows += 1
-        if self._doubtful(samples, verdict):
+        if self._doubtful(samples, fit):
             self._central = True
             return
-        helped = self.best is None or bool((verdict.error < HELPS * self.best[1].error).any())
+        if samples.constant:  # f is, or the window lies within one of its treads
+            self.goes_on = self.free and self.best is None
+            self.best = self.best or (samples, fit)
+            self.width *= WIDER
+            return
+        last, widened = self._last, self.best is not None and self.best[0].constant
+        helped = self.best is None or bool((fit.bar < HELPS * self.best[1].bar).any())
         self._idle = 0 if helped else self._idle + 1
-        if self.best is None or _surpasses(verdict, self.best[1]):
-            self.best = samples, verdict
-        poor = verdict.error > POOR * np.abs(verdict.value)
-        rounding = verdict.noise <= ROUNDING * verdict.floor
-        unsettled = (verdict.truncation > UNSETTLED * verdict.carried) | (poor & ~rounding)
+        poor = fit.bar > POOR * np.abs(fit.value)
+        rounding = fit.sigma <= ROUNDING * fit.floor
+        unsettled = (fit.truncation > self._ratio * fit.carried) | (poor & ~rounding)
         patience = PATIENCE_IF_POOR if poor.any() else 1
-        self.goes_on = (
-            self.free
-            and self._windows < MOST_WINDOWS
-            and self._idle < patience
-            and bool(unsettled.any())
-        )
+        more = self.free and not widened and self._windows < MOST_WINDOWS
+        self.goes_on = more and self._idle < patience and bool(unsettled.any())
+        if not self.goes_on and last is not None:  # the windows never came to agree
+            moved = np.abs(fit.value - last.value) > np.maximum(fit.bar, last.bar)
+            fit = fit._replace(error=np.where(unsettled & moved, np.inf, fit.error))
+        if self.best is None or widened or _surpasses(fit, self.best[1]):
+            self.best = samples, fit
+        self._last = fit
         self.width *= NARROWER
 
-    def _doubtful(self, samples: Sampled, verdict: Verdict) -> bool:
+    def _doubtful(self, samples: Sampled, fit: Fit) -> bool:
         """Tell whether a window off centre is not good enough to pass for one around x0."""
         if not self.free or self._central or self.room.short == 0 or self._retreats:
             return False
         shifted = samples.t.max() + samples.t.min() != 0
-        return bool(shifted and (verdict.error > DOUBTFUL * np.abs(verdict.value)).any())
+        return bool(shifted and (fit.bar > DOUBTFUL * np.abs(fit.value)).any())
 
     def answer(self, *, spent: bool = False) -> Estimate:
         """Return the best answer."""
         if self.best is None:
             return nothing_defined(self.outputs, self.reach)
-        samples, verdict = self.best
-        verdict = only_if_explained(verdict, samples)
-        return concluded(samples, verdict, reach=self.reach, spent=spent)
+        return conclude(*self.best, reach=self.reach, spent=spent)
 
 
-def _surpasses(narrow: Verdict, wide: Verdict) -> bool:
-    """Tell whether the verdict of a narrower window is better, or shows that the wide one is wrong.
+def _surpasses(narrow: Fit, wide: Fit) -> bool:
+    """Tell whether the fit of a narrower window is better, or shows that the wide one is wrong.
 
     Where the two exclude each other, structure finer than the wide window's samples misled it.
     """
-    apart = np.abs(narrow.value - wide.value) > narrow.error + wide.error
-    return bool(apart.any() or narrow.error.sum() < wide.error.sum())
+    apart = np.abs(narrow.value - wide.value) > narrow.bar + wide.bar
+    return bool(apart.any() or narrow.bar.sum() < wide.bar.sum())
 
 
 @lru_cache(maxsize=256)
@@ -286,10 +302,13 @@ def _share(spacing: object) -> float | None:
 def _checked_domain(domain: Any) -> tuple[float | None, float | None] | None:
     if domain is None:
         return None
-    wanted = f"`domain` must be a pair (lower, upper) with lower < upper, got {domain!r}"
+    wanted = f"`domain` must be a pair (lower, upper) with lower < upper, got {shown(domain)}"
     try:
-        lower, upper = (None if side is None else float(side) for side in domain)
-    except (TypeError, ValueError) as error:
+        sides = check_sequence("domain", domain)
+        lower, upper = (
+            None if side is None else float(real_numbers("domain", side)) for side in sides
+        )
+    except (TypeError, ValueError, OverflowError) as error:
         raise ValueError(wanted) from error
     if not (-math.inf if lower is None else lower) < (math.inf if upper is None else upper):
         raise ValueError(wanted)
@@ -300,10 +319,10 @@ def _checked_grid(grid: Any) -> tuple[str, tuple[float, ...]] | None:
     """Return the kind and the places of a user's grid, hashable."""
     if grid is None:
         return None
-    wanted = f"`grid` must be ('offsets', array) or ('absolute', array), got {grid!r}"
-    if not isinstance(grid, (tuple, list)) or len(grid) != 2:
+    wanted = f"`grid` must be ('offsets', array) or ('absolute', array), got {shown(grid)}"
+    if not isinstance(grid, (tuple, list)) or len([*grid]) != 2:
         raise ValueError(wanted)
     kind, places = grid
-    if kind not in {"offsets", "absolute"}:
+    if not is_text(kind, "offsets", "absolute"):
         raise ValueError(wanted)
     return kind, finite_numbers("grid", places)

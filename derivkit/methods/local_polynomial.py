@@ -1,6 +1,6 @@
 """Local polynomial fit with robust trimming: samples that do not belong to the others are removed.
 
-The trimming is in `trimming`; here stands where samples lie and what is made of those kept.
+This module decides where the samples lie; `fit.outliers` trims them, `fit.sampled` judges the rest.
 """
 
 from __future__ import annotations
@@ -11,12 +11,19 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from derivkit.methods.fitting import Sampled, concluded, fitted, only_if_explained, sampled
-from derivkit.methods.options import finite_numbers, is_count, is_not_negative
-from derivkit.methods.placement import on_grid
-from derivkit.methods.protocol import Estimate, Line, Solver
-from derivkit.methods.trimming import kept_samples
-from derivkit.methods.verdict import Verdict, nothing_defined
+from derivkit.methods.fit.outliers import kept_samples
+from derivkit.methods.fit.sampled import (
+    Fit,
+    FitQuestion,
+    Sampled,
+    conclude,
+    nothing_defined,
+    sampled,
+)
+from derivkit.methods.protocol import Line
+from derivkit.methods.stencil.placement import on_grid
+from derivkit.methods.together import Course, CourseMethod
+from derivkit.validation import check_count, check_not_negative, finite_numbers, shown
 
 __all__ = ["LocalPolynomial"]
 
@@ -28,18 +35,18 @@ DEFAULT_STEPS = (0.01, 0.02, 0.03, 0.04, 0.06, 0.08)
 
 SPARE = 2  # samples beyond those that determine the polynomial, to tell an outlier by
 
-DEGREE_BEYOND_ORDER = 5  # of the default fit: for a gradient, degree 6
+DEGREE_BEYOND_ORDER = 5  # of the polynomial that outliers are told by: for a gradient, degree 6
 
 
 @dataclass(frozen=True)
-class LocalPolynomial:
+class LocalPolynomial(CourseMethod):
     r"""Least-squares polynomial through samples around x0, outliers removed.
 
     Parameters
     ----------
     degree : int, optional
-        Of the polynomial, at least the order of the derivative. By default the order plus 5, less
-        where samples are few, and for each output the lower degree that leaves the least error.
+        Of the polynomial, at least the order of the derivative. By default, for each output the
+        one that leaves the least error; outliers are told by one of the order plus 5.
     rel_steps : sequence of float
         Distances of the samples from x0, on both sides, in units of the line's scale (abs(x0)
         unless told otherwise).
@@ -54,10 +61,11 @@ class LocalPolynomial:
     Notes
     -----
     A sample is judged by what the polynomial through the *others* predicts for it, so that one at
-    the edge, which bends the fit towards itself, cannot hide. See `derivkit.methods.trimming`.
+    the edge, which bends the fit towards itself, cannot hide. See `derivkit.methods.fit.outliers`.
 
     The samples lie where ``rel_steps`` puts them: structure finer than their distances may pass
-    for a smooth function, with too small an error. ``auto`` and ladders of steps look closer.
+    for a smooth function, with too small an error. ``auto`` and ``finite`` with several levels look
+    closer.
 
     *Calls*: two for each of ``rel_steps``; those outside the bounds or where the model is
     undefined are left out.
@@ -87,25 +95,17 @@ class LocalPolynomial:
     max_trim: int = 3
 
     def __post_init__(self) -> None:
-        if self.degree is not None and (not is_count(self.degree) or self.degree < 1):
-            raise ValueError(f"`degree` must be None or at least 1, got {self.degree!r}")
+        for name, least in (("degree", 1), ("min_samples", 2), ("max_trim", 0)):
+            if getattr(self, name) is not None or name == "max_trim":
+                check_count(name, getattr(self, name), least=least)
+        for name in ("tol_rel", "tol_abs"):
+            check_not_negative(name, getattr(self, name))
         steps = finite_numbers("rel_steps", self.rel_steps)
         if min(steps) <= 0:
-            raise ValueError(f"`rel_steps` must be positive numbers, got {self.rel_steps!r}")
+            raise ValueError(f"`rel_steps` must be positive numbers, got {shown(self.rel_steps)}")
         object.__setattr__(self, "rel_steps", steps)
-        for name in ("tol_rel", "tol_abs"):
-            if not is_not_negative(getattr(self, name)):
-                raise ValueError(
-                    f"`{name}` must be a number of at least 0, got {getattr(self, name)!r}"
-                )
-        if self.min_samples is not None and not (
-            is_count(self.min_samples) and self.min_samples >= 2
-        ):
-            raise ValueError(f"`min_samples` must be None or at least 2, got {self.min_samples!r}")
-        if not is_count(self.max_trim) or self.max_trim < 0:
-            raise ValueError(f"`max_trim` must be an integer of at least 0, got {self.max_trim!r}")
 
-    def solve(self, line: Line, order: int) -> Solver:
+    def course(self, line: Line, order: int) -> Course:
         """Differentiate ``order`` times with respect to t, at t = 0."""
         if self.degree is not None and self.degree < order:
             raise ValueError(
@@ -117,7 +117,12 @@ class LocalPolynomial:
         needed = (order if self.degree is None else self.degree) + 1
         if len(samples.t) < needed or not samples.defined.any():
             return nothing_defined(samples.values.shape[1], reach)
-        return self._fit(samples, order, line, reach)
+        groups, group_of = np.unique(self._kept(samples, order), axis=0, return_inverse=True)
+        fits = []
+        for kept in map(samples.where, groups):
+            fit = yield FitQuestion(kept, order, line, self.degree)
+            fits.append(fit)
+        return conclude(samples, _chosen(fits, group_of.ravel()), reach=reach)
 
     def _places(self, line: Line) -> Array:
         """Return the samples on both sides; where the bounds cut them off, they are drawn in."""
@@ -130,31 +135,19 @@ class LocalPolynomial:
             sides.append(sign * unit * (steps / farthest))
         return np.unique(np.concatenate(sides))
 
-    def _fit(self, samples: Sampled, order: int, line: Line, reach: float) -> Estimate:
-        """Fit every output to the samples that it keeps."""
+    def _kept(self, samples: Sampled, order: int) -> NDArray[np.bool_]:
+        """Return which samples (q, m) each output keeps."""
         count = len(samples.t)
         degree = self.degree or max(order, min(order + DEGREE_BEYOND_ORDER, count - 1 - SPARE))
         least = max(self.min_samples or degree + 1 + SPARE, degree + 1)
-        kept = np.array(
-            [self._kept(samples.t, y, degree, least) for y in np.nan_to_num(samples.values).T]
-        )
-        groups, group_of = np.unique(kept, axis=0, return_inverse=True)
-        fixed = {"degree": degree} if self.degree else {"highest": degree}
-        parts = [samples.where(group) for group in groups]
-        verdicts = [only_if_explained(fitted(p, order, line, **fixed), p) for p in parts]
-        return concluded(samples, _chosen(verdicts, group_of.ravel()), reach=reach)
-
-    def _kept(self, t: Array, values: Array, degree: int, least: int) -> NDArray[np.bool_]:
-        tolerance = self.tol_abs + self.tol_rel * float(np.abs(values).max())
-        most = min(self.max_trim, len(t) - least)
-        return kept_samples(t, values, degree, most=most, tolerance=tolerance)
+        most = min(self.max_trim, count - least)
+        columns = np.nan_to_num(samples.values).T
+        tolerances = self.tol_abs + self.tol_rel * np.abs(columns).max(axis=1)
+        rows = zip(columns, tolerances, strict=True)
+        return np.array([kept_samples(samples.t, y, degree, most, bar) for y, bar in rows])
 
 
-def _chosen(verdicts: list[Verdict], which: NDArray[np.intp]) -> Verdict:
-    """Return for each output what the verdict of its own group of samples says."""
+def _chosen(fits: list[Fit], which: NDArray[np.intp]) -> Fit:
+    """Return for each output what the fit of its own group of samples says."""
     outputs = np.arange(len(which))
-
-    def pick(name: str) -> Array:
-        return np.asarray(np.array([getattr(v, name) for v in verdicts])[which, outputs])
-
-    return Verdict(pick("value"), pick("truncation"), pick("carried"), pick("noise"), pick("floor"))
+    return Fit(*(np.array(parts)[which, outputs] for parts in zip(*fits, strict=True)))

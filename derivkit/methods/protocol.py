@@ -35,6 +35,7 @@ __all__ = [
     "Estimate",
     "Line",
     "Method",
+    "OffersSeconds",
     "Points",
     "Solver",
     "Values",
@@ -71,6 +72,8 @@ class Line:
         Whether the user vouches for ``scale``.
     budget : int or None
         How many evaluations, x0 aside, this line may expect; None for no limit.
+    step : float or None
+        The step that the user gives for this line, where one a parameter was given.
     """
 
     scale: float = 1.0
@@ -79,6 +82,7 @@ class Line:
     origin: float = 0.0
     scale_given: bool = False
     budget: int | None = None
+    step: float | None = None
 
     def realised(self, t: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the steps that floating point really makes: (origin + t) - origin."""
@@ -103,6 +107,12 @@ class Estimate:
         Absolute noise of f at the scale of the samples (nan: not estimated).
     reach : float
         Largest abs(t) ever asked for.
+    noise_error : ndarray (q,) or float
+        The part of ``error`` that is noise: independent from line to line, so that it adds in
+        quadrature where the rest adds linearly (nan: not told apart).
+    finite_bound : ndarray (q,) or float
+        The error where it is finite; where it is inf, the largest error that the samples leave
+        room for, if nothing lies between them that they do not show (nan: none is known).
     also : mapping of int to (value, error)
         Derivatives of other orders that the same samples give for no further call.
     """
@@ -113,6 +123,8 @@ class Estimate:
     step: NDArray[np.float64] | float = np.nan
     noise: NDArray[np.float64] | float = np.nan
     reach: float = np.nan
+    noise_error: NDArray[np.float64] | float = np.nan
+    finite_bound: NDArray[np.float64] | float = np.nan
     also: Mapping[int, tuple[NDArray[np.float64], NDArray[np.float64]]] = field(
         default_factory=dict
     )
@@ -157,4 +169,34 @@ class Method(Protocol):
 
     def solve(self, line: Line, order: int) -> Solver:
         """Differentiate ``order`` times with respect to t, at t = 0."""
+        ...
+
+
+@runtime_checkable
+class OffersSeconds(Protocol):
+    """What a method may offer beside `Method.solve` for the second derivatives of a Hessian.
+
+    Most of its lines lie in planes of axes that have been followed before, so that the noise of
+    the model and the sizes of its derivatives are known.
+    """
+
+    def brief_second(self, noise: NDArray[np.float64]) -> Method:
+        """Return a method for second derivatives where the noise (q,) of the outputs is known."""
+        ...
+
+    def informed_seconds(
+        self,
+        lines: Sequence[Line],
+        unit: NDArray[np.float64],
+        noise: NDArray[np.float64],
+        amplitude: NDArray[np.float64],
+        leftover: NDArray[np.float64],
+        levels: int,
+    ) -> list[Solver]:
+        """Return a solver of a second derivative for each of n lines, to be driven together.
+
+        ``unit`` (n,) is the length in t up to which the model has been sampled near a line; the
+        others (n, q) bound abs(f'') unit**2 and abs(c_k) unit**k for k = 2 levels + 2, the first
+        Taylor coefficient beyond ``levels`` symmetric steps.
+        """
         ...

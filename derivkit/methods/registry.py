@@ -7,21 +7,44 @@ entry-point group ``derivkit.methods`` or `register_method`.
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import inspect
 import warnings
 from collections.abc import Callable, Iterable
 from functools import cache
 from importlib import import_module
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
-__all__ = ["available_methods", "name_of", "register_method", "resolve"]
+from derivkit.methods.autodiff.protocol import WholeMethod
+from derivkit.methods.protocol import Method
+from derivkit.validation import check_texts, did_you_mean, has, shown, suggestion
+
+__all__ = ["MethodLike", "available_methods", "name_of", "register_method", "resolve"]
+
+BuiltIn: TypeAlias = Literal[
+    "auto",
+    "finite",
+    "adaptive",
+    "local_polynomial",
+    "fornberg",
+    "complex_step",
+    "autodiff",
+    "jax",
+    "torch",
+    "tensorflow",
+    "autograd",
+]
+
+MethodLike: TypeAlias = BuiltIn | str | Method | WholeMethod | None
+"""What names a method: a name or an alias, a value such as ``Finite()``, or None for "auto"."""
+
+CALL_OPTIONS = ("n_workers", "max_evaluations", "max_seconds", "progress", "side")
+"""What every call takes beside a method's options."""
 
 ENTRY_POINT_GROUP = "derivkit.methods"
 
 _BUILT_IN: dict[str, tuple[str, tuple[str, ...]]] = {
     # name: (module:class, aliases)
-    "auto": ("derivkit.methods.auto:Auto", ("default",)),
+    "auto": ("derivkit.methods.auto.auto:Auto", ("default",)),
     "finite": (
         "derivkit.methods.finite:Finite",
         ("finite-difference", "finite_difference", "fd", "findiff", "finite_diff"),
@@ -51,7 +74,14 @@ _aliases: dict[str, tuple[str, ...]] = {name: names for name, (_, names) in _BUI
 
 
 def available_methods() -> dict[str, list[str]]:
-    """Return the names of all methods, each with its aliases."""
+    """Return the names of all methods, each with its aliases.
+
+    Examples
+    --------
+    >>> from derivkit import available_methods
+    >>> available_methods()["complex_step"]
+    ['complex', 'cs']
+    """
     _load_entry_points()
     return {name: list(names) for name, names in _aliases.items()}
 
@@ -74,8 +104,24 @@ def register_method(name: str, cls: Callable[..., Any], *, aliases: Iterable[str
         If the name or an alias is taken.
     TypeError
         If the class does not follow the protocol.
+
+    Examples
+    --------
+    >>> from dataclasses import dataclass
+    >>> from derivkit import CalculusKit, Finite, register_method
+    >>> @dataclass(frozen=True)
+    ... class Coarse:
+    ...     step: float = 0.25
+    ...
+    ...     def solve(self, line, order):
+    ...         return (yield from Finite(stepsize=self.step).solve(line, order))
+    >>> register_method("coarse", Coarse)
+    >>> CalculusKit(lambda x: x[0] ** 2, [3.0]).gradient("coarse", step=0.5).round(6).tolist()
+    [6.0]
     """
-    names = (name, *aliases)
+    if not isinstance(name, str):
+        raise TypeError(f"`name` must be text, got {shown(name)}")
+    names = (name, *check_texts("aliases", aliases))
     _load_entry_points()
     taken = _index()
     for each in names:
@@ -103,9 +149,10 @@ def resolve(method: object, options: dict[str, Any]) -> Any:
         method = "auto"
     if isinstance(method, str):
         return _build(canonical_name(method), options)
-    if isinstance(method, type) or not (hasattr(method, "solve") or _whole(method)):
+    if isinstance(method, type) or not (has(method, "solve") or _whole(method)):
         raise TypeError(
-            f"`method` must be a name, None, or a method value such as Finite(), got {method!r}"
+            f"`method` must be a name, None, or a method value such as Finite(), got "
+            f"{shown(method)}"
         )
     if options:
         raise TypeError(
@@ -125,6 +172,16 @@ def name_of(method: object) -> str:
     return next((name for name, (place, _) in _BUILT_IN.items() if place == home), cls.__name__)
 
 
+ELSEWHERE = {
+    **dict.fromkeys(("central", "3point", "threepoint"), "'finite'"),
+    **dict.fromkeys(("forward", "backward", "2point", "onesided"), "'finite' with side=+1 or -1"),
+    **{name: f"'finite' with extrapolation={name!r}" for name in ("richardson", "ridders")},
+    **dict.fromkeys(("5point", "fivepoint"), "'finite'"),
+    **dict.fromkeys(("numdifftools", "jacobi", "numeric", "numerical"), "'auto'"),
+}
+"""What a method is called elsewhere, plainly: what to choose here."""
+
+
 def canonical_name(name: str) -> str:
     """Return the method's own name for a name or an alias of it."""
     found = _index().get(_plain(name))
@@ -133,8 +190,12 @@ def canonical_name(name: str) -> str:
         found = _index().get(_plain(name))
     if found is None:
         raise ValueError(
-            f"`method` must be one of {', '.join(_aliases)}, got {name!r}"
-            + _suggestion(name, [*_aliases, *(a for names in _aliases.values() for a in names)])
+            f"`method` must be one of {', '.join(_aliases)}, got {shown(name)}"
+            + (
+                f"; choose {ELSEWHERE[_plain(name)]}"
+                if _plain(name) in ELSEWHERE
+                else suggestion(name, [*_aliases, *(a for n in _aliases.values() for a in n)])
+            )
         )
     return found
 
@@ -164,7 +225,8 @@ def _build(name: str, options: dict[str, Any]) -> Any:
             if key not in known:
                 raise TypeError(
                     f"the method {name!r} has no option {key!r}; it has "
-                    f"{', '.join(known) or 'none'}" + _suggestion(key, known)
+                    f"{', '.join(known) or 'none'}, and each call {', '.join(CALL_OPTIONS)}"
+                    + did_you_mean(key, [*known, *CALL_OPTIONS])
                 )
     return cls(**options)
 
@@ -172,19 +234,14 @@ def _build(name: str, options: dict[str, Any]) -> Any:
 def _must_follow_protocol(cls: object) -> None:
     if not isinstance(cls, type) or not (callable(getattr(cls, "solve", None)) or _whole(cls)):
         raise TypeError(
-            f"`cls` must be a class with a method solve(line, order), got {cls!r}; "
+            f"`cls` must be a class with a method solve(line, order), got {shown(cls)}; "
             "see derivkit.methods.protocol"
         )
 
 
 def _whole(method: object) -> bool:
     """Whether it differentiates the callable itself (automatic differentiation)."""
-    return callable(getattr(method, "value_and_derivatives", None))
-
-
-def _suggestion(word: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(word, list(known), n=1)
-    return f"; did you mean {near[0]!r}?" if near else ""
+    return has(method, "value_and_derivatives")
 
 
 def _plain(name: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -13,6 +12,7 @@ from derivkit.sampled.labels import is_jax, read_samples
 from derivkit.sampled.result import SampledResult
 from derivkit.sampled.stencils import Formula
 from derivkit.sampled.uncertainty import difference_error
+from derivkit.validation import is_count, shown, typed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,6 +24,7 @@ __all__ = ["gradient", "gradient_result", "one_or_tuple", "read_order"]
 _ACCURACIES = (2, 4, 6, 8)
 
 
+@typed
 def gradient(
     f: Any,
     *varargs: Any,
@@ -76,8 +77,7 @@ def gradient(
 
     References
     ----------
-    Fornberg, B. (1988), Generation of finite difference formulas on arbitrarily spaced grids,
-    Math. Comp. 51, 699-706, doi:10.1090/S0025-5718-1988-0935077-0.
+    Fornberg (1988), doi:10.1090/S0025-5718-1988-0935077-0; see `derivkit.methods.weights`.
 
     Examples
     --------
@@ -98,10 +98,12 @@ def gradient(
     8  3e-08
     """
     samples = read_samples(f, varargs, axis)
-    derivatives = _derivatives(samples, edge_order, order, accuracy)
+    with np.errstate(over="ignore"):  # inf is told by its error
+        derivatives = _derivatives(samples, edge_order, order, accuracy)
     return one_or_tuple([samples.relabel(d) for d in derivatives])
 
 
+@typed
 def gradient_result(
     f: Any,
     *varargs: Any,
@@ -150,8 +152,8 @@ def gradient_result(
     samples = read_samples(f, varargs, axis)
     values = numeric(samples.values)
     samples = replace(samples, values=values)
-    derivatives = _derivatives(samples, edge_order, order, accuracy)
     formulas = _formulas(samples, values.shape, edge_order, order, accuracy)
+    derivatives = _derivatives(samples, edge_order, order, accuracy)
     return one_or_tuple(
         [
             SampledResult(
@@ -177,6 +179,11 @@ def _derivatives(
 
 def _standard(samples: Samples, edge_order: Literal[1, 2]) -> Sequence[Any]:
     """Return what numpy or jax returns, as a sequence with one item an axis."""
+    read_axes(samples.axis, np.ndim(samples.values))
+    if not is_count(edge_order):
+        raise TypeError(f"`edge_order` must be 1 or 2, got {shown(edge_order)}.")
+    if edge_order > 2:
+        raise ValueError(f"`edge_order` must be 1 or 2, got {shown(edge_order)}.")
     if not is_jax(samples.values):
         out = np.gradient(
             samples.values, *samples.spacings, axis=samples.axis, edge_order=edge_order
@@ -213,12 +220,11 @@ def _formulas(
     """Check the request at the door and return the formula for each axis."""
     order = read_order(order)
     if accuracy is None and order == 1:
-        if edge_order not in (1, 2):
-            raise ValueError(f"`edge_order` must be 1 or 2, got {edge_order!r}.")
+        check_edge_order(edge_order)
         edge = 1 + edge_order
     elif edge_order != 1:
         raise ValueError(
-            f"`edge_order` must be left out with `accuracy` or `order`, got {edge_order!r}: "
+            f"`edge_order` must be left out with `accuracy` or `order`, got {shown(edge_order)}: "
             "their edges are as accurate as the middle."
         )
     else:
@@ -235,11 +241,19 @@ def _formulas(
     return [Formula(a, g, order, accuracy, edge) for a, g in zip(axes, grids, strict=True)]
 
 
+def check_edge_order(edge_order: Any) -> None:
+    """Raise unless it is 1 or 2."""
+    if not (is_count(edge_order) and edge_order in (1, 2)):
+        raise ValueError(f"`edge_order` must be 1 or 2, got {shown(edge_order)}.")
+
+
 def read_order(order: int) -> int:
     """Return the order of a derivative, checked."""
-    if operator.index(order) < 1:
-        raise ValueError(f"`order` must be 1 or more, got {order}.")
-    return operator.index(order)
+    if not is_count(order):
+        raise TypeError(f"`order` must be a whole number, got {shown(order)}.")
+    if order < 1:
+        raise ValueError(f"`order` must be 1 or more, got {shown(order)}.")
+    return int(order)
 
 
 def _read_accuracy(accuracy: int | None) -> int:
@@ -247,7 +261,7 @@ def _read_accuracy(accuracy: int | None) -> int:
     if accuracy is None:
         return _ACCURACIES[0]
     if accuracy not in _ACCURACIES:
-        raise ValueError(f"`accuracy` must be one of {_ACCURACIES}, got {accuracy!r}.")
+        raise ValueError(f"`accuracy` must be one of {_ACCURACIES}, got {shown(accuracy)}.")
     return accuracy
 
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from derivkit.validation import shown
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -40,21 +42,28 @@ def read_axes(axis: Any, ndim: int) -> tuple[int, ...]:
     """Return the axes as distinct numbers in 0..ndim-1; None stands for all of them."""
     if axis is None:
         return tuple(range(ndim))
-    wanted = [operator.index(a) for a in (axis if isinstance(axis, (tuple, list)) else (axis,))]
+    wanted = [_index(a) for a in (axis if isinstance(axis, (tuple, list)) else (axis,))]
     for a in wanted:
         if not -ndim <= a < ndim:
             raise np.exceptions.AxisError(a, ndim, "axis")
     axes = tuple(a % ndim for a in wanted)
     if len(set(axes)) < len(axes):
-        raise ValueError(f"`axis` must name each axis once, got {axis!r}.")
+        raise ValueError(f"`axis` must name each axis once, got {shown(axis)}.")
     return axes
+
+
+def _index(axis: Any) -> int:
+    try:
+        return operator.index(axis)
+    except Exception as error:
+        raise TypeError(f"`axis` must be whole numbers or None, got {shown(axis)}.") from error
 
 
 def read_grids(spacings: Sequence[Any], axes: tuple[int, ...], shape: Sequence[int]) -> list[Grid]:
     """Return the grid along each axis from no, one, or as many spacings as there are axes."""
     if not spacings:
         spacings = [1.0] * len(axes)
-    elif len(spacings) == 1 and np.ndim(spacings[0]) == 0:
+    elif len(spacings) == 1 and not _real(spacings[0], axes[0] if axes else 0).ndim:
         spacings = list(spacings) * len(axes)
     elif len(spacings) != len(axes):
         raise TypeError(
@@ -70,7 +79,12 @@ def _read_grid(spacing: Any, axis: int, size: int) -> Grid:
     if x.ndim == 0:
         if not (np.isfinite(x) and x != 0.0):
             raise ValueError(f"the spacing of axis {axis} must be finite and not 0, got {spacing}.")
-        return Grid(x * np.arange(size), float(x))
+        x = np.asarray(x * np.arange(size))
+        if not np.isfinite(x).all():
+            raise ValueError(
+                f"the spacing of axis {axis} must fit its {size} samples, got {spacing}."
+            )
+        return Grid(x, float(spacing))
     if x.shape != (size,):
         raise ValueError(
             f"the coordinates of axis {axis} must be a scalar or an array of shape ({size},), "
@@ -87,7 +101,12 @@ def _read_grid(spacing: Any, axis: int, size: int) -> Grid:
 
 def _real(spacing: Any, axis: int) -> NDArray[Any]:
     """Return a spacing as floating point."""
-    x = np.asarray(spacing)
+    try:
+        x = np.asarray(spacing)
+    except Exception as error:
+        raise TypeError(
+            f"the spacing of axis {axis} must be real numbers, got {shown(spacing)}."
+        ) from error
     if x.dtype.kind not in "iuf":
         raise TypeError(f"the spacing of axis {axis} must be real numbers, got dtype {x.dtype}.")
     return x.astype(np.result_type(x, np.float64))
@@ -106,7 +125,10 @@ def _common_step(x: NDArray[Any]) -> float | None:
 def numeric(f: Any) -> NDArray[Any]:
     """Return samples as a floating-point or complex array; masked ones are nan."""
     masked = isinstance(f, np.ma.MaskedArray)
-    values = np.ma.getdata(f) if masked else np.asarray(f)
+    try:
+        values = np.ma.getdata(f) if masked else np.asarray(f)
+    except Exception as error:
+        raise TypeError(f"`f` must hold real or complex numbers, got {shown(f)}.") from error
     if values.dtype.kind not in "iufc":
         raise TypeError(f"`f` must hold real or complex numbers, got dtype {values.dtype}.")
     if values.dtype.kind in "iu":

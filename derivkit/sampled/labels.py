@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from derivkit.validation import shown
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -95,7 +97,7 @@ def _axis_numbers(dims: Sequence[Any], axis: Any) -> Any:
         return tuple(_axis_numbers(dims, a) for a in axis)
     if isinstance(axis, str):
         if axis not in dims:
-            raise ValueError(f"`axis` must be one of {tuple(dims)}, got {axis!r}.")
+            raise ValueError(f"`axis` must be one of {tuple(dims)}, got {shown(axis)}.")
         return tuple(dims).index(axis)
     return axis
 

@@ -12,6 +12,7 @@ from derivkit.sampled.differences import one_or_tuple, read_order
 from derivkit.sampled.grids import finite, numeric, read_axes, read_grids
 from derivkit.sampled.labels import read_samples
 from derivkit.sampled.result import SampledResult
+from derivkit.validation import is_text, shown, typed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,6 +28,7 @@ _METHODS = ("spline", "savgol")
 _LONG_RECORD = 1000
 
 
+@typed
 def noisy_gradient(
     f: Any, *varargs: Any, axis: Any = None, order: int = 1, method: str | None = None
 ) -> Any:
@@ -77,6 +79,7 @@ def noisy_gradient(
     return one_or_tuple([result.value for result in results])
 
 
+@typed
 def noisy_gradient_result(
     f: Any, *varargs: Any, axis: Any = None, order: int = 1, method: str | None = None
 ) -> Any:
@@ -121,8 +124,8 @@ def _results(
 ) -> list[SampledResult]:
     """Check the request and return the result of each axis."""
     order = read_order(order)
-    if method is not None and method not in _METHODS:
-        raise ValueError(f"`method` must be one of {_METHODS} or None, got {method!r}.")
+    if method is not None and not is_text(method, *_METHODS):
+        raise ValueError(f"`method` must be one of {_METHODS} or None, got {shown(method)}.")
     samples = read_samples(f, spacings, axis)
     values = finite(numeric(samples.values))
     axes = read_axes(samples.axis, values.ndim)

@@ -1,4 +1,8 @@
-"""Savitzky-Golay: a moving least-squares polynomial whose window the samples choose themselves."""
+"""Savitzky-Golay: a moving least-squares polynomial whose window the samples choose themselves.
+
+Not `scipy.signal.savgol_coeffs`: it fits powers of the index, which lose their conditioning at
+degree 6 in windows beyond some 300 samples, and gives one place of the window at a time.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from derivkit.sampled.stencils import Stencil
-from derivkit.sampled.uncertainty import nearby_max
+from derivkit.sampled.uncertainty import CONFIDENCE, nearby_max
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,8 +30,6 @@ _LONGEST_WINDOW = 1001
 # Kim & Gu (2004) count each degree of freedom 1.4 times: plain cross-validation now and then
 # follows the noise, which derivatives do not forgive.
 _DEGREE_OF_FREEDOM_COST = 1.4
-# Of the errors 98.8 % lie below this quantile of Student's t; the level itself is estimated.
-_CONFIDENCE = 0.994
 # The better polynomial is itself off by a part of what it tells of the bias.
 _BIAS = 1.5
 
@@ -77,7 +79,7 @@ def smooth_derivative(y: Array, step: float, order: int) -> tuple[Array, Array, 
     noise = best.noise + np.finfo(float).eps * np.abs(y).max(axis=0)
     explained = noise * np.sqrt(np.maximum(better_gain**2 - gain**2, 0.0))
     bias = np.maximum(np.abs(better.apply(y, 0) - value) - explained, 0.0)
-    deviations = stdtrit(best.free, _CONFIDENCE)
+    deviations = stdtrit(best.free, CONFIDENCE)
     error = deviations * noise * gain + _BIAS * nearby_max(bias, best.window // 4, 0)
     return value, error, f"Savitzky-Golay, window {best.window}, degree {degree}"
 
@@ -101,9 +103,9 @@ def _fit(y: Array, window: int, degree: int) -> _Fit:
     smoother = polynomial_stencil(window, degree, 0, 1.0)
     residuals = y - smoother.apply(y, 0)
     # The trace: the two half windows at the edges share one polynomial.
-    freedom = (size - window) * smoother.middle[window // 2, 0] + degree + 1
-    left = max(1.0 - _DEGREE_OF_FREEDOM_COST * freedom / size, np.finfo(float).tiny)
-    free = size - float(freedom)
+    dof = (size - window) * smoother.middle[window // 2, 0] + degree + 1
+    left = max(1.0 - _DEGREE_OF_FREEDOM_COST * dof / size, np.finfo(float).tiny)
+    free = size - float(dof)
     noise = np.sqrt(np.sum(residuals**2, axis=0) / free)
     return _Fit(window, float(np.mean(residuals**2) / left / left), noise, free)
 
@@ -117,11 +119,7 @@ def _windows(shortest: int, size: int) -> list[int]:
 
 
 def polynomial_stencil(window: int, degree: int, order: int, step: float) -> Stencil:
-    """Return the derivative of the polynomial fitted to each window; order 0 smooths.
-
-    Legendre polynomials keep their conditioning where powers of the index, as in
-    `scipy.signal.savgol_filter`, lose it: degree 6 in windows beyond some 300 samples.
-    """
+    """Return the derivative of the polynomial fitted to each window; order 0 smooths."""
     legendre = np.polynomial.legendre
     t = np.linspace(-1, 1, window)
     q, r = np.linalg.qr(legendre.legvander(t, degree))

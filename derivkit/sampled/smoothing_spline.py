@@ -1,4 +1,8 @@
-"""Smoothing splines: a penalised spline whose smoothness the samples choose themselves."""
+"""Smoothing splines: a penalised spline whose smoothness the samples choose themselves.
+
+Not `scipy.interpolate.make_smoothing_spline`: that one penalises the second derivative whatever
+derivative is asked for, and tells no error.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from derivkit.sampled.uncertainty import CONFIDENCE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,8 +27,6 @@ _SMOOTHNESS_RATIO = 2.0
 # A fifth of the degrees of freedom is left to judge the noise by: a spline through every sample
 # would say that there is none.
 _MOST_FREEDOM = 0.8
-# Of the errors 98.8 % lie below this quantile of Student's t; the level itself is estimated.
-_CONFIDENCE = 0.994
 # The smoothness is known no better than this part of its probability on either side …
 _TAIL = 0.1
 # … and each of the two fits there stands for so much of it.
@@ -83,7 +87,7 @@ def smooth_derivative(y: Array, x: Array, order: int) -> tuple[Array, Array, str
     value, variance = fits[0]
     for other, its_variance in fits[1:]:
         variance = variance + _SHARE * (np.square(other - value) + its_variance - fits[0][1])
-    error = stdtrit(free, _CONFIDENCE) * np.sqrt(variance) / abs(width) ** order
+    error = stdtrit(free, CONFIDENCE) * np.sqrt(variance) / abs(width) ** order
     freedom = np.median(likeliest.sum(axis=0))
     how = f"smoothing spline, {freedom:.3g} degrees of freedom"
     return value / width**order, error, how

@@ -3,6 +3,7 @@
 A sample is differentiated by the polynomial through a window of its neighbours. In the middle of a
 table the window is centred on the sample; within half a window of an edge it stays at the edge, and
 only the sample moves within it. On a uniform grid all the middle windows share one row of weights.
+`numpy.gradient` knows first derivatives to second order alone.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from derivkit.lagrange import lagrange_derivatives
+from derivkit.methods.weights import lagrange_derivatives
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -11,6 +11,7 @@ from derivkit.sampled.grids import Grid, finite, numeric, read_axes, read_grids
 from derivkit.sampled.labels import read_samples
 from derivkit.sampled.result import SampledResult
 from derivkit.sampled.uncertainty import nearby_max, noise_bar
+from derivkit.validation import real_numbers, shown, typed
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -25,6 +26,7 @@ _PROBES = 5
 _TRUNCATION = 1.5
 
 
+@typed
 def spline_gradient(
     f: Any, x: Any = None, *, at: ArrayLike | None = None, axis: Any = -1, order: int = 1
 ) -> Any:
@@ -78,6 +80,7 @@ def spline_gradient(
     return spline_gradient_result(f, x, at=at, axis=axis, order=order).value
 
 
+@typed
 def spline_gradient_result(
     f: Any, x: Any = None, *, at: ArrayLike | None = None, axis: Any = -1, order: int = 1
 ) -> SampledResult:
@@ -107,13 +110,23 @@ def spline_gradient_result(
     order = read_order(order)
     samples = read_samples(f, () if x is None else (x,), axis)
     values = finite(numeric(samples.values))
-    (number,) = read_axes(samples.axis, values.ndim)
+    axes = read_axes(samples.axis, values.ndim)
+    if len(axes) != 1 or not values.size:
+        raise ValueError(
+            f"`axis` must be one axis of samples, got {shown(axis)} of shape {values.shape}."
+        )
+    (number,) = axes
     (grid,) = read_grids(samples.spacings, (number,), values.shape)
-    places = np.atleast_1d(np.asarray(grid.x if at is None else at, dtype=grid.x.dtype))
+    places = grid.x if at is None else np.atleast_1d(real_numbers("at", at)).astype(grid.x.dtype)
     y = np.moveaxis(values, number, 0).astype(np.result_type(values, np.float64))
     x, y = (grid.x, y) if grid.x[-1] >= grid.x[0] else (grid.x[::-1], y[::-1])
     _check_table(x, places, order)
-    derivative, error, degree = _differentiate(x, y, places, order)
+    try:
+        derivative, error, degree = _differentiate(x, y, places, order)
+    except ValueError as failed:  # scipy's, of numbers that leave the range of floats
+        raise ValueError(
+            "`x` and `f` must be of sizes whose quotients are floats; use other units."
+        ) from failed
     relabel = samples.relabel if at is None else np.asarray
     return SampledResult(
         value=relabel(np.moveaxis(derivative, 0, number).astype(values.dtype)),

@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 
     Array = NDArray[Any]
 
-__all__ = ["difference_error", "nearby_max", "noise_bar"]
+__all__ = ["CONFIDENCE", "difference_error", "nearby_max", "noise_bar"]
 
+# Of the errors 98.8 % lie below this quantile of Student's t; the level itself is estimated.
+CONFIDENCE = 0.994
 # The difference from a better formula *is* the truncation error where the samples resolve the
 # function; where they hardly do, it is a part of it.
 _TRUNCATION = 2.0

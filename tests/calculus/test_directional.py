@@ -56,7 +56,7 @@ def test_second_directional_derivatives_are_the_quadratic_form():
 
 
 def test_a_direction_may_be_labelled():
-    kit = CalculusKit(f, {"a": 0.5, "b": 0.7, "c": 1.1})
+    kit = CalculusKit(f, {"a": 0.5, "b": 0.7, "c": 1.1}, call="array")
     value = kit.directional({"a": 1.0, "b": 0.0, "c": 0.0})
     np.testing.assert_allclose(value, exact_gradient()[0], rtol=1e-10)
 
@@ -110,7 +110,7 @@ def test_a_mixed_entry_takes_the_lines_of_its_parameters_only():
 
 
 def test_mixed_entries_may_be_named():
-    kit = CalculusKit(f, {"a": 0.5, "b": 0.7, "c": 1.1})
+    kit = CalculusKit(f, {"a": 0.5, "b": 0.7, "c": 1.1}, call="array")
     np.testing.assert_allclose(kit.mixed("a", "c"), exact_hessian()[0, 2], rtol=1e-8)
 
 

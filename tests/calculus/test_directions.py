@@ -6,7 +6,7 @@ from math import comb, factorial, prod
 import numpy as np
 import pytest
 
-from derivkit.calculus.directions import compositions, directions_of, table_of
+from derivkit.calculus.directions import compositions, directions_of, entry_table
 
 CASES = [(k, r, inward) for k in (2, 3, 4, 5) for r in range(1, k + 1) for inward in (False, True)]
 
@@ -25,7 +25,7 @@ def test_a_random_form_is_recovered_from_its_pure_derivatives(order, r, inward):
     rng = np.random.default_rng(order * 10 + r)
     indices = [a for a in product(range(order + 1), repeat=r) if sum(a) == order]
     tensor = {a: rng.normal() for a in indices}
-    table = table_of(order, r, inward)
+    table = entry_table(order, r, inward)
     values = []
     for positions, m in table.sources:
         u = np.zeros(r)
@@ -52,7 +52,7 @@ def test_inward_directions_never_turn_back(order, r):
 @pytest.mark.parametrize(("order", "most"), [(2, 2.0), (3, 3.7), (4, 6.5)])
 def test_errors_are_amplified_little(order, most):
     for r in range(1, order + 1):
-        assert np.abs(table_of(order, r, inward=False).weights).sum(axis=1).max() <= most
+        assert np.abs(entry_table(order, r, inward=False).weights).sum(axis=1).max() <= most
 
 
 def test_directions_do_not_depend_on_the_order_of_candidates():

@@ -1,11 +1,12 @@
 """Hessians: values with errors that hold, few calls, scales, bounds, noise, corners."""
 
+from dataclasses import dataclass, field
 from zlib import crc32
 
 import numpy as np
 import pytest
 
-from derivkit import CalculusKit, UnresolvedWarning
+from derivkit import Auto, CalculusKit, UnresolvedWarning
 from derivkit.calculus.hessian import build_hessian, build_hessian_diag
 
 
@@ -205,3 +206,30 @@ def test_the_diagonal_alone_is_that_of_the_whole():
 
 def test_one_parameter_has_a_hessian_of_one_entry():
     assert CalculusKit(lambda x: x[0] ** 3, [2.0]).hessian().shape == (1, 1)
+
+
+@dataclass(frozen=True)
+class Renamed:
+    """A method that offers what the default one does, under another name."""
+
+    inner: Auto = field(default_factory=Auto)
+
+    def solve(self, line, order):
+        return self.inner.solve(line, order)
+
+    def brief_second(self, noise):
+        return self.inner.brief_second(noise)
+
+    def informed_seconds(self, *known):
+        return self.inner.informed_seconds(*known)
+
+
+def test_a_method_that_offers_second_derivatives_is_taken_at_its_word_whatever_its_name():
+    x0 = np.linspace(0.3, 1.2, 7)  # 21 pairs: enough for the brief method too
+
+    def f(x):
+        return np.sin(x.sum()) + np.prod(x)
+
+    own, default = (CalculusKit(f, x0).hessian_result(m) for m in (Renamed(), Auto()))
+    assert own.nfev == default.nfev
+    np.testing.assert_array_equal(own.value, default.value)

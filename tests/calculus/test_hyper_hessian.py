@@ -1,5 +1,6 @@
 """Tensors of third and higher order against exact ones, with their calls."""
 
+import faulthandler
 from itertools import permutations, product
 
 import numpy as np
@@ -92,6 +93,14 @@ def test_only_as_many_lines_as_distinct_entries_are_followed():
     per_line = CalculusKit(f, x0).directional_result(np.eye(3)[0], order=3, **options).nfev - 1
     assert result.nfev <= 1 + 10 * per_line
     np.testing.assert_allclose(result.value, exact, atol=1e-4)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_the_work_of_a_high_order_does_not_go_as_its_factorial():
+    faulthandler.dump_traceback_later(60, exit=True)
+    tensor = CalculusKit(lambda x: x[0] ** 3, [1.0]).hyper_hessian_result(order=13)
+    faulthandler.cancel_dump_traceback_later()
+    assert tensor.value.shape == (1,) * 13
 
 
 def test_parameters_of_different_scale_stand_in_one_tensor():

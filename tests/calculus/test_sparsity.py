@@ -125,7 +125,7 @@ def test_unresolved_entries_are_named():
         result = kit.jacobian_result(sparsity=0)
     assert not result.success
     assert result.error[0, 0] == np.inf
-    assert "1 entries could not be resolved" in str(result)
+    assert "1 entries could not be resolved" in result.message
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,9 @@ def f(theta):
 
 def test_a_callback_is_told_after_every_call_and_counts_them_all():
     told = []
-    result = CalculusKit(f, {"H0": 0.5, "ns": 2.0}).gradient_result(progress=told.append)
+    result = CalculusKit(f, {"H0": 0.5, "ns": 2.0}, call="array").gradient_result(
+        progress=told.append
+    )
     assert [p.done for p in told] == list(range(1, result.nfev + 1))
     assert told[-1].expected == result.nfev
     assert told[-1].waiting == ()
@@ -58,7 +60,7 @@ def test_nothing_is_shown_and_nothing_is_logged_by_default(capsys, caplog):
 
 def test_the_log_tells_of_the_call_and_in_detail_of_its_rounds(caplog):
     with caplog.at_level(logging.DEBUG, logger="derivkit"):
-        result = CalculusKit(f, {"H0": 0.5, "ns": 2.0}).gradient_result()
+        result = CalculusKit(f, {"H0": 0.5, "ns": 2.0}, call="array").gradient_result()
     whole = [r.getMessage() for r in caplog.records if r.levelno == logging.INFO]
     assert len(whole) == 1
     assert whole[0].startswith(f"gradient: {result.nfev} calls in ")

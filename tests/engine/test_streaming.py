@@ -5,19 +5,18 @@ import time
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from derivkit import CalculusKit, ModelError
-from derivkit.engine import recording
-from derivkit.engine.backends import serial
+from derivkit.engine.backends.serial import serial
+from derivkit.engine.backends.threads import DaemonThreads, ThroughThreads
+from derivkit.engine.checkpoint import recording
 from derivkit.engine.evaluation import Evaluation
 from derivkit.engine.memo import Memo
 from derivkit.engine.model import Model
-from derivkit.engine.rays import AxisRay, ObliqueRay
+from derivkit.engine.points import AxisRay, ObliqueRay
 from derivkit.engine.rounds import drive
 from derivkit.engine.streaming import stream
-from derivkit.engine.threads import DaemonThreads, ThroughThreads
 from derivkit.methods.protocol import BudgetSpentError, Estimate
 
 PATIENCE = 30.0  # seconds after which something that should happen is taken not to
@@ -255,9 +254,10 @@ def test_a_failure_ahead_is_told_once_the_method_gets_there():
         return np.sin(9.0 * x[0])
 
     with pytest.raises(ModelError, match="hole"):
-        CalculusKit(fails_near, [1.0]).gradient()
+        CalculusKit(fails_near, [1.0], errors="raise").gradient()
+    kit = CalculusKit(fails_near, [1.0], executor="threads", speculate=True, errors="raise")
     with pytest.raises(ModelError, match="hole"):
-        CalculusKit(fails_near, [1.0], executor="threads", speculate=True).gradient(n_workers=16)
+        kit.gradient(n_workers=16)
 
 
 def test_spare_calls_are_not_waited_for():

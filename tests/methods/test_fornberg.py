@@ -5,8 +5,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from derivkit.methods import Fornberg
 from derivkit.methods.protocol import Line
@@ -81,6 +80,36 @@ def test_any_list_or_array_of_offsets_is_honoured(grid):
 def test_cubics_are_exact_on_any_grid_of_four(nodes, coefficients):
     run = follow(Fornberg(nodes), lambda t: np.polynomial.polynomial.polyval(t, coefficients))
     assert abs(run.answer.value[0] - coefficients[1]) <= run.answer.error[0] + 1e-300
+
+
+APART = [-0.1, -0.05, 0.02, 0.05, 0.1, 0.2]
+
+
+def test_x0_apart_from_the_grid_narrows_the_error():
+    apart = follow(Fornberg(APART), np.exp).answer
+    off = abs(apart.value[0] - 1)
+    assert off <= apart.error[0] < 300 * off  # without that sample 2,000 times
+
+
+def test_a_narrowed_error_still_covers_noise():
+    rng = np.random.default_rng(5)
+    covered = 0
+    for k in range(200):
+        run = follow(
+            Fornberg(APART), lambda t, k=k: np.exp(k / 200 + t) + 1e-6 * rng.normal(size=t.shape)
+        )
+        covered += abs(run.answer.value[0] - np.exp(k / 200)) <= run.answer.error[0]
+    assert covered >= 190
+
+
+def test_the_default_grids_error_is_within_twenty_times_of_the_true_one():
+    ratios = []
+    for x0 in np.linspace(0.3, 2.0, 40):
+        run = follow(Fornberg(), lambda t, x0=x0: np.exp(x0 + t), Line(scale=x0)).answer
+        off = abs(run.value[0] - np.exp(x0))
+        assert off <= run.error[0]
+        ratios.append(run.error[0] / max(off, 1e-16))
+    assert np.median(ratios) <= 20
 
 
 def test_the_default_grid_costs_eight_calls():

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from derivkit.methods import LocalPolynomial
+from derivkit.methods.fit.outliers import kept_samples
 from derivkit.methods.protocol import Line
-from derivkit.methods.trimming import kept_samples
 from derivkit.status import Status
 from derivkit.testing import follow
 
@@ -48,15 +48,15 @@ def test_without_trimming_an_outlier_spoils_the_answer_but_not_the_error():
 def test_a_tolerance_above_the_outlier_keeps_it():
     values = np.sin(PLACES)
     values[-1] += 1e-3
-    assert kept_samples(PLACES, values, 6, most=3, tolerance=1e-6).sum() == len(PLACES) - 1
-    assert kept_samples(PLACES, values, 6, most=3, tolerance=1.0).all()
+    assert kept_samples(PLACES, values, 6, 3, 1e-6).sum() == len(PLACES) - 1
+    assert kept_samples(PLACES, values, 6, 3, 1.0).all()
 
 
 def test_clean_and_noisy_samples_are_kept():
     noise = np.random.default_rng(5)
-    assert kept_samples(PLACES, np.exp(PLACES), 6, most=3, tolerance=1e-10).all()
+    assert kept_samples(PLACES, np.exp(PLACES), 6, 3, 1e-10).all()
     kept = [
-        kept_samples(PLACES, noise.standard_normal(len(PLACES)), 6, most=3, tolerance=0.0).all()
+        kept_samples(PLACES, noise.standard_normal(len(PLACES)), 6, 3, 0.0).all()
         for _ in range(200)
     ]
     assert np.mean(kept) > 0.9

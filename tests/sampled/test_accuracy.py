@@ -3,8 +3,7 @@
 import mpmath
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from derivkit import sampled
 from derivkit.sampled.stencils import _BLOCK, window_weights
@@ -149,7 +148,7 @@ def test_masked_samples_spread_as_nan_no_further_than_the_window():
         ((np.arange(9.0),), {"accuracy": 3}, ValueError, "`accuracy` must be one of"),
         ((np.arange(9.0),), {"accuracy": 4, "edge_order": 2}, ValueError, "`edge_order` must be"),
         ((np.arange(9.0),), {"order": 0}, ValueError, "`order` must be 1 or more, got 0"),
-        ((np.arange(9.0),), {"order": 1.5}, TypeError, "integer"),
+        ((np.arange(9.0),), {"order": 1.5}, TypeError, "`order` must be a whole number"),
         ((np.arange(4.0),), {"accuracy": 4}, ValueError, "at least 5 samples along axis 0"),
         ((np.arange(9.0), 0.0), {"accuracy": 4}, ValueError, "must be finite and not 0"),
         ((np.arange(9.0), np.ones(9)), {"accuracy": 4}, ValueError, "rise or fall strictly"),

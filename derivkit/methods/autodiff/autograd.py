@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from derivkit.methods.autodiff.protocol import Derivatives
-from derivkit.methods.autodiff.tracing import check_fallback, check_real, explained, imported
+from derivkit.methods.autodiff.tracing import Traced, check_real, explained, imported
 
 __all__ = ["Autograd"]
 
@@ -19,7 +18,7 @@ ADVICE = "write it with `import autograd.numpy as np` instead of `import numpy a
 
 
 @dataclass(frozen=True)
-class Autograd:
+class Autograd(Traced):
     """Automatic differentiation of a function written with ``autograd.numpy``.
 
     The function gets an array (p,) and returns a number, an array, or a list of numbers.
@@ -44,21 +43,13 @@ class Autograd:
     ICML AutoML workshop.
     """
 
-    fallback: str | None = None
-
-    def __post_init__(self) -> None:
-        check_fallback(self.fallback)
-
-    def value_and_derivatives(
-        self, f: Callable[[Any], Any], x0: NDArray[Any], order: int
-    ) -> Derivatives:
-        """Differentiate ``order`` times at x0; see `protocol.WholeMethod`."""
+    def differentiated(self, f: Callable[[Any], Any], x0: NDArray[Any], order: int) -> Any:
+        """Return the value and the tensor."""
         autograd = imported("autograd")
         with warnings.catch_warnings(), explained("autograd", f, (x0.copy,), ADVICE):
             # a derivative that is constant is one of the answers
             warnings.filterwarnings("ignore", message="Output seems independent of input")
-            value, tensor = _differentiated(autograd, _with_array_output(f), x0, order)
-            return Derivatives(np.asarray(value), np.asarray(tensor), self)
+            return _differentiated(autograd, _with_array_output(f), x0, order)
 
 
 def _differentiated(autograd: Any, f: Callable[[Any], Any], x: NDArray[Any], order: int) -> Any:

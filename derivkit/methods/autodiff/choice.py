@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from derivkit.errors import TracingError
 from derivkit.methods.autodiff.protocol import Derivatives
-from derivkit.methods.autodiff.tracing import check_fallback
+from derivkit.methods.autodiff.tracing import Traced
 from derivkit.methods.registry import load_class
 
 __all__ = ["LIBRARIES", "Autodiff"]
@@ -23,7 +23,7 @@ LIBRARIES = ("jax", "autograd", "torch", "tensorflow")
 
 
 @dataclass(frozen=True)
-class Autodiff:
+class Autodiff(Traced):
     """Automatic differentiation by the first library that fits the function.
 
     Libraries that the function's code names are tried first, then those already imported, then
@@ -43,11 +43,6 @@ class Autodiff:
     'autograd'
     """
 
-    fallback: str | None = None
-
-    def __post_init__(self) -> None:
-        check_fallback(self.fallback)
-
     def value_and_derivatives(
         self, f: Callable[[Any], Any], x0: NDArray[Any], order: int
     ) -> Derivatives:
@@ -63,7 +58,7 @@ class Autodiff:
         if not failures:
             raise ImportError(
                 "method='autodiff' needs one of jax, autograd, torch and tensorflow; "
-                "pip install 'derivkit[jax]'"
+                "pip install jax"
             )
         raise next((e for e in failures if isinstance(e, TracingError)), failures[0])
 

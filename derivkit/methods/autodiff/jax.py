@@ -11,11 +11,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
-from derivkit.methods.autodiff.protocol import Derivatives
-from derivkit.methods.autodiff.tracing import check_fallback, check_real, explained, imported
+from derivkit.methods.autodiff.tracing import Traced, check_real, explained, imported
 
 __all__ = ["Jax"]
 
@@ -23,7 +21,7 @@ ADVICE = "write it with jax.numpy instead of numpy, math or float()"
 
 
 @dataclass(frozen=True)
-class Jax:
+class Jax(Traced):
     """Automatic differentiation of a function written with jax, in float64.
 
     The function gets a ``jax.Array`` (p,) of float64 and returns a number, an array, or a list of
@@ -49,20 +47,12 @@ class Jax:
     http://github.com/jax-ml/jax.
     """
 
-    fallback: str | None = None
-
-    def __post_init__(self) -> None:
-        check_fallback(self.fallback)
-
-    def value_and_derivatives(
-        self, f: Callable[[Any], Any], x0: NDArray[Any], order: int
-    ) -> Derivatives:
-        """Differentiate ``order`` times at x0; see `protocol.WholeMethod`."""
+    def differentiated(self, f: Callable[[Any], Any], x0: NDArray[Any], order: int) -> Any:
+        """Return the value and the tensor."""
         jax = imported("jax")
         plain = (x0.copy, lambda: jax.numpy.asarray(x0))
         with jax.enable_x64(True), explained("jax", f, plain, ADVICE):
-            value, tensor = _differentiated(jax, _with_array_output(jax, f), x0, order)
-            return Derivatives(np.asarray(value), np.asarray(tensor), self)
+            return _differentiated(jax, _with_array_output(jax, f), x0, order)
 
 
 def _differentiated(jax: Any, f: Callable[[Any], Any], x0: NDArray[Any], order: int) -> Any:

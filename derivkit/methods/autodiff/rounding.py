@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 __all__ = ["MOVES", "neighbours", "rounding_error"]
 
-MOVES = 4  # so many points beside x0: three second differences
+MOVES = 4  # points beside x0: they give three second differences
 SEED = 20231  # of the signs of the moves: any will do, but always the same
 MOVE_POWER = 0.7  # moves of eps**0.7: far above a last digit, curved by less than eps**1.4
 LAST_DIGITS = 4.0  # error, in units of rounding, where the second differences show nothing

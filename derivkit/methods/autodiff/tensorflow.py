@@ -10,11 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
-from derivkit.methods.autodiff.protocol import Derivatives
-from derivkit.methods.autodiff.tracing import check_fallback, check_real, explained, imported
+from derivkit.methods.autodiff.tracing import Traced, check_real, explained, imported
 
 __all__ = ["TensorFlow"]
 
@@ -25,7 +23,7 @@ ADVICE = (
 
 
 @dataclass(frozen=True)
-class TensorFlow:
+class TensorFlow(Traced):
     """Automatic differentiation of a function written with tensorflow, in float64.
 
     The function gets a ``tf.Tensor`` (p,) of float64 and returns a number, a tensor, or a list
@@ -43,15 +41,8 @@ class TensorFlow:
     doi:10.48550/arXiv.1605.08695.
     """
 
-    fallback: str | None = None
-
-    def __post_init__(self) -> None:
-        check_fallback(self.fallback)
-
-    def value_and_derivatives(
-        self, f: Callable[[Any], Any], x0: NDArray[Any], order: int
-    ) -> Derivatives:
-        """Differentiate ``order`` times at x0; see `protocol.WholeMethod`."""
+    def differentiated(self, f: Callable[[Any], Any], x0: NDArray[Any], order: int) -> Any:
+        """Return the value and the tensor."""
         tf = imported("tensorflow")
         traced = _with_tensor_output(tf, f)
 
@@ -61,8 +52,7 @@ class TensorFlow:
         with explained("tensorflow", f, (x0.copy, lambda: tf.constant(x0)), ADVICE):
             kind = tf.TensorSpec(x0.shape, tf.float64)
             graph = tf.function(whole, autograph=False).get_concrete_function(kind)
-            value, tensor = graph(tf.constant(x0, dtype=tf.float64))
-            return Derivatives(np.asarray(value), np.asarray(tensor), self)
+            return graph(tf.constant(x0, dtype=tf.float64))
 
 
 def _differentiated(tf: Any, f: Callable[[Any], Any], x: Any, order: int) -> tuple[Any, Any]:

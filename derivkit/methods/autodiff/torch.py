@@ -12,9 +12,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from derivkit.methods.autodiff.protocol import Derivatives
 from derivkit.methods.autodiff.tracing import (
-    check_fallback,
+    Traced,
     check_real,
     explained,
     imported,
@@ -30,7 +29,7 @@ _CONVERSIONS = {"__array__", "__float__", "__complex__", "item", "numpy", "tolis
 
 
 @dataclass(frozen=True)
-class Torch:
+class Torch(Traced):
     """Automatic differentiation of a function written with torch, in float64.
 
     The function gets a ``torch.Tensor`` (p,) of float64 and returns a number, a tensor, or a list
@@ -48,20 +47,13 @@ class Torch:
     library, NeurIPS 32, doi:10.48550/arXiv.1912.01703.
     """
 
-    fallback: str | None = None
-
-    def __post_init__(self) -> None:
-        check_fallback(self.fallback)
-
-    def value_and_derivatives(
-        self, f: Callable[[Any], Any], x0: NDArray[Any], order: int
-    ) -> Derivatives:
-        """Differentiate ``order`` times at x0; see `protocol.WholeMethod`."""
+    def differentiated(self, f: Callable[[Any], Any], x0: NDArray[Any], order: int) -> Any:
+        """Return the value and the tensor."""
         torch = imported("torch")
         plain = (x0.copy, lambda: torch.tensor(x0))
         with explained("torch", f, plain, ADVICE), torch.enable_grad():
             value, tensor = _differentiated(torch, _with_tensor_output(torch, f), x0, order)
-            return Derivatives(value.detach().numpy(), tensor.detach().numpy(), self)
+            return value.detach(), tensor.detach()
 
 
 def _differentiated(torch: Any, f: Callable[[Any], Any], x0: NDArray[Any], order: int) -> Any:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
@@ -16,9 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from derivkit.errors import TracingError
+from derivkit.methods.autodiff.protocol import Derivatives
+from derivkit.methods.protocol import BudgetSpentError
 from derivkit.methods.registry import canonical_name
+from derivkit.validation import shown
 
-__all__ = ["check_fallback", "check_real", "explained", "imported", "untraceable"]
+__all__ = ["Traced", "check_real", "explained", "imported", "untraceable"]
 
 MOST_QUOTED = 160  # characters of a library's own message; some fill a screen
 
@@ -29,23 +33,48 @@ def imported(name: str) -> Any:
     Raises
     ------
     ImportError
-        If it is missing; names the extra.
+        If it is missing; names the package to install.
     """
     try:
         return import_module(name)
     except ImportError as error:
         raise ImportError(
-            f"method={name!r} needs the package {name!r}; pip install 'derivkit[{name}]'"
+            f"method={name!r} needs the package {name!r}; pip install {name}"
         ) from error
 
 
-def check_fallback(fallback: str | None) -> None:
-    """Raise a ValueError or TypeError unless ``fallback`` is None or the name of a method."""
-    if fallback is None:
-        return
-    if not isinstance(fallback, str):
-        raise TypeError(f"`fallback` must be the name of a method or None, got {fallback!r}")
-    canonical_name(fallback)
+@dataclass(frozen=True)
+class Traced:
+    """A library's automatic differentiation: what all of them have in common.
+
+    Parameters
+    ----------
+    fallback : str, optional
+        Method to take for a function that the library cannot trace; without it that is a
+        `TracingError`.
+    """
+
+    fallback: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.fallback is None:
+            return
+        if not isinstance(self.fallback, str):
+            raise TypeError(
+                f"`fallback` must be the name of a method or None, got {shown(self.fallback)}"
+            )
+        canonical_name(self.fallback)
+
+    def value_and_derivatives(
+        self, f: Callable[[Any], Any], x0: NDArray[Any], order: int
+    ) -> Derivatives:
+        """Differentiate ``order`` times at x0; see `protocol.WholeMethod`."""
+        value, tensor = self.differentiated(f, x0, order)
+        return Derivatives(np.asarray(value), np.asarray(tensor), self)
+
+    def differentiated(self, f: Callable[[Any], Any], x0: NDArray[Any], order: int) -> Any:
+        """Return the value and the tensor, as the library's arrays."""
+        raise NotImplementedError
 
 
 def check_real(kind: str) -> None:
@@ -102,6 +131,8 @@ def _runs(f: Callable[[Any], Any], make: Callable[[], Any]) -> bool:
     """Whether the function returns numbers for an array that is not traced."""
     try:
         output: NDArray[Any] = np.asarray(f(make()))
+    except BudgetSpentError:
+        raise
     except Exception:  # noqa: BLE001 - whatever it raises, it does not run
         return False
     return output.dtype.kind in "fiub"

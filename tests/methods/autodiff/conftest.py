@@ -22,7 +22,7 @@ NAMES = ("sin", "cos", "exp", "sqrt", "tanh")
 def library(request):
     """The library's name, its method, and its elementary functions under common names."""
     name = request.param
-    pytest.importorskip(name, reason=f"{name} is not installed: pip install 'derivkit[{name}]'")
+    pytest.importorskip(name, reason=f"{name} is not installed: pip install {name}")
     module = import_module(MODULES[name])
     functions = {each: getattr(module, each) for each in NAMES}
     functions["log"] = module.math.log if name == "tensorflow" else module.log

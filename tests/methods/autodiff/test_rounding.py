@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from derivkit import CalculusKit
 from derivkit.methods.autodiff.rounding import MOVES, neighbours, rounding_error

@@ -1,0 +1,66 @@
+"""Functional forms of the kit's methods: `build_gradient(function, theta0)` and its siblings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from derivkit.calculus.assembly import Tensor
+from derivkit.calculus.driver import run
+from derivkit.calculus.problem import Problem, check_problem, split_keywords
+from derivkit.engine.memo import Memo
+from derivkit.methods.registry import MethodLike
+
+__all__ = ["Build", "builder", "values_of"]
+
+
+class Build(Protocol):
+    """A derivative as a function of the model and the point."""
+
+    def __call__(
+        self,
+        function: Callable[..., Any],
+        theta0: Any,
+        method: MethodLike = None,
+        n_workers: int | None = None,
+        **options: Any,
+    ) -> NDArray[np.float64]:
+        """Return the derivative at theta0."""
+        ...
+
+
+def values_of(
+    function: Callable[..., Any],
+    theta0: Any,
+    tensor: Callable[[Problem], Tensor],
+    method: MethodLike,
+    n_workers: int | None,
+    options: Mapping[str, Any],
+) -> NDArray[np.float64]:
+    """Return a tensor as nested as theta0; options as of the kit, its calls and the method."""
+    of_problem, others = split_keywords(options)
+    problem = check_problem(function, theta0, **of_problem)
+    found = run(problem, Memo(), tensor(problem), method, n_workers=n_workers, **others)
+    values: NDArray[np.float64] = found.labelled()
+    return values
+
+
+def builder(name: str, tensor: Callable[[], Tensor], summary: str) -> Build:
+    """Return the function ``name`` of the module that calls this, for a tensor."""
+
+    def build(
+        function: Callable[..., Any],
+        theta0: Any,
+        method: MethodLike = None,
+        n_workers: int | None = None,
+        **options: Any,
+    ) -> NDArray[np.float64]:
+        return values_of(function, theta0, lambda _: tensor(), method, n_workers, options)
+
+    build.__doc__ = f"{summary}; see `CalculusKit.{name.removeprefix('build_')}`."
+    build.__name__ = build.__qualname__ = name
+    build.__module__ = tensor.__module__
+    return build

@@ -1,0 +1,241 @@
+r"""Second derivatives in the planes of pairs of directions, from pure ones along their diagonals.
+
+With a step h_a found along each direction a, the line along h_a a + h_b b gives
+
+    h_a**2 H_aa + 2 h_a h_b H_ab + h_b**2 H_bb,
+
+from which H_ab follows in coordinates in which the model varies alike in both. For the default
+method such a line takes 4 calls (`methods.auto.informed`), as the cross stencil would; but where
+the cross stencil's truncation error is of second order in h, this one's is of fourth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from derivkit.calculus.assembly import Stage, StageResults, TensorParts, only_x0, stacked, sum_of
+from derivkit.calculus.axis_knowledge import Axis, Log, recorded, what_is_known
+from derivkit.calculus.lines import axis_lines, oblique_line, oblique_lines
+from derivkit.calculus.problem import Problem
+from derivkit.engine.points import Ray
+from derivkit.methods.protocol import Line, Method, OffersSeconds, Solver
+from derivkit.status import Status
+
+__all__ = ["Direction", "Pairs", "along_axes", "second_derivatives"]
+
+Direction: TypeAlias = tuple[tuple[int, ...], tuple[float, ...]]
+"""Parameters that move, and how far each for t = 1."""
+
+Pairs: TypeAlias = NDArray[np.int64]
+"""Pairs of directions, (n, 2)."""
+
+CALLS_OF_A_PAIR = 4
+FEW_PAIRS = 15  # up to this number a pair may take 6 calls, for two more digits
+
+
+def along_axes(indices: Sequence[int]) -> list[Direction]:
+    """Return the unit vectors of some parameters."""
+    return [((i,), (1.0,)) for i in indices]
+
+
+def second_derivatives(
+    problem: Problem,
+    method: Method,
+    budget: int | None,
+    directions: Sequence[Direction],
+    pairs: Pairs,
+) -> Generator[Stage, StageResults, tuple[TensorParts, TensorParts]]:
+    """Return the pure second derivatives (*out, n) and those of the pairs (*out, len(pairs)).
+
+    Stages: the directions themselves (of many, first a few, from which the noise is known for the
+    others); one diagonal of every pair; the other diagonal where the first could not be followed
+    (a corner of the model's domain).
+    """
+    share = None if budget is None else _share(budget, len(directions), len(pairs))
+    rays, lines = _lines_along(problem, directions, share)
+    levels = 3 if len(pairs) <= FEW_PAIRS and share is None else 2
+    answers, known = yield from _followed(method, rays, lines, len(pairs))
+    pure = stacked(answers)
+    planes = _Planes(problem, method, directions, lines, known, pairs, levels)
+    if not len(pairs):
+        return pure, pure.take(slice(0, 0))
+    mixed = yield from planes.followed(pure, np.arange(len(pairs)), 1.0)
+    lost = np.flatnonzero(_lost(pure, mixed, pairs))
+    if lost.size:
+        again = yield from planes.followed(pure, lost, -1.0)
+        before = mixed.take(lost)
+        both = before.where(again.error < before.error, again)
+        place = np.arange(len(pairs))
+        place[lost] = len(pairs) + np.arange(lost.size)
+        mixed = mixed.joined(both).take(place)
+    return pure, mixed
+
+
+def _followed(
+    method: Method, rays: list[Ray], lines: list[Line], pairs: int
+) -> Generator[Stage, StageResults, tuple[StageResults, list[Axis]]]:
+    """Follow the directions themselves, and say what they taught."""
+    n = len(lines)
+    logs: list[Log] = [[] for _ in lines]
+    brief = isinstance(method, OffersSeconds) and pairs > FEW_PAIRS
+    first = [0, n // 2] if brief else list(range(n))
+    answers = yield _stage(method, rays, lines, logs, first)
+    known = {
+        i: what_is_known(e, lines[i], logs[i])
+        for i, e in zip(first, answers.estimates, strict=True)
+    }
+    if brief and isinstance(method, OffersSeconds):
+        noise = np.max([known[i].noise for i in first], axis=0)
+        others = [i for i in range(n) if i not in first]
+        more = yield _stage(method.brief_second(noise), rays, lines, logs, others)
+        known |= {
+            i: what_is_known(e, lines[i], logs[i])
+            for i, e in zip(others, more.estimates, strict=True)
+        }
+        answers = answers.joined(more).of(np.argsort([*first, *others]))
+    return answers, [known[i] for i in range(n)]
+
+
+def _stage(
+    method: Method, rays: list[Ray], lines: list[Line], logs: list[Log], which: list[int]
+) -> Stage:
+    solvers = [recorded(method.solve(lines[i], 2), logs[i]) for i in which]
+    return Stage([rays[i] for i in which], solvers, order=2)
+
+
+@dataclass(frozen=True)
+class _Planes:
+    """The planes of some pairs of directions whose own lines have been followed."""
+
+    problem: Problem
+    method: Method
+    directions: Sequence[Direction]
+    lines: Sequence[Line]
+    known: Sequence[Axis]
+    pairs: Pairs
+    levels: int  # steps of a line of which enough is known beforehand
+
+    def followed(
+        self, pure: TensorParts, which: NDArray[np.int64], sign: float
+    ) -> Generator[Stage, StageResults, TensorParts]:
+        """Follow the diagonals h_a a + sign h_b b of some pairs; solve for H_ab, see the head."""
+        a, b = self.pairs[which].T
+        rays, lines, units = self._diagonals(a, b, sign)
+        diagonal = stacked((yield Stage(rays, self._solvers(a, b, lines, units), order=2)))
+        steps = np.array([axis.step for axis in self.known])
+        h_a, h_b = steps[a], sign * steps[b]
+        with np.errstate(all="ignore"):  # inf of an unresolved entry stays unresolved
+            weighted = [(diagonal, units**2), (pure.take(a), -(h_a**2)), (pure.take(b), -(h_b**2))]
+            mixed = sum_of([parts.scaled(w / (2 * h_a * h_b)) for parts, w in weighted])
+        return replace(mixed, status=_worst(pure, diagonal, a, b))
+
+    def _diagonals(
+        self, a: NDArray[np.int64], b: NDArray[np.int64], sign: float
+    ) -> tuple[Sequence[Ray], list[Line], NDArray[np.float64]]:
+        """Return rays, lines, and the t at which both directions of a line moved by their steps."""
+        steps = np.array([axis.step for axis in self.known])
+        scales = np.array([line.scale for line in self.lines]) / np.abs(steps)
+        lengths = np.minimum(scales[a], scales[b])
+        if all(weights == (1.0,) for _, weights in self.directions):
+            axes = np.array([indices[0] for indices, _ in self.directions])
+            moves = np.column_stack([steps[a], sign * steps[b]])
+            units = np.max(np.abs(moves), axis=1)
+            weights = moves / units[:, None]
+            index = np.column_stack([axes[a], axes[b]])
+            return *oblique_lines(self.problem, index, weights, units * lengths), units
+        rays, lines, lasts = [], [], []
+        for i, j, length in zip(a.tolist(), b.tolist(), lengths.tolist(), strict=True):
+            v = _sum(self.directions[i], steps[i], self.directions[j], sign * steps[j])
+            unit = max(map(abs, v.values()))
+            weights = [w / unit for w in v.values()]
+            ray, line = oblique_line(self.problem, list(v), weights, scale=unit * length)
+            rays.append(ray)
+            lines.append(line)
+            lasts.append(unit)
+        return rays, lines, np.array(lasts)
+
+    def _solvers(
+        self,
+        a: NDArray[np.int64],
+        b: NDArray[np.int64],
+        lines: Sequence[Line],
+        units: NDArray[np.float64],
+    ) -> list[Solver]:
+        """Return the solvers of lines in the planes of a and b; most know enough beforehand."""
+        solvers = [
+            self.method.solve(line, 2) if line.upper > line.lower else only_x0() for line in lines
+        ]
+        levels, beyond = self.levels, 2 * self.levels + 2
+        closed = np.array([axis.closed for axis in self.known])
+        room = np.array([line.upper > line.lower for line in lines])
+        informed = np.flatnonzero(room & ~closed[a] & ~closed[b])
+        if not isinstance(self.method, OffersSeconds) or not informed.size:
+            return solvers
+        a, b = a[informed], b[informed]
+        noise = np.array([axis.noise for axis in self.known])
+        second = np.array([axis.second for axis in self.known])
+        taylor = np.array([axis.taylor[beyond] for axis in self.known])
+        which = informed.tolist()
+        together = self.method.informed_seconds(
+            [lines[k] for k in which],
+            units[informed],
+            np.maximum(noise[a], noise[b]),
+            second[a] + second[b],
+            # (d/da + d/db)**n has 2**n terms, each as large as the larger pure one
+            2.0**beyond * np.maximum(taylor[a], taylor[b]),
+            levels,
+        )
+        for k, solver in zip(which, together, strict=True):
+            solvers[k] = solver
+        return solvers
+
+
+def _share(budget: int, directions: int, pairs: int) -> int:
+    """Return a direction's part of a budget that must also do for the pairs."""
+    return max(budget - CALLS_OF_A_PAIR * pairs, budget // 3) // directions
+
+
+def _lines_along(
+    problem: Problem, directions: Sequence[Direction], share: int | None
+) -> tuple[list[Ray], list[Line]]:
+    """Return rays and lines along axes, in their own units, and along other directions."""
+    axes = [indices[0] for indices, weights in directions if weights == (1.0,)]
+    rays, lines = axis_lines(problem, share, axes)
+    axis = iter(zip(rays, lines, strict=True))
+    both = [
+        next(axis) if weights == (1.0,) else oblique_line(problem, indices, weights, share=share)
+        for indices, weights in directions
+    ]
+    return [ray for ray, _ in both], [line for _, line in both]
+
+
+def _sum(one: Direction, h_one: float, other: Direction, h_other: float) -> dict[int, float]:
+    """Return h_one one + h_other other, which are not parallel, without parameters that stay."""
+    v: dict[int, float] = {}
+    for (indices, weights), h in ((one, h_one), (other, h_other)):
+        for i, weight in zip(indices, weights, strict=True):
+            v[i] = v.get(i, 0.0) + h * weight
+    return {i: w for i, w in v.items() if w}
+
+
+def _worst(
+    pure: TensorParts, diagonal: TensorParts, a: NDArray[np.int64], b: NDArray[np.int64]
+) -> NDArray[np.object_]:
+    """Return the status of the diagonal, or of the direction that could not be resolved."""
+    status = diagonal.status.copy()
+    for end in (a, b):
+        status = np.where(np.isfinite(pure.error[..., end]), status, pure.status[..., end])
+    return status
+
+
+def _lost(pure: TensorParts, mixed: TensorParts, pairs: Pairs) -> NDArray[np.bool_]:
+    """Return which pairs are unresolved, though their directions are and calls are left."""
+    known = np.isfinite(pure.error)
+    tried = mixed.status != Status.BUDGET_SPENT
+    lost = ~np.isfinite(mixed.error) & known[..., pairs[:, 0]] & known[..., pairs[:, 1]] & tried
+    return lost.reshape(-1, len(pairs)).any(axis=0) if len(pairs) else np.zeros(0, dtype=bool)

@@ -1,1 +1,0 @@
-"""How results are drawn: one module a picture, over the canvas they share. Needs matplotlib."""

@@ -1,0 +1,1 @@
+"""Where the model is called: this thread, threads, processes, executors, clusters."""

@@ -1,0 +1,83 @@
+"""How many points go into one task of a pool: one, or more where calls are short beside a task.
+
+A cluster takes milliseconds to run a task. Where the workers were found to spend less than half of
+their time in the model while points were waiting, tasks get four times as many points, and again,
+as long as a task stays short. The last points that are there are shared out evenly.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
+
+__all__ = ["Pace"]
+
+T = TypeVar("T")
+
+BUSY = 0.5  # of the workers' time spent in the model: tasks grow below it
+GROWTH = 4
+LONGEST = 0.1  # seconds of a task that grew: what is done again, at most, if its worker dies
+OF_ONE = 0.01  # seconds of a task for each of many workers: their scheduler serves one at a time
+MOST = 256  # points of a task
+
+
+class Pace:
+    """Watches the workers of a pool.
+
+    Parameters
+    ----------
+    most : int
+        Points of a task; 1 where a worker is ended with its call, so that others would be lost.
+    clock : callable
+        Returns seconds.
+
+    Attributes
+    ----------
+    points : int
+        What a task gets.
+    known : bool
+        Whether enough tasks have come back to tell.
+    """
+
+    def __init__(self, most: int = MOST, clock: Callable[[], float] = time.perf_counter) -> None:
+        self._most = most
+        self._clock = clock
+        self.points = 1
+        self.known = False
+        self._since: float | None = None
+        self._busy = 0.0
+        self._tasks = 0
+
+    def shared(self, jobs: Sequence[T], workers: int, tasks: int) -> Iterator[Sequence[T]]:
+        """Yield the points of each task, where there was room for a number of tasks."""
+        size = self.points
+        if len(jobs) < tasks * size:  # no more are waiting
+            size = max(1, min(size, math.ceil(len(jobs) / workers)))
+        for start in range(0, len(jobs), size):
+            yield jobs[start : start + size]
+
+    def one_by_one(self) -> None:
+        """Give each point a task of its own from now on: one of them ends its worker."""
+        self._most = self.points = 1
+
+    def heard(self, told: Sequence[Any], workers: int, *, waiting: bool) -> None:
+        """Take notice of a task's results, whose last entries are the seconds of their calls.
+
+        ``waiting`` tells whether the workers have had enough to do.
+        """
+        if self._since is None or not waiting:  # they were starting, or there was no more to do
+            self._since, self._busy, self._tasks = self._clock(), 0.0, 0
+            return
+        spent = sum(each[-1] for each in told)
+        self._busy += spent
+        self._tasks += 1
+        elapsed = self._clock() - self._since
+        if self._tasks < workers:
+            return
+        self.known = True
+        longest = max(LONGEST, workers * OF_ONE)
+        if self._busy < BUSY * elapsed * workers and GROWTH * spent < longest:
+            self.points = min(GROWTH * self.points, self._most)
+        self._since, self._busy, self._tasks = self._clock(), 0.0, 0

@@ -1,0 +1,416 @@
+"""Calls through a pool of workers: anything with the `submit` of concurrent.futures.
+
+Knows futures, not processes: which pools there are stands in processes.py. One point is one task. A
+worker that dies takes its point back into the queue; a point that does so again in a process of
+its own is reported. Not `joblib.Parallel`: its tasks are known before it starts, and a worker that
+dies ends the whole call; here replies lead to new points, and one point is made again.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import (
+    BrokenExecutor,
+    CancelledError,
+    Executor,
+    Future,
+    as_completed,
+)
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from itertools import count, islice
+from operator import itemgetter
+from queue import Empty, SimpleQueue
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from derivkit.engine.backends.deadline import interrupts_wait, too_long
+from derivkit.engine.backends.pace import Pace
+from derivkit.engine.backends.shipping import Shipment, pack
+from derivkit.engine.backends.worker import ENDED_ITSELF, Part, heard, run_several
+from derivkit.engine.model import Failure, Job, Model, Reply
+from derivkit.engine.points import Key, Seconds
+from derivkit.errors import WorkerDiedError
+from derivkit.validation import text_of
+
+__all__ = ["Pool", "Pooled", "Submit", "ThroughPool", "outcomes", "task"]
+
+Submit: TypeAlias = Callable[[Executor, Sequence[Job]], "Future[Any]"]
+"""Hands points to an executor as one task, whose result is what there is to tell of each."""
+
+Outcomes: TypeAlias = Generator[tuple[Key, Any], None, list[Job]]
+
+AHEAD = 3  # tasks a worker that are handed out at a time: enough that none waits for the next
+FAR_AHEAD = 16  # the same where handing out takes milliseconds: on a cluster
+UNKNOWN_SIZE = 64  # workers assumed where a pool does not tell
+MOST_NAMED = 4  # points listed in a message
+LOOK_UP = 0.5  # seconds; a wait looks up that often, for systems where it cannot be interrupted
+
+
+@dataclass(frozen=True, slots=True, weakref_slot=True)
+class Pool:
+    """Workers, and what may be done with them.
+
+    Attributes
+    ----------
+    executor : concurrent.futures.Executor
+    size : int
+        How many calls run at a time, to begin with.
+    counted : callable or None
+        Returns how many do so now, where workers come and go.
+    ahead : int
+        Tasks a worker that are handed out at a time.
+    shown : int
+        Tasks that are handed out at least: what a cluster that grows with its work can see of it.
+    place : callable
+        Puts a large part of the model where all workers get it.
+    renew : callable or None
+        Returns the pool that takes over when this one is broken; None for a user's executor.
+    alone : callable or None
+        Returns a fresh pool of one worker.
+    kill : callable
+        Ends the workers at once, with what they are doing.
+    look : callable
+        Called while nothing comes back: warns if nothing can.
+    processes : callable
+        Returns the workers, where they are our own: they have an ``exitcode``.
+    counted : callable or None
+        Returns the size as it is now, where workers come and go; None where it stays.
+    """
+
+    executor: Executor
+    size: int = UNKNOWN_SIZE
+    ahead: int = AHEAD
+    shown: int = 0
+    place: Callable[[NDArray[np.uint8]], Part] = field(default=lambda part: part)
+    renew: Callable[[], Pool] | None = None
+    alone: Callable[[], Pool] | None = None
+    kill: Callable[[], None] = field(default=lambda: None)
+    look: Callable[[], None] = field(default=lambda: None)
+    processes: Callable[[], list[Any]] = field(default=list)
+    counted: Callable[[], int] | None = None
+
+    @property
+    def now(self) -> int:
+        """How many calls run at a time."""
+        return self.size if self.counted is None else self.counted()
+
+
+class Pooled:
+    """A backend of workers that call the model at several points at a time.
+
+    Those of a call that was left before its end were killed, or may still be calling: where they
+    are our own, the next call gets others.
+
+    Parameters
+    ----------
+    pool : Pool
+    """
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._left = False
+
+    @property
+    def workers(self) -> int:
+        """How many calls run at a time."""
+        return self._pool.now
+
+    def __call__(
+        self, model: Model, points: Iterable[Job], seconds: Seconds
+    ) -> Iterator[tuple[Key, Reply]]:
+        """Yield (key, reply) for each point, as they come."""
+        if self._left and self._pool.renew is not None:
+            self._pool = self._pool.renew()
+        self._left = True
+        yield from self._replies(model, points, seconds)
+        self._left = False
+
+    def _replies(
+        self, model: Model, points: Iterable[Job], seconds: Seconds
+    ) -> Iterator[tuple[Key, Reply]]:
+        raise NotImplementedError
+
+
+class ThroughPool(Pooled):
+    """A backend that sends the model to a pool of processes, once, and then the points.
+
+    Parameters
+    ----------
+    pool : Pool
+    timeout : float or None
+        Seconds for a call.
+    hedge : bool
+        As for `outcomes`.
+    """
+
+    def __init__(self, pool: Pool, timeout: float | None = None, *, hedge: bool = False) -> None:
+        super().__init__(pool)
+        self._timeout = timeout
+        self._hedge = hedge
+        self._pace = Pace() if timeout is None else Pace(1)
+        self._submit: Submit | None = None
+
+    def one_by_one(self) -> None:
+        """Give each point a task of its own: what has finished comes back at once."""
+        self._pace.one_by_one()
+
+    def _replies(
+        self, model: Model, points: Iterable[Job], seconds: Seconds
+    ) -> Iterator[tuple[Key, Reply]]:
+        if self._submit is None:
+            self._submit = self._packed(model)
+        for key, told in self._told(self._submit, _Queue(points)):
+            if isinstance(told, Failure):
+                yield key, told
+            elif isinstance(told, (WorkerDiedError, TimeoutError)):
+                yield key, Failure(told, undefined=isinstance(told, model.undefined))
+            else:
+                seconds[key] = told[-1]
+                yield key, heard(told)
+
+    def _packed(self, model: Model) -> Submit:
+        shipment = pack(model)
+        return task(shipment, shipment.placed(self._pool.place), self._timeout)
+
+    def _told(self, submit: Submit, points: _Queue) -> Iterator[tuple[Key, Any]]:
+        """Yield what the workers tell, until every point is done."""
+        while lost := (
+            yield from outcomes(self._pool, submit, points, self._pace, hedge=self._hedge)
+        ):
+            renew, alone = self._pool.renew, self._pool.alone
+            if renew is None or alone is None:
+                gone = Failure(_pool_is_gone(lost, self._pool.size), undefined=False)
+                yield from ((key, gone) for key, _ in lost)
+                continue  # with points to come it is the same, but each must have its reply
+            if self._pace.points > 1:  # to find the one that did it, each must be a task
+                self._pace.one_by_one()
+                self._pool = renew()
+                points.put_back(lost)
+                continue
+            suspects, rest = lost[: self._pool.size], lost[self._pool.size :]
+            yield from _isolated(alone, submit, suspects, self._timeout)
+            self._pool = renew()
+            points.put_back(rest)
+
+
+class _Queue(Iterator[Job]):
+    """Points to come, of which some may have to be put back.
+
+    Like them it may have more after it was exhausted, so it must not be wrapped in `chain`, which
+    would not look again.
+    """
+
+    def __init__(self, points: Iterable[Job]) -> None:
+        self._first: deque[Job] = deque()
+        self._points = iter(points)
+
+    def put_back(self, jobs: Iterable[Job]) -> None:
+        """Have points come next."""
+        self._first.extend(jobs)
+
+    def __next__(self) -> Job:
+        """Return the next point."""
+        return self._first.popleft() if self._first else next(self._points)
+
+
+def task(shipment: Shipment, parts: Sequence[Part], timeout: float | None) -> Submit:
+    """Return what hands points of that model to an executor."""
+    token, parent = shipment.token, os.getpid()
+
+    def submit(executor: Executor, several: Sequence[Job]) -> Future[Any]:
+        points = [(x.tobytes(), x.dtype.char) for _, x in several]
+        return executor.submit(run_several, token, points, timeout, parent, *parts)
+
+    return submit
+
+
+def outcomes(
+    pool: Pool, submit: Submit, points: Iterator[Job], pace: Pace, *, hedge: bool = False
+) -> Outcomes:
+    """Yield (key, result) of every point as its task comes back.
+
+    ``points`` is looked at whenever there is room, also after it was exhausted. With ``hedge``
+    workers that would be idle get copies of the tasks that have been out longest.
+
+    Returns
+    -------
+    list of Job
+        Those that were lost when the pool broke, in the order in which they were handed out: those
+        that ran come first.
+    """
+    tasks = _Tasks(pool, submit, pace, hedge=hedge)
+    try:
+        while tasks.handed_out(points):
+            yield from tasks.ended()
+    except BaseException:  # an interrupt, or nobody wants the rest
+        with interrupts_wait():
+            pool.kill()  # before the rest is cancelled: loky stumbles over cancelled tasks
+            tasks.cancel()
+        raise
+    return tasks.lost()
+
+
+class _Tasks:
+    """The tasks of a pool that are out, and what became of others."""
+
+    def __init__(self, pool: Pool, submit: Submit, pace: Pace, *, hedge: bool) -> None:
+        self._pool, self._submit, self._pace, self._hedge = pool, submit, pace, hedge
+        self._out: dict[Future[Any], tuple[int, Sequence[Job]]] = {}
+        self._back: SimpleQueue[Future[Any]] = SimpleQueue()
+        self._numbers = count()
+        self._twice: set[int] = set()  # tasks of which a copy is out, too
+        self._lost: list[tuple[int, Sequence[Job]]] = []
+        self._doubtful: deque[Job] = deque()  # what a cluster gave up
+        self._last_try = False  # of one of those: alone, so that it answers for itself
+
+    def handed_out(self, points: Iterator[Job]) -> bool:
+        """Hand out as much as there is room for; return whether anything is out."""
+        pool, pace = self._pool, self._pace
+        ahead = pool.ahead if pace.known else min(pool.ahead, AHEAD)
+        room = 0 if self._lost else max(ahead * pool.now, pool.shown) - len(self._out)
+        room = max(room, 0)
+        jobs = list(islice(points, room * pace.points))
+        self._last_try = not self._out and not jobs and bool(self._doubtful)
+        if self._last_try:
+            jobs = [self._doubtful.popleft()]
+        for several in pace.shared(jobs, pool.now, room):
+            self._hand_out(next(self._numbers), several)
+        if self._hedge and not jobs and not self._lost:
+            for number, several in self._oldest(pool.now - len(self._out)):
+                self._twice.add(number)
+                self._hand_out(number, several)
+        return bool(self._out)
+
+    def _oldest(self, n: int) -> list[tuple[int, Sequence[Job]]]:
+        """Return the n oldest tasks without a copy."""
+        alone = [task for task in self._out.values() if task[0] not in self._twice]
+        return sorted(alone, key=itemgetter(0))[: max(n, 0)]
+
+    def _hand_out(self, number: int, several: Sequence[Job]) -> None:
+        future = _submitted(self._submit, self._pool, several)
+        self._out[future] = number, several
+        future.add_done_callback(self._back.put)
+
+    def ended(self) -> Iterator[tuple[Key, Any]]:
+        """Wait for a task, and yield what it tells of its points."""
+        future = _next(self._back, self._pool.look)
+        if future not in self._out:
+            return  # a copy that is no longer wanted
+        number, several = self._out.pop(future)
+        error = _infrastructure_error(future)
+        if number in self._twice:
+            self._twice.remove(number)
+            if error is not None:
+                return  # the other one is still out
+            self._forget(number)
+        if error is None:
+            told = future.result()
+            now = self._pool.now
+            self._pace.heard(told, now, waiting=len(self._out) >= now)
+            yield from zip((key for key, _ in several), told, strict=True)
+        elif self._last_try:
+            yield several[0][0], _dead(error)
+        elif isinstance(error, BrokenExecutor):
+            self._lost.append((number, several))
+        else:
+            self._doubtful.extend(several)
+
+    def _forget(self, number: int) -> None:
+        """Let go of the copy of a task that has ended."""
+        for future in [f for f, (other, _) in self._out.items() if other == number]:
+            del self._out[future]
+            future.cancel()
+
+    def cancel(self) -> None:
+        """Give up all that is out."""
+        for future in self._out:
+            future.cancel()
+
+    def lost(self) -> list[Job]:
+        """Return the points that were lost with the pool, in the order they were handed out."""
+        return [job for _, several in sorted(self._lost, key=itemgetter(0)) for job in several]
+
+
+def _submitted(submit: Submit, pool: Pool, several: Sequence[Job]) -> Future[Any]:
+    try:
+        with nullcontext() if pool.renew is None else interrupts_wait():  # ours may start workers
+            return submit(pool.executor, several)
+    except BrokenExecutor as error:
+        future: Future[Any] = Future()
+        future.set_exception(error)
+        return future
+
+
+def _next(back: SimpleQueue[Future[Any]], look: Callable[[], None]) -> Future[Any]:
+    while True:
+        try:
+            return back.get(timeout=LOOK_UP)
+        except Empty:
+            look()
+
+
+def _infrastructure_error(future: Future[Any]) -> BaseException | None:
+    """Return what went wrong beside the model, whose own failures are results."""
+    return CancelledError() if future.cancelled() else future.exception()
+
+
+def _isolated(
+    alone: Callable[[], Pool], submit: Submit, suspects: Sequence[Job], timeout: float | None
+) -> Iterator[tuple[Key, Any]]:
+    """Try tasks again, one of which ended its worker: all at once, then one by one.
+
+    The second time matters where the memory was too small for all of them.
+    """
+    for job in (yield from _each_alone(alone, submit, suspects, timeout)):
+        if (yield from _each_alone(alone, submit, [job], timeout)):
+            yield job[0], _dead()
+
+
+def _each_alone(
+    alone: Callable[[], Pool], submit: Submit, jobs: Sequence[Job], timeout: float | None
+) -> Outcomes:
+    """Yield results from a worker for each job; return the jobs whose worker died.
+
+    A worker that ended itself, because its call heard no alarm, is a call that took too long.
+    """
+    pools = [alone() for _ in jobs]
+    died: list[Job] = []
+    try:
+        start = time.monotonic()
+        out = {
+            _submitted(submit, pool, [job]): (job, pool.processes())
+            for pool, job in zip(pools, jobs, strict=True)
+        }
+        for future in as_completed(out):
+            job, processes = out[future]
+            late = timeout is not None and time.monotonic() - start > timeout
+            if _infrastructure_error(future) is None:
+                yield job[0], future.result()[0]
+            elif late and any(each.exitcode == ENDED_ITSELF for each in processes):
+                yield job[0], too_long(timeout or 0.0)
+            else:
+                died.append(job)
+    finally:
+        with interrupts_wait():
+            for pool in pools:
+                pool.kill()
+    return died
+
+
+def _dead(error: BaseException | None = None) -> WorkerDiedError:
+    why = f" ({type(error).__name__}: {text_of(error)})" if error else ""
+    return WorkerDiedError(f"the worker process died{why}, and died again when it was tried alone")
+
+
+def _pool_is_gone(lost: Sequence[Job], size: int) -> WorkerDiedError:
+    points = ", ".join(str(x) for _, x in lost[: min(size, MOST_NAMED)])
+    return WorkerDiedError(
+        f"a worker of the executor died, and with it the pool, at one of {points}; "
+        "with n_workers= instead of executor= the point is found and the rest goes on"
+    )

@@ -1,0 +1,150 @@
+"""Calls in this thread: one by one, or many points in one vectorised call."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import islice
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from derivkit.engine.backends.deadline import call_within
+from derivkit.engine.blocks import Table
+from derivkit.engine.model import Failure, Model, Reply, as_outputs
+from derivkit.engine.points import Key, Seconds
+
+__all__ = ["SerialWithin", "VectorisedWithin", "limited_reply", "serial", "vectorised"]
+
+NUMBERS_OF_CALL = 2**18  # in one vectorised call's (n, p) array: 2 MB stay in the cache
+
+
+def serial(
+    model: Model, points: Iterable[tuple[Key, NDArray[Any]]], seconds: Seconds
+) -> Iterator[tuple[Key, Reply]]:
+    """Call the model point by point, in the caller's thread, and nothing else."""
+    reply, clock = model.reply, time.perf_counter
+    y: Any = None
+    try:
+        for key, x in points:
+            start = clock()
+            y = reply(x)
+            seconds[key] = clock() - start
+            yield key, y
+    finally:
+        y, points = None, ()  # a failure's traceback leads back here: it must not lead in a circle
+
+
+@dataclass(frozen=True, slots=True)
+class SerialWithin:
+    """As `serial`; a call that takes longer than ``timeout`` seconds is given up."""
+
+    timeout: float
+
+    def __call__(
+        self, model: Model, points: Iterable[tuple[Key, NDArray[Any]]], seconds: Seconds
+    ) -> Iterator[tuple[Key, Reply]]:
+        """Yield (key, reply) for each point."""
+        for key, x in points:
+            y, seconds[key] = limited_reply(model, x, self.timeout)
+            yield key, y
+
+
+def limited_reply(model: Model, x: NDArray[Any], timeout: float | None) -> tuple[Reply, float]:
+    """Return the model's reply, or a failure where it takes too long; and the seconds it took."""
+    start = time.perf_counter()
+    reply: Reply
+    try:
+        reply = call_within(timeout, model.reply, x)
+    except TimeoutError as error:
+        reply = Failure(error, undefined=model.is_undefined(error))
+    return reply, time.perf_counter() - start
+
+
+def vectorised(
+    model: Model, points: Iterable[tuple[Key, NDArray[Any]]], seconds: Seconds
+) -> Iterator[tuple[Key, Reply]]:
+    """Call the model once for all points; in several calls where they would fill the memory.
+
+    The time of a call is shared out evenly over its points. With ``model.batch`` each call has
+    exactly that number of rows.
+    """
+    for block in (
+        _cut(points, model.batch) if isinstance(points, Table) else _stacked(points, model.batch)
+    ):
+        yield from _one_call(model, block, seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class VectorisedWithin:
+    """As `vectorised`; a call that takes longer than ``timeout`` seconds is given up."""
+
+    timeout: float
+
+    def __call__(
+        self, model: Model, points: Iterable[tuple[Key, NDArray[Any]]], seconds: Seconds
+    ) -> Iterator[tuple[Key, Reply]]:
+        """Yield (key, reply) for each point."""
+        limited = partial(call_within, self.timeout, model.function)
+        return vectorised(replace(model, function=limited), points, seconds)
+
+
+def _rows_of_call(batch: int | None, p: int) -> int:
+    return batch or max(1, NUMBERS_OF_CALL // p)
+
+
+def _cut(points: Table, batch: int | None) -> Iterator[Table]:
+    """Yield a round's points in as many as a call takes; most often all of them."""
+    most = _rows_of_call(batch, points.x0.shape[1])
+    for start in range(0, len(points), most):
+        yield points[start : start + most]
+
+
+@dataclass(frozen=True, slots=True)
+class _Stack:
+    """Points that come one by one, put into an array (n, p)."""
+
+    keys: list[Key]
+    x: NDArray[Any]
+
+    def __iter__(self) -> Iterator[tuple[Key, NDArray[Any]]]:
+        return zip(self.keys, self.x.copy(), strict=True)
+
+    def rows(self, n: int) -> NDArray[Any]:
+        """Return the points, the first again and again until there are n."""
+        return np.concatenate([self.x, np.repeat(self.x[:1], n - len(self.x), axis=0)])
+
+
+def _stacked(points: Iterable[tuple[Key, NDArray[Any]]], batch: int | None) -> Iterator[_Stack]:
+    """Yield the points in as many as a call takes, without holding all of them twice."""
+    rest = iter(points)
+    for key, x in rest:
+        most = _rows_of_call(batch, x.size)
+        keys, block = [key], np.empty((most, x.size), x.dtype)
+        block[0] = x
+        for row, (other, moved) in enumerate(islice(rest, most - 1), start=1):
+            keys.append(other)
+            block[row] = moved
+        yield _Stack(keys, block[: len(keys)])
+
+
+def _one_call(model: Model, block: Table | _Stack, seconds: Seconds) -> Iterator[tuple[Key, Reply]]:
+    keys = block.keys
+    rows = block.rows(model.batch or len(keys))
+    wanted, complex_allowed = rows.shape, rows.dtype.kind == "c"
+    start = time.perf_counter()
+    try:
+        outputs = model.function(rows)
+    except (Exception, SystemExit):  # noqa: BLE001 - find the point that raises, keep the others
+        yield from serial(model, block, seconds)
+        return
+    seconds.update(dict.fromkeys(keys, (time.perf_counter() - start) / len(keys)))
+    try:
+        replies = as_outputs(outputs, wanted, complex_allowed=complex_allowed)
+    except TypeError as error:
+        yield keys[0], Failure(error, undefined=False, output=True)
+        return
+    yield from zip(keys, replies[: len(keys)], strict=True)

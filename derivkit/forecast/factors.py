@@ -1,0 +1,129 @@
+"""What is a covariance: checked, and factored.
+
+A dense one is scaled to unit diagonal before it is factored, so that variances of 1e-20 beside
+1e20 lose no digits.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse.linalg import splu
+
+from derivkit.validation import shown
+
+__all__ = [
+    "as_numbers",
+    "checked_matrix",
+    "checked_variances",
+    "cholesky_factor",
+    "factor_of",
+    "sparse_factor",
+]
+
+Array = NDArray[np.float64]
+
+SYMMETRY = 1e-8
+"""A covariance may be asymmetric by this part of its diagonal; more is a mistake, not rounding."""
+
+
+def cholesky_factor(cov: Any, m: int, *, name: str = "cov") -> Array:
+    """Return standard deviations (m,) or the lower factor (m, m) of a plain covariance."""
+    array = as_numbers(cov, name)
+    if array.ndim < 2:
+        return np.asarray(np.sqrt(checked_variances(array, m, name)))
+    return factor_of(checked_matrix(array, m, name), name)
+
+
+def as_numbers(cov: Any, name: str) -> Array:
+    """Return a plain covariance as real numbers; a Hermitian one as that of both parts."""
+    try:
+        array = np.asarray(cov)
+        if np.iscomplexobj(array):  # Hermitian: of real and imaginary parts
+            array = np.block([[array.real, -array.imag], [array.imag, array.real]])
+        return np.asarray(array, dtype=float)
+    except Exception as error:  # whatever a user's __array__ raises
+        raise TypeError(f"`{name}` must be numbers, got {shown(cov)}") from error
+
+
+def checked_variances(variances: Array, m: int, name: str) -> Array:
+    """Return m variances; a ValueError names the entry that is none."""
+    if variances.ndim == 1 and variances.size != m:
+        raise ValueError(f"`{name}` must be {m} variances, one a datum, got {variances.size}")
+    least = np.finfo(float).tiny  # the root of a smaller one is not exact
+    bad = np.flatnonzero(~(np.isfinite(variances) & (variances >= least)))
+    if bad.size:
+        value = variances.flat[bad[0]]
+        raise ValueError(f"`{name}` must be positive and finite, got {value} at entry {bad[0]}")
+    return np.broadcast_to(variances, m)
+
+
+def checked_matrix(matrix: Any, m: int, name: str) -> Array:
+    """Return finite numbers (m, m)."""
+    array = as_numbers(matrix, name)
+    if array.shape != (m, m):
+        raise ValueError(f"`{name}` must have shape ({m}, {m}) for {m} data, got {array.shape}")
+    if not np.isfinite(array).all():
+        i, j = np.argwhere(~np.isfinite(array))[0].tolist()
+        raise ValueError(f"`{name}` must be finite, got {array[i, j]} at entry ({i}, {j})")
+    return array
+
+
+def factor_of(C: Array, name: str) -> Array:
+    """Return the lower Cholesky factor of a symmetric positive definite matrix."""
+    diagonal = np.diag(C)
+    if not (diagonal > 0).all():
+        i = int(np.argmin(diagonal))
+        raise ValueError(f"`{name}` must be positive definite, got {diagonal[i]} at ({i}, {i})")
+    scale = np.sqrt(diagonal)
+    K = C / np.outer(scale, scale)
+    skew = np.abs(K - K.T)
+    if skew.max() > SYMMETRY:
+        i, j = np.argwhere(skew == skew.max())[0].tolist()
+        raise ValueError(
+            f"`{name}` must be symmetric, got {C[i, j]:g} at ({i}, {j}) and {C[j, i]:g} at "
+            f"({j}, {i})"
+        )
+    K = 0.5 * (K + K.T)
+    try:
+        L = np.linalg.cholesky(K)
+        singular = bool((np.diag(L) ** 2).min() <= 4 * len(K) * np.finfo(float).eps)
+    except np.linalg.LinAlgError:
+        singular = True
+    if singular:
+        least = float(np.linalg.eigvalsh(K)[0])
+        raise ValueError(
+            f"`{name}` must be positive definite, got {least:.3g} as the least eigenvalue of its "
+            "correlation matrix; remove data that follow from others"
+        )
+    return np.asarray(scale[:, None] * L)
+
+
+def sparse_factor(C: Any, m: int, name: str) -> tuple[Any, NDArray[np.intp], Array]:
+    """Return a unit lower L, an order of the data and pivots d with C[order, order] = L d L^T."""
+    if C.shape != (m, m):
+        raise ValueError(f"`{name}` must have shape ({m}, {m}) for {m} data, got {C.shape}")
+    C = C.tocsc().astype(float)
+    if not np.isfinite(C.data).all():
+        raise ValueError(f"`{name}` must be finite, got an entry that is not")
+    skew = abs(C - C.T)
+    if skew.nnz and skew.max() > SYMMETRY * abs(C.diagonal()).max():
+        raise ValueError(f"`{name}` must be symmetric, got entries that differ by {skew.max():g}")
+    try:
+        lu = splu(
+            C,
+            permc_spec="MMD_AT_PLUS_A",
+            diag_pivot_thresh=0.0,
+            options={"SymmetricMode": True},
+        )
+    except RuntimeError as error:
+        raise ValueError(f"`{name}` must be positive definite, got a singular matrix") from error
+    pivots = lu.U.diagonal()
+    if not (pivots > 0).all() or not np.array_equal(lu.perm_r, lu.perm_c):
+        raise ValueError(
+            f"`{name}` must be positive definite, got a pivot of {pivots.min():.3g} in its "
+            "factorisation"
+        )
+    return lu.L, np.argsort(lu.perm_r), pivots

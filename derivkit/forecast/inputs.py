@@ -1,0 +1,169 @@
+"""The door of a forecast: what the user hands over is checked here, once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from derivkit.engine.progress import check_progress
+from derivkit.methods.registry import resolve
+from derivkit.validation import (
+    check_count,
+    check_known,
+    check_printable,
+    check_sequence,
+    check_workers,
+    has,
+    real_numbers,
+    shown,
+)
+
+__all__ = [
+    "Model",
+    "Point",
+    "check_calls",
+    "check_keywords",
+    "check_names",
+    "check_points",
+    "check_vector",
+    "known_name",
+    "must_be_functions",
+]
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Point:
+    """A fiducial point: names and values, and the kind of thing the user's functions are given.
+
+    Attributes
+    ----------
+    names : tuple of p str
+    values : ndarray (p,)
+    like : object
+        What the user gave: a dict, a Series, or a sequence.
+    """
+
+    names: tuple[str, ...]
+    values: Array
+    like: Any
+
+    @classmethod
+    def of(cls, theta0: Any, names: Sequence[str] | None = None) -> Point:
+        """Check what was given for theta0."""
+        values, keys = theta0, None
+        if isinstance(theta0, Mapping):
+            keys, values = list(theta0), list(theta0.values())
+        elif has(theta0, "index", "to_numpy"):
+            keys, values = list(theta0.index), theta0.to_numpy()
+        if names is None and keys is not None:
+            names = tuple(map(str, keys))
+        array = check_vector("theta0", values)
+        if names is None:
+            names = [f"p{i}" for i in range(array.size)]
+        names = check_printable("names", names)
+        if len(names) != array.size or len(set(names)) != array.size:
+            raise ValueError(
+                f"`names` must be {array.size} different strings, got {shown(list(names))}"
+            )
+        return cls(tuple(names), array, theta0)
+
+    def as_dict(self) -> dict[str, float]:
+        """Return the values by name."""
+        return dict(zip(self.names, self.values.tolist(), strict=True))
+
+    def given(self, values: Array) -> Any:
+        """Return values as the user's functions expect them."""
+        if isinstance(self.like, Mapping):
+            return dict(zip(self.like, values.tolist(), strict=True))
+        if hasattr(self.like, "index") and hasattr(self.like, "to_numpy"):
+            return type(self.like)(values, index=self.like.index)
+        return values
+
+    def index(self, name: str, what: str = "parameter") -> int:
+        """Return the place of a parameter; raise a TypeError with the nearest name if unknown."""
+        return self.names.index(known_name(what, name, self.names))
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """The user's model as the derivative kit wants it: an array in, one row of real numbers out.
+
+    Outputs of any shape are flattened in C order; of complex ones the real parts come first, then
+    the imaginary ones.
+    """
+
+    function: Callable[..., Any]
+    point: Point
+    vectorized: bool = False
+    kinds: set[str] = field(default_factory=set)  # "complex", once an output was
+
+    def __call__(self, theta: Array, *args: Any, **keywords: Any) -> Array:
+        """Return the outputs (m,), or (n, m) of a vectorised model."""
+        given = theta if self.vectorized else self.point.given(theta)
+        out = np.asarray(self.function(given, *args, **keywords))
+        rows = out.reshape(len(theta), -1) if self.vectorized else out.reshape(-1)
+        if np.iscomplexobj(rows):
+            self.kinds.add("complex")
+            rows = np.concatenate([rows.real, rows.imag], axis=-1)
+        return rows
+
+
+def known_name(what: str, name: Any, known: Sequence[str]) -> str:
+    """Return a name that is known; raise a TypeError that suggests the nearest if it is not."""
+    return check_known(what, name, known, TypeError)
+
+
+def check_names(what: str, names: Iterable[Any], known: Sequence[str]) -> list[str]:
+    """Return names that are all known, each once."""
+    given = list(names) if isinstance(names, Mapping) else check_sequence(what, names, "names")
+    return list(dict.fromkeys(known_name(what, name, known) for name in given))
+
+
+def check_keywords(given: Iterable[str], known: Sequence[str]) -> None:
+    """Raise a TypeError for the first keyword that is not known."""
+    for key in given:
+        known_name("keyword", key, sorted(known))
+
+
+def check_calls(method: Any, keywords: Mapping[str, Any]) -> None:
+    """Check how derivatives are to be taken, before the first model call."""
+    options = dict(keywords)
+    n_workers, most = options.pop("n_workers", None), options.pop("max_evaluations", None)
+    check_progress(options.pop("progress", None))
+    options.pop("max_seconds", None)
+    check_workers(n_workers)
+    if most is not None:
+        check_count("max_evaluations", most)
+    resolve(method, options)
+
+
+def must_be_functions(**given: Any) -> None:
+    """Raise a TypeError for what is neither a function nor None."""
+    for name, function in given.items():
+        if not (function is None or callable(function)):
+            raise TypeError(f"`{name}` must be a function, got {shown(function)}")
+
+
+def check_points(name: str, theta: Any, p: int) -> Array:
+    """Return points (..., p) as an array."""
+    points = real_numbers(name, theta)
+    if points.shape[-1:] != (p,):
+        raise ValueError(f"`{name}` must have shape (..., {p}), got {points.shape}")
+    return points
+
+
+def check_vector(name: str, values: Any, size: int | None = None) -> Array:
+    """Return finite real numbers as a vector (size,)."""
+    array = np.atleast_1d(real_numbers(name, values))
+    if array.ndim != 1 or array.size == 0 or (size is not None and array.size != size):
+        wanted = "a vector of at least one" if size is None else f"{size}"
+        raise ValueError(f"`{name}` must be {wanted} numbers, got shape {array.shape}")
+    if not np.isfinite(array).all():
+        raise ValueError(f"`{name}` must be finite, got {array}")
+    return array

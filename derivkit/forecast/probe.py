@@ -1,0 +1,495 @@
+"""A probe: one model with the covariance of its data, and its derivatives as a forecast needs them.
+
+What a user hands over as a model is an array of means with a covariance (`DataBlock`), rates of
+counts (`Poisson`), or a mean and a covariance that both depend on theta (`GaussianMeanCov`).
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from itertools import combinations_with_replacement
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse.linalg import LinearOperator
+
+from derivkit.batch import outputs_at
+from derivkit.calculus.problem import check_problem
+from derivkit.calculus_kit import CalculusKit
+from derivkit.errors import UnresolvedWarning
+from derivkit.forecast.covariance import Whitener, joined, size_of, whitener_of
+from derivkit.forecast.covariance_of_theta import (
+    divergence,
+    entries_of,
+    half_of,
+    of_some_data,
+    plain,
+    twice,
+    whitener_of_half,
+    whole_of,
+)
+from derivkit.forecast.information import Array
+from derivkit.forecast.inputs import Model, Point, must_be_functions
+from derivkit.forecast.noise import apart, noise_patterns
+from derivkit.status import Status
+from derivkit.validation import check_flag, shown
+
+__all__ = ["DataBlock", "Derivatives", "GaussianMeanCov", "Poisson", "Probe", "probe_of"]
+
+MOST_WILD = 0.1
+"""Data with an error above the column's size are left out if they are less than this part."""
+
+MOST_LOST = 0.5
+"""A parameter with more than this part of its derivatives unresolved is lost; else data are."""
+
+
+@dataclass(frozen=True, eq=False)
+class DataBlock:
+    """Independent data of their own: a model and its covariance.
+
+    Examples
+    --------
+    >>> from derivkit import DataBlock, ForecastKit
+    >>> one, other = DataBlock(lambda t: [t[0]], 1.0), DataBlock(lambda t: [t[0]], 1.0)
+    >>> kit = ForecastKit({"counts": one, "sizes": other}, [1.0])
+    >>> print(kit.fisher_result().sigma.round(6))
+    [0.707107]
+    """
+
+    model: Callable[..., Any]
+    cov: Any
+
+    def __post_init__(self) -> None:
+        must_be_functions(model=self.model)
+
+
+@dataclass(frozen=True, eq=False)
+class Poisson:
+    """Counts with mean ``rate(theta)``: their variance is their mean.
+
+    Examples
+    --------
+    >>> from derivkit import ForecastKit, Poisson
+    >>> kit = ForecastKit(Poisson(lambda theta: [100.0 * theta[0]]), [1.0])
+    >>> print(kit.fisher_result().sigma.round(6))
+    [0.1]
+    """
+
+    rate: Callable[..., Any]
+
+    def __post_init__(self) -> None:
+        must_be_functions(rate=self.rate)
+
+
+@dataclass(frozen=True, eq=False)
+class GaussianMeanCov:
+    """Gaussian data whose covariance depends on theta as well.
+
+    ``cov`` is a function of theta, or None where ``mu`` returns the pair (mean, covariance).
+
+    Examples
+    --------
+    Ten numbers of which only the variance is known: its information is n / (2 t**2).
+
+    >>> import numpy as np
+    >>> from derivkit import ForecastKit, GaussianMeanCov
+    >>> data = GaussianMeanCov(lambda t: np.zeros(10), lambda t: t[0] * np.eye(10))
+    >>> print(ForecastKit(data, [2.0]).gaussian_fisher().round(6))
+    [[1.25]]
+    """
+
+    mu: Callable[..., Any] | None
+    cov: Callable[..., Any] | None = None
+
+    def __post_init__(self) -> None:
+        must_be_functions(mu=self.mu, cov=self.cov)
+
+
+@dataclass(frozen=True, eq=False)
+class Derivatives:
+    """A Jacobian (m, p) with its errors, and what it cost.
+
+    Attributes
+    ----------
+    value, error, noise : ndarray (m, p)
+        What the entries may be off, and the part of it that is noise of known pattern; error is
+        inf where an entry is not known.
+    nfev : int
+    patterns : ndarray (c, m, p)
+        How the noise of the data goes together (`derivkit.forecast.noise`); 0 where unknown.
+    """
+
+    value: Array
+    error: Array
+    noise: Array
+    nfev: int
+    patterns: Array
+
+    @classmethod
+    def of(cls, result: Any, nfev: int = 0) -> Derivatives:
+        """Take what a forecast needs of a derivative's result of any order."""
+        m = len(result.value)
+        value, error, bound, noise = (
+            np.full((m, result.value.size // m), np.nan) if each is None else each.reshape(m, -1)
+            for each in (result.value, result.error, result.finite_bound, result.noise_error)
+        )
+        fixed = result.status.reshape(m, -1) == Status.FIXED  # nobody moves there: they drop out
+        value, error = np.where(fixed, 0.0, value), np.where(fixed, 0.0, error)
+        resolved = np.isfinite(error)
+        error = np.where(resolved, error, bound)
+        wild = ~(error <= _root_mean_square(value, resolved))
+        is_noise = (result.status.reshape(m, -1) == Status.NOISE_LIMITED) & (noise > 0)
+        few = wild.mean(axis=0) < MOST_WILD  # else the parameter is hidden by noise
+        known = np.isfinite(value) & np.isfinite(error)
+        if result.order == 1:  # higher orders are judged by what they do within one sigma
+            known &= ~(wild & (few | ~resolved))
+        patterns = noise_patterns(result, known & is_noise)
+        return cls(
+            np.where(known, value, 0.0),
+            np.where(known, error, np.inf),
+            np.where(patterns.any(axis=0), error, 0.0),
+            result.nfev + nfev,
+            patterns,
+        )
+
+    @classmethod
+    def below(cls, parts: Sequence[Derivatives]) -> Derivatives:
+        """Return the derivatives of several models' data, one after the other."""
+        return cls._joined(parts, 0)
+
+    @classmethod
+    def beside(cls, parts: Sequence[Derivatives]) -> Derivatives:
+        """Return derivatives of several orders of the same data, side by side."""
+        return cls._joined(parts, 1)
+
+    @classmethod
+    def _joined(cls, parts: Sequence[Derivatives], axis: int) -> Derivatives:
+        if len(parts) == 1:
+            return parts[0]
+        arrays = ([getattr(each, name) for each in parts] for name in ("value", "error", "noise"))
+        value, error, noise = (np.concatenate(each, axis=axis) for each in arrays)
+        nfev = sum(each.nfev for each in parts)
+        return cls(value, error, noise, nfev, apart([each.patterns for each in parts], axis + 1))
+
+    def of_rows(self, kept: NDArray[np.bool_]) -> Derivatives:
+        """Return the derivatives of some of the data."""
+        if kept.all():
+            return self
+        value, error, noise = self.value[kept], self.error[kept], self.noise[kept]
+        return Derivatives(value, error, noise, self.nfev, self.patterns[:, kept])
+
+    def of_columns(self, kept: NDArray[np.bool_]) -> Derivatives:
+        """Return those of some of the columns."""
+        if kept.all():
+            return self
+        value, error, noise = self.value[:, kept], self.error[:, kept], self.noise[:, kept]
+        return Derivatives(value, error, noise, self.nfev, self.patterns[..., kept])
+
+    def among(self, p: int, places: list[int]) -> Derivatives:
+        """Return p columns, of which these are some and the others are 0."""
+        if places == list(range(p)):
+            return self
+
+        def spread(columns: Array) -> Array:
+            whole = np.zeros((*columns.shape[:-1], p))
+            whole[..., places] = columns
+            return whole
+
+        value, error, noise = map(spread, (self.value, self.error, self.noise))
+        return Derivatives(value, error, noise, self.nfev, spread(self.patterns))
+
+    def lost(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Return which data (m,) have to go, and which parameters (p,) are not known at all."""
+        unknown = ~np.isfinite(self.error)
+        parameters = unknown.mean(axis=0) > MOST_LOST
+        return np.asarray(unknown[:, ~parameters].any(axis=1)), parameters
+
+
+def _root_mean_square(value: Array, known: NDArray[np.bool_]) -> Array:
+    """Return the size of the entries of each column that are known (p,)."""
+    square = np.where(known, value, 0.0) ** 2
+    return np.asarray(np.sqrt(square.sum(axis=0) / np.maximum(known.sum(axis=0), 1)))
+
+
+@dataclass(frozen=True, eq=False)
+class _Pair:
+    """The mean and the half of the covariance, one after the other; one call where it is a pair."""
+
+    block: GaussianMeanCov
+    entries: Any = None
+
+    def __call__(self, theta: Any) -> Array:
+        mean, C = self.parts(theta)
+        return np.concatenate([mean, half_of(C, self.entries)])
+
+    def parts(self, theta: Any) -> tuple[Array, Any]:
+        """Return mean (m,), empty without a model, and variances (m,) or matrix, sparse or not."""
+        if self.block.cov is None:
+            both = self.block.mu(theta)  # type: ignore[misc]
+            if not isinstance(both, (tuple, list)) or len(both) != 2:
+                raise TypeError(
+                    "`mu` must return (mean, covariance) where there is no `cov`, got "
+                    f"{shown(both)}"
+                )
+            mean, C = both
+        else:
+            C = self.block.cov(theta)
+            mean = [] if self.block.mu is None else self.block.mu(theta)
+        means = np.asarray(mean).ravel()
+        C = plain(C, means.size)
+        if np.iscomplexobj(means):
+            C = twice(C) if C.shape[0] == means.size else C  # a Hermitian one is already
+            means = np.concatenate([means.real, means.imag])
+        return np.asarray(means, dtype=float), C
+
+
+@dataclass(frozen=True, eq=False)
+class _Mean:
+    """The mean of a pair, as a model by itself."""
+
+    block: GaussianMeanCov
+
+    def __call__(self, theta: Any) -> Any:
+        return (
+            self.block.mu(theta) if self.block.cov is not None else self.block.mu(theta)[0]  # type: ignore[misc]
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Probe:
+    """A model, its covariance, and the point, as part of a forecast.
+
+    Attributes
+    ----------
+    model : callable or None
+        Theta to means of any shape.
+    cov : object
+        As `whitener_of` takes it; None for the model's own (counts).
+    pair : GaussianMeanCov or None
+        Where the covariance depends on theta.
+    point : Point
+    options : dict
+        Keywords of `CalculusKit`.
+    """
+
+    model: Callable[..., Any] | None
+    cov: Any
+    point: Point
+    options: Mapping[str, Any]
+    pair: GaussianMeanCov | None = None
+    _kinds: set[str] = field(default_factory=set)  # what the model's outputs were seen to be
+
+    @cached_property
+    def kit(self) -> CalculusKit:
+        """The derivative kit of the mean."""
+        if self.model is None:
+            raise ValueError(
+                "`function` must be given for the mean's part of a forecast, got None; where only "
+                "the covariance depends on theta, use gaussian_fisher_result()"
+            )
+        vectorized = check_flag("vectorized", self.options.get("vectorized", False))
+        return self._kit(Model(self.model, self.point, vectorized, self._kinds))
+
+    @cached_property
+    def pair_kit(self) -> CalculusKit:
+        """The derivative kit of mean and covariance together."""
+        if self.options.get("vectorized"):
+            raise ValueError(
+                "`vectorized` must be False where the covariance depends on theta: it is called "
+                "for one theta at a time"
+            )
+        return self._kit(Model(_Pair(self._pair, self._entries), self.point))
+
+    @cached_property
+    def _entries(self) -> Any:
+        C = self.covariance_here
+        return entries_of(C) if C.ndim == 2 else None
+
+    @property
+    def _pair(self) -> GaussianMeanCov:
+        if self.pair is None:
+            raise ValueError("`cov` must be a function of theta here, got one that is not")
+        return self.pair
+
+    def _kit(self, model: Model) -> CalculusKit:
+        return CalculusKit(model, self.point.values, names=self.point.names, **self.options)
+
+    @property
+    def is_called(self) -> bool:
+        """Whether the mean, if there is one, is known without a call."""
+        return self.model is None or ("kit" in vars(self) and len(self.kit._memo) > 0)  # noqa: SLF001
+
+    @cached_property
+    def mean(self) -> Array:
+        """The model's outputs (m,) at the fiducial point."""
+        return np.asarray(self.kit.hyper_hessian(order=0))
+
+    def values(self, points: Array, n_workers: int | None = None) -> Array:
+        """Return the outputs (n, m) at n points (n, p); nan where the model fails."""
+        problem, memo = self.kit._problem, self.kit._memo  # noqa: SLF001 - no derivatives there
+        found = outputs_at(problem, points, memo, n_workers)
+        return np.broadcast_to(found, (len(points), self.mean.size))
+
+    def departures(self, values: Array) -> Array:
+        """Return how far outputs (n, m) are from the fiducial ones, in lengths of chi-square.
+
+        For counts, that is the root of their deviance, in units of the root of their mean.
+        """
+        away = values - self.mean
+        if self.cov is not None or self.pair is not None:
+            return np.asarray(away)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            deviance = 2 * (away - self.mean * np.log(values / self.mean))
+        deviance = np.where(values > 0, np.maximum(deviance, 0), np.nan)
+        return np.asarray(np.sign(away) * np.sqrt(deviance * self.mean))
+
+    def jacobian(self, method: Any, **keywords: Any) -> Derivatives:
+        """Return the derivatives of the mean."""
+        with quiet():
+            before = self.kit.hyper_hessian_result(order=0).nfev
+            return Derivatives.of(self.kit.jacobian_result(method, **keywords), before)
+
+    def tensor(self, order: int, method: Any, **keywords: Any) -> Derivatives:
+        """Return the distinct derivatives of an order of the mean, a column for each."""
+        with quiet():
+            result = self.kit.hyper_hessian_result(method, order=order, **keywords)
+        every = Derivatives.of(result)
+        p = len(self.point.names)
+        index = np.array(list(combinations_with_replacement(range(p), order))).T
+        distinct = np.ravel_multi_index(index, (p,) * order)
+        value, error, noise = (e[:, distinct] for e in (every.value, every.error, every.noise))
+        return Derivatives(value, error, noise, every.nfev, every.patterns[..., distinct])
+
+    def pair_jacobian(self, method: Any, **keywords: Any) -> tuple[Derivatives, Derivatives]:
+        """Return the derivatives of the mean, and of the half of the covariance, in one go."""
+        with quiet():
+            every = Derivatives.of(self.pair_kit.jacobian_result(method, **keywords))
+        of_mean = np.arange(len(every.value)) < (0 if self.model is None else self.mean.size)
+        return every.of_rows(of_mean), replace(every.of_rows(~of_mean), nfev=0)
+
+    def divergences(
+        self, points: Array, kept: NDArray[np.bool_], factor: float, n_workers: int | None = None
+    ) -> Array:
+        """Return what chi-square is where the covariance depends on theta (n,), at points (n, p).
+
+        Of the data that are kept, C^-1 multiplied by a factor; inf where the model fails. Twice
+        `derivkit.forecast.covariance_of_theta.divergence` from the fiducial point.
+        """
+        problem, memo = self.pair_kit._problem, self.pair_kit._memo  # noqa: SLF001
+        C0 = self.covariance_here
+        start = self.mean if self.model is not None else np.zeros(0)
+        kept = kept if self.model is not None else np.ones(C0.shape[0], dtype=bool)
+        C0, found = of_some_data(C0, kept), np.full(len(points), np.inf)
+        for k, row in enumerate(outputs_at(problem, points, memo, n_workers)):
+            if not np.isfinite(row).all():
+                continue
+            moved = row[: start.size] - start if start.size else np.zeros(kept.size)
+            C = whole_of(row[start.size :], self.covariance_here, self._entries)
+            try:
+                moved = np.sqrt(factor) * moved[kept]
+                found[k] = divergence(of_some_data(C, kept), C0, moved)
+            except ValueError:  # no covariance: data cannot scatter like that
+                continue
+        return found
+
+    @cached_property
+    def limits(self) -> Array:
+        """Lower and upper bounds (p, 2) of the probe's parameters."""
+        bounds = self.options.get("bounds")
+        problem = check_problem(
+            len, self.point.values, names=self.point.names, bounds=bounds
+        )  # no model is called for it
+        return np.stack([problem.lower, problem.upper], axis=1)
+
+    def check_covariance(self) -> None:
+        """Raise a ValueError for a covariance that is none, before the model is called."""
+        size = None if self.cov is None else size_of(self.cov)
+        if size is not None:
+            whitener_of(self.cov, size)
+
+    def is_same(self, other: Probe) -> bool:
+        """Return whether another probe has the same model and the same covariance."""
+        return self.model is other.model and self.cov is other.cov and self.pair is other.pair
+
+    def dense_covariance(self) -> Array:
+        """Return the covariance as a matrix, where data are correlated across probes."""
+        m = self.mean.size
+        C = self.mean if self.cov is None else self.cov
+        C = np.asarray(C.toarray() if hasattr(C, "toarray") else C)
+        if self.pair is not None or C.dtype == object or "complex" in self._kinds:
+            raise TypeError("`cross` must be between real data with variances or matrices")
+        return np.diag(np.broadcast_to(C, m)) if C.ndim < 2 else C
+
+    def whitener(self) -> Whitener:
+        """Return the whitener of the mean."""
+        if self.pair is not None:
+            return whitener_of(self.covariance_here, self.mean.size)
+        if self.cov is None:
+            return _of_rates(self.mean)
+        m = self.mean.size
+        if "complex" in self._kinds:
+            return _of_complex(self.cov, m // 2)
+        return whitener_of(self.cov, m)
+
+    def half_whitener(self) -> Whitener:
+        """Return the whitener of the covariance's half."""
+        return whitener_of_half(self.covariance_here)
+
+    @cached_property
+    def covariance_here(self) -> Any:
+        """Variances (m,) or matrix (m, m), sparse or not, at the fiducial point."""
+        return _Pair(self._pair).parts(self.point.given(self.point.values.copy()))[1]
+
+
+class quiet(warnings.catch_warnings):  # noqa: N801 - a context
+    """Leave it to the forecast to say what is not resolved."""
+
+    def __enter__(self) -> None:
+        super().__enter__()
+        warnings.simplefilter("ignore", UnresolvedWarning)
+
+
+def _of_complex(cov: Any, m: int) -> Whitener:
+    """Return the whitener of real parts and imaginary parts after them; C Hermitian, or real."""
+    if np.ndim(cov) == 2 and np.iscomplexobj(cov):
+        return whitener_of(cov, 2 * m)  # it stacks them itself
+    return joined([whitener_of(cov, m)] * 2)
+
+
+def _of_rates(rates: Array) -> Whitener:
+    bad = np.flatnonzero(~(np.isfinite(rates) & (rates > 0)))
+    if bad.size:
+        raise ValueError(
+            f"the rates of counts must be positive, got {rates[bad[0]]:g} at datum {bad[0]}; "
+            "leave out data that are always 0"
+        )
+    return whitener_of(rates, rates.size)
+
+
+def probe_of(function: Any, point: Point, cov: Any, options: Mapping[str, Any]) -> Probe:
+    """Return the probe of what a user gave as model and covariance."""
+    if isinstance(function, Probe):
+        return function
+    if isinstance(function, DataBlock):
+        function, cov = function.model, function.cov
+    if isinstance(function, Poisson):
+        return Probe(function.rate, None, point, options)
+    if isinstance(cov, str):
+        if cov != "poisson":
+            raise ValueError(f"`cov` must be a covariance or 'poisson', got {shown(cov)}")
+        return Probe(function, None, point, options)
+    given = callable(cov) and not isinstance(cov, LinearOperator)
+    if given and not isinstance(function, GaussianMeanCov):
+        function = GaussianMeanCov(function, cov)
+    if isinstance(function, GaussianMeanCov):
+        mean = None if function.mu is None else _Mean(function)
+        return Probe(mean, None, point, options, function)
+    if function is not None and not callable(function):
+        raise TypeError(f"`function` must be callable, got {type(function).__name__}")
+    if cov is None:
+        raise ValueError("`cov` must be the data's covariance, got None; counts are Poisson(rate)")
+    return Probe(function, cov, point, options)

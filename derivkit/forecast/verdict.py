@@ -1,0 +1,86 @@
+"""What can be said of a forecast: the verdicts and their texts, in one table, worst last."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable
+from enum import Enum
+
+from derivkit.errors import ForecastWarning, UnresolvedWarning, level_of_user
+
+__all__ = ["Verdict", "warn_of", "worst"]
+
+
+class Verdict(Enum):
+    """How far a forecast can be trusted; members stand from best to worst.
+
+    The value is the short name; ``text`` says what it means and what to do.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from derivkit import ForecastKit
+    >>> result = ForecastKit(lambda t: [t[0], t[0]], [1.0], np.eye(2)).fisher_result()
+    >>> str(result.verdict), result.success
+    ('not checked', True)
+    """
+
+    TRUSTWORTHY = "trustworthy"
+    NOT_CHECKED = "not checked"
+    NOT_GAUSSIAN = "not Gaussian"
+    OUTSIDE_LINEAR_RANGE = "outside the linear range"
+    TRUNCATED = "truncated"
+    UNCONSTRAINED = "unconstrained"
+    UNRESOLVED = "unresolved"
+
+    @property
+    def text(self) -> str:
+        """One sentence: what it means and, where it is not good news, what to try."""
+        return _TEXTS[self]
+
+    @property
+    def rank(self) -> int:
+        """Its place from best (0) to worst."""
+        return list(Verdict).index(self)
+
+    @property
+    def success(self) -> bool:
+        """Whether the numbers are what they say they are; a Gaussian may still not be."""
+        return self.rank <= Verdict.NOT_GAUSSIAN.rank
+
+    @property
+    def hatched(self) -> bool:
+        """Whether pictures are hatched and the command line exits with 1."""
+        return self.rank >= Verdict.NOT_GAUSSIAN.rank
+
+    def __str__(self) -> str:
+        return self.value
+
+
+_TEXTS = {
+    Verdict.TRUSTWORTHY: "derivatives are resolved, all parameters are constrained, and the "
+    "likelihood is Gaussian out to one sigma",
+    Verdict.NOT_CHECKED: "derivatives are resolved and all parameters are constrained; whether "
+    "the likelihood is Gaussian was not checked: call check_gaussian()",
+    Verdict.NOT_GAUSSIAN: "the likelihood is not Gaussian at one sigma; use dali_result(), a "
+    "sampler, or other parameters",
+    Verdict.OUTSIDE_LINEAR_RANGE: "the model is not linear over the shift; refit instead",
+    Verdict.TRUNCATED: "the fiducial point is within two sigma of a bound, where a Gaussian is "
+    "cut off; use the one-sided limit, or a sampler",
+    Verdict.UNCONSTRAINED: "the data do not constrain every parameter; give a prior, fix a "
+    "parameter, or choose other parameters",
+    Verdict.UNRESOLVED: "derivatives are not known well enough for these errors; look at the "
+    "model's noise near the fiducial point, or fix the parameter",
+}
+
+
+def worst(verdicts: Iterable[Verdict]) -> Verdict:
+    """Return the worst of some verdicts."""
+    return max(verdicts, key=lambda verdict: verdict.rank)
+
+
+def warn_of(verdict: Verdict, message: str) -> None:
+    """Warn the user, at the place of his call, if a verdict is worse than not Gaussian."""
+    if not verdict.success:
+        kind = UnresolvedWarning if verdict is Verdict.UNRESOLVED else ForecastWarning
+        warnings.warn(message, kind, stacklevel=level_of_user())

@@ -1,0 +1,272 @@
+"""What fits and samples are evidence of: noise, a grain, two sides, an error that is small enough.
+
+Pure questions; what to do about the answers is known by `policy`.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from derivkit.methods.fit.window import DEEPEST, EPS, Finding, Noise, Verdict, findings, judge
+
+__all__ = [
+    "Goal",
+    "Sides",
+    "compare_sides",
+    "content",
+    "granular",
+    "loose",
+    "noise_rules",
+    "precision",
+    "unexplained",
+    "visible",
+]
+
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+TINY = float(np.finfo(float).tiny)
+
+TIGHT = 1e-12
+"""A truncation error above this part of a first derivative's size is worth more calls: going down
+is safe, and a ladder lower gains up to nine powers of two."""
+
+LOOSE = 1e-9
+"""The same for noise: going up is not safe, and each call gains a factor two at best."""
+
+PER_ORDER = 30.0
+"""Each further order loses so much to rounding: about twice the scale over the first radius."""
+
+BALANCE = 3.0
+"""Truncation of no more than so many times the noise is not worth a ladder below, which doubles the
+noise."""
+
+VISIBLE = 30.0
+"""Noise this many times above rounding is the model's own, or structure."""
+
+MAGNIFIED = 1e3
+"""What a fit leaves up to this multiple of rounding is taken for noise without a probe: sums of a
+few terms that cancel to a hundredth leave as much, and no structure is likely to be so small."""
+
+DOUBTFUL = 0.3
+"""Coefficients that fall by less than this may be noise at the top: one probe is cheaper than a
+ladder."""
+
+STALLED = 0.7
+"""Coefficients that fall by less than this from degree to degree do not tell the scale."""
+
+LEVEL = 4.0
+"""The last coefficient falls less than the others by this factor where it is noise."""
+
+FIRM = 20.0
+"""How many contrasts a noise level given by the user is worth."""
+
+VANISHING = 1e-12
+"""An error below this part of the derivative's size across the first ladder says that it is 0."""
+
+WORTH_A_LOOK = 1e-3
+"""An output whose error is below this part of its size may be passed over among many others."""
+
+CONTRADICTION = 3.0
+"""The two sides of x0 contradict each other if they differ by this multiple of their errors."""
+
+APART = 30.0
+"""A side is smooth by itself if its fit leaves this many times less than the fit of both sides:
+of noise alone one fit in thirty does."""
+
+POOR = 0.1
+"""A side whose fit has an error above this part of the derivative's size is not smooth."""
+
+ENOUGH_VALUES = 5
+"""Values with a mantissa that tell a unit: of random ones few end in ten zeros, five never do."""
+
+COARSE = 2.0**10
+"""Values in units above this multiple of the last place are kept to fewer bits."""
+
+MOST_DIGITS = 13
+"""Numbers printed with more digits are as good as binary ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """When the user is content: error <= max(atol, rtol |value|). None: as good as pays."""
+
+    rtol: float | None
+    atol: float
+
+
+def loose(order: int) -> float:
+    """Return the noise error, beside the derivative's size, that is worth no further calls."""
+    return LOOSE * PER_ORDER ** (order - 1)
+
+
+def content(v: Verdict, goal: Goal, order: int) -> NDArray[np.bool_]:
+    """Return for each output whether its error is small enough, or worth no further calls.
+
+    Parity can hide what a fit leaves from the error: the second derivative of x abs(x) at 0 is an
+    even part, which is 0. So nothing may be left, of either parity, unless it falls.
+    """
+    per_order = PER_ORDER ** (order - 1)
+    settled = v.truncation_part <= BALANCE * v.noise_part
+    rounding, arithmetic = (settled & (v.sigma <= n * v.floor) for n in (VISIBLE, MAGNIFIED))
+    good = np.maximum(np.where(rounding, LOOSE, TIGHT) * per_order, LOOSE * arithmetic)
+    good = np.minimum(good, 1e-3) * v.size
+    wanted = goal.atol if goal.rtol is None else np.maximum(goal.atol, goal.rtol * np.abs(v.value))
+    explained = (v.misfit <= VISIBLE * v.floor) | (v.rate <= DOUBTFUL)
+    return np.asarray(((v.error <= good) & explained & (v.size > 0)) | (v.error <= wanted))
+
+
+def visible(v: Finding) -> bool:
+    """Whether there is something above rounding that the fit does not explain."""
+    return v.sigma > VISIBLE * v.floor
+
+
+def unexplained(v: Finding, limit: float) -> bool:
+    """Whether the highest coefficients find something above rounding, and hardly fall.
+
+    Where noise rules, they may have fallen far, and yet be level at the end.
+    """
+    level = v.fall > LEVEL * v.rate and v.noise_part >= v.truncation_part
+    return v.misfit > VISIBLE * v.floor and (v.rate > limit or level)
+
+
+def noise_rules(v: Finding, *, known: bool) -> bool:
+    """Whether wider steps would help, rather than narrower ones; ``known``: it is noise."""
+    if known or not visible(v):  # what tells the truncation is mostly noise, too
+        return v.truncation_part <= BALANCE * v.noise_part
+    return False  # structure
+
+
+def granular(t: Floats, f: Floats) -> NDArray[np.bool_]:
+    """Return which outputs f (m, q) repeat a value on one side of x0: they move in grains, or not.
+
+    So does what is left when large numbers cancel, and what has been printed and read again.
+    """
+    repeats = np.zeros(f.shape[1], dtype=bool)
+    for side in (t > 0, t < 0):
+        ordered = np.sort(f[side], axis=0)
+        repeats |= (ordered[1:] == ordered[:-1]).any(axis=0)
+    return repeats
+
+
+def precision(f: Floats) -> float:
+    """Return the unit in which values f (m,) are kept, beside the largest: EPS for all 53 bits.
+
+    Single precision has units of 2**-24 of a value, printed numbers of their last decimal. Values
+    that have no digits – 0, 1, powers of two – tell nothing, and five others are needed.
+    """
+    largest = float(np.max(np.abs(f)))
+    bits = (np.frexp(f)[0] * 2.0**53).astype(np.int64)
+    last = bits & -bits
+    telling = np.unique(f[last != np.abs(bits)]).size
+    if telling < ENOUGH_VALUES:
+        return EPS
+    binary = float(np.median(np.ldexp(last.astype(float), np.frexp(f)[1] - 53))) / largest
+    first = -math.floor(math.log10(largest))
+    for decimals in range(max(first, -22), min(first + MOST_DIGITS, 22)):
+        if (f == np.round(f, decimals)).all():
+            return max(binary, 10.0**-decimals / largest, EPS)
+    return binary if binary > COARSE * EPS else EPS
+
+
+class Sides(NamedTuple):
+    """What the samples left and right of x0 say, each by themselves.
+
+    Attributes
+    ----------
+    smooth : tuple of bool
+        Whether a polynomial explains the side, and much better than one explains both.
+    order : int
+        Of the lowest derivative that differs, else of the one that is sought.
+    values, errors : tuple of float
+        That derivative on the two sides.
+    contradict : bool
+        Whether both are smooth, and differ.
+    jumps : bool
+        Whether f itself differs.
+    depth : float
+        The radius at which rounding leaves three digits of that derivative.
+    """
+
+    smooth: tuple[bool, bool]
+    order: int
+    values: tuple[float, float]
+    errors: tuple[float, float]
+    contradict: bool
+    jumps: bool
+    depth: float
+
+
+def compare_sides(
+    t: Floats,
+    f: Floats,
+    radius: float,
+    origin: float,
+    order: int,
+    eps: Floats,
+    noise: Noise | None,
+) -> list[Sides | None]:
+    """Fit samples f (m, q) on each side of x0, in the narrowest window from ``radius`` outwards.
+
+    None where no window has enough of them.
+    """
+    found = _side_windows(np.abs(t), t, radius, max(4, order + 2))
+    if found is None:
+        return [None] * f.shape[1]
+    inside, sides = found
+    x0 = t == 0
+
+    def judged(s: Flags, k: int) -> list[Finding]:
+        return findings(judge(t[s], f[s], k, origin, noise, eps))
+
+    joint = judged(inside | x0, max(order, 1))
+    ends = [judged(s, 0) for s in sides]
+    apart = [[judged(s, k) for s in sides] for k in range(1, order + 1)]
+    through = [[judged(s | x0, k) for s in sides] for k in range(1, order + 1)]
+    answers: list[Sides | None] = []
+    for j, value in enumerate(f[x0][0].tolist()):
+        left, right = ends[0][j], ends[1][j]
+        continuous = all(abs(v.value - value) <= CONTRADICTION * v.error for v in (left, right))
+        fits = [(a[j], b[j]) for a, b in (through if continuous else apart)]
+        level = None if noise is None else float(noise.level[j])
+        answers.append(_concluded([(left, right), *fits], joint[j], level))
+    return answers
+
+
+def _side_windows(
+    far: Floats, t: Floats, radius: float, needed: int
+) -> tuple[Flags, list[Flags]] | None:
+    for wide in np.unique(far[far >= max(radius, TINY)]).tolist():
+        inside = (far <= wide) & (far >= wide / DEEPEST)
+        sides = [inside & (t < 0), inside & (t > 0)]
+        if min(np.count_nonzero(side) for side in sides) >= needed:
+            return inside, sides
+    return None
+
+
+def _concluded(fits: list[tuple[Finding, Finding]], joint: Finding, noise: float | None) -> Sides:
+    """Draw the conclusion from the fits of both sides, by order, and from one through both."""
+    order, last = len(fits) - 1, fits[-1]
+    left = max(joint.sigma, joint.misfit)
+    shown = left > VISIBLE * joint.floor
+    smooth = [shown and APART * v.sigma < left and v.error <= POOR * v.size for v in last]
+    differs = [abs(a.value - b.value) > CONTRADICTION * (a.error + b.error) for a, b in fits]
+    at = next((k for k in range(1, order + 1) if differs[k]), order)
+    a, b = fits[at]
+    sizes = [v.size for v, good in zip((a, b), smooth, strict=True) if good]
+    size = abs(a.value - b.value) if differs[at] and all(smooth) else max(sizes, default=0.0)
+    level = min(v.floor for v in last) if noise is None else noise
+    return Sides(
+        (smooth[0], smooth[1]),
+        at,
+        (a.value, b.value),
+        (a.error, b.error),
+        all(smooth) and any(differs),
+        all(smooth) and differs[0],
+        (10.0 ** (at + 4) * level / size) ** (1 / max(at, 1)) if size else 0.0,
+    )

@@ -1,0 +1,633 @@
+"""One output on its way to a derivative: what its samples say, and what they call for next.
+
+f near x0 is taken for a polynomial, plus noise of one level, plus a grain (treads in x, or units in
+f), with perhaps different polynomials on the two sides. Each step asks which of these is at work:
+
+===============================  ==============================================================
+f does not move at all           out, to where it moves; if it never does, its derivative is 0
+undefined on one side            samples on the other, and a search for the wall
+nothing falls with the degree    each side by itself? else a probe at the resolution of x: noise,
+                                 treads, or structure that was stepped over – a ladder on its scale
+noise or rounding rules          up: two pairs above, no farther than the error calls for
+truncation rules                 down: a ladder below, where the coefficients fall faster
+===============================  ==============================================================
+
+Noise is believed only where it is shown at the resolution of x. What is neither noise nor explained
+by a fit, and large, is unresolved, with the reason as its status.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Generator
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from derivkit.methods.auto.criteria import (
+    CONTRADICTION,
+    DOUBTFUL,
+    ENOUGH_VALUES,
+    FIRM,
+    MAGNIFIED,
+    PER_ORDER,
+    STALLED,
+    VANISHING,
+    VISIBLE,
+    Sides,
+    noise_rules,
+    unexplained,
+    visible,
+)
+from derivkit.methods.auto.ladder import PAIRS, both_sides, step_below, to_side
+from derivkit.methods.auto.lepski import SELECTION, Selection
+from derivkit.methods.auto.moves import BURIED, above, below, first_radius, ladder, towards_walls
+from derivkit.methods.auto.questions import FitQuestion, Question, Reply, SidesQuestion
+from derivkit.methods.fit.samples import Column, Samples
+from derivkit.methods.fit.window import EPS, Finding
+from derivkit.methods.protocol import Line
+from derivkit.status import Status
+
+__all__ = ["Course", "OutputSearch"]
+
+Floats = NDArray[np.float64]
+
+Course: TypeAlias = Generator[Question | Floats, Any, Any]
+"""Yields questions, and places at which it wants samples."""
+
+MIN_PROGRESS = 0.7
+"""A round counts as failed unless it cuts the error below this fraction."""
+
+PATIENCE, PATIENCE_IF_POOR = 2, 6
+"""Failed rounds after which a search ends; more where nothing is resolved yet."""
+
+LOUD = 0.1
+"""f moves at the resolution of x by this part of the noise suspected, or there is none: of normal
+noise one sample in eighteen moves less."""
+
+RESOLUTION = 16.0
+"""A probe at the resolution of x lies this many units in the last place of x0 away: nearer, x0 + t
+could round to what x0 rounds to inside the model."""
+
+PROBES_OF_MANY = 3
+"""Of a thousand noisy outputs one probe hardly moves fifty, three hardly move one."""
+
+NEAR, DEEP = 2.0**-6, 2.0**-30
+"""Where a second probe lies, in units of the lowest rung."""
+
+TREADS_ACROSS, SAME = 16.0, 0.2
+"""Treads are noise on a ladder of this many of them, if it shows this part of what wider ones do;
+structure falls off faster."""
+
+BRACKET = 64.0
+"""The scale on which f begins to move is known well enough within this factor."""
+
+RIPPLE, ARITHMETIC, OF_ONE = 1e-4, 2.0**-26, 2.0**-20
+"""What moves f by less than the first part of it, within the second part of x0, is the model's
+arithmetic: an intermediate result that is rounded, and then magnified. If that is of size 1, as
+1 + x, it is so within 2**-46. If it is large, as c + x, f moves as much from one of its treads to
+the next as its slope says; so do ripples, but not by less than the second part of f."""
+
+OUT_OF_PROPORTION = 100.0
+"""What moves f at the resolution of x by this multiple of what a ladder leaves is no noise either,
+for noise is the same on all scales: f lies between."""
+
+CLIMBED = 1.5
+"""Steps beyond this multiple of the first ladder's have been pushed up by noise."""
+
+FEW = 4
+"""So many outputs at the most may go their own ways; of more, some are always buried in noise, and
+all go where most want to."""
+
+FAIR = 0.03
+"""An error above this part of the derivative's size must be noise or rounding to be claimed."""
+
+ALLOWED = 1e3
+"""An error below this multiple of rounding, on the first ladder, is a claim even if it exceeds the
+value: that the derivative is as good as 0."""
+
+MOST_PROBES = 4
+MOST_WALL_ROUNDS = 4
+
+
+class _Over(Exception):  # noqa: N818 - no error: the end of a search
+    """There will be no more samples, or none are wanted."""
+
+
+class _Deferred(Exception):  # noqa: N818
+    """Samples have come that other outputs asked for."""
+
+
+class OutputSearch:
+    """What has been learnt about one output, j."""
+
+    def __init__(
+        self, line: Line, order: int, noise: float | None, samples: Samples, j: int
+    ) -> None:
+        self.line = line
+        self.order = order
+        self.noise = None if noise is None else (noise, FIRM)  # level, worth in coefficients
+        self.seen: Selection | None = None
+        self.looked_at = 0  # samples, when `seen` was seen
+        self.broken: Status | None = None  # why there is no derivative
+        self.constant = False
+        self.done = False
+        self._samples = samples
+        self._j = j
+        self._alone = samples.values.shape[1] <= FEW
+        self._first_reach = samples.reach
+        steps = np.abs(samples.t)
+        self._lowest_wish = float(np.min(steps[steps > 0], initial=math.inf))  # of its ladders
+        self._inner = 0.0  # samples nearer than this lie on x0's own tread
+        self._branch = (-math.inf, math.inf)  # where f is the polynomial that x0 lies on
+        self._probes = 0
+        self._slope = 0.0  # of f, near x0
+        self._wall_rounds = 0
+        self._failures = 0
+        self._least = np.full(2, np.inf)  # error so far, and beside the derivative's size
+        self._size = 0.0  # of the derivative, across the first ladder
+        self._climbed = False
+
+    # -- the story --------------------------------------------------------------------------
+
+    def course(self) -> Course:
+        """Yield questions and places, and be sent answers and what became of the places."""
+        try:
+            yield from self.look()
+            while not self.settled:
+                before = self._probes, self._wall_rounds, self._failures
+                try:
+                    yield from self._next_step()
+                except _Deferred:  # no conclusions from what was not done
+                    self._probes, self._wall_rounds, self._failures = before
+        except _Over:
+            pass
+        self.done = True
+        yield from self._compare_sides()
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing is to be gained by further samples."""
+        at_x0 = self.column.at_x0
+        return not at_x0 or self.broken is not None or (self.seen is not None and self.seen.content)
+
+    def _next_step(self) -> Course:
+        c, seen = self.column, self.seen
+        if len(c.t) > 1 and self._alone_or_all_flat and not c.moves_within(math.inf):
+            yield from self._leave_flat()
+        elif c.one_sided and self._wall_rounds < MOST_WALL_ROUNDS:
+            self._wall_rounds += 1
+            first = self._wall_rounds == 1
+            yield from self._ask(towards_walls(self.line, c, with_open_side=first))
+        elif seen is None or self._stuck():
+            raise _Over
+        elif self._unexplained(seen.near) or (not self._probes and self._unexplained(seen.best)):
+            if seen.near.misfit <= MAGNIFIED * seen.near.floor:
+                yield from self._take_for_noise()
+            else:
+                yield from self._explain(seen)
+        elif noise_rules(seen.near, known=self.noise is not None):
+            yield from self._move(self._above(c, seen))
+            self._climbed = True
+        else:
+            yield from self._move(self._below(seen, known=self.noise is not None))
+
+    def _ask(self, places: Floats) -> Course:
+        """Ask for samples and judge anew; those that others called for may be there already."""
+        lowest = float(np.min(np.abs(places), initial=math.inf))
+        if len(places) >= PAIRS and lowest < self._lowest_wish:
+            self._lowest_wish = lowest
+            if not self._samples.new(places):
+                yield from self.look()
+                return
+        reply = yield places
+        if reply is Reply.CLOSED:
+            raise _Over
+        yield from self.look()
+        if reply is Reply.DEFERRED:
+            raise _Deferred
+
+    def _move(self, places: Floats) -> Course:
+        """Ask for samples that are to make the error smaller."""
+        before = np.minimum(self._least, self._errors)
+        yield from self._ask(places)
+        if self.seen is not None:  # an error that was too small to be true is no measure
+            failed = bool((self._errors > MIN_PROGRESS * before).all())
+            self._failures = self._failures + 1 if failed else 0
+
+    # -- judging ----------------------------------------------------------------------------
+
+    def look(self) -> Course:
+        """Judge the samples anew."""
+        self.looked_at = len(self._samples.t)
+        self.seen = None
+        if self.column.at_x0:
+            self.seen = yield self._question(self.order)
+        if self.seen is not None:
+            self._size = self._size or self.seen.best.size
+
+    def _question(self, order: int, *, grains: bool = True) -> FitQuestion:
+        within = (self._inner, *self._branch)
+        return FitQuestion(order, self.noise, grains, within, self._lowest_wish)
+
+    @property
+    def column(self) -> Column:
+        """The samples on x0's branch."""
+        return self._samples.column(self._j, self._branch)
+
+    @property
+    def best(self) -> Finding | None:
+        """The window to believe."""
+        return None if self.seen is None else self.seen.best
+
+    @property
+    def _errors(self) -> Floats:
+        """The error, and the relative one."""
+        v = self.best
+        return np.array([math.inf if v is None else v.error, self.relative_error])
+
+    @property
+    def relative_error(self) -> float:
+        """The error beside the derivative's size; inf where nothing is known."""
+        v = self.best
+        return v.error / v.size if v is not None and v.size else math.inf
+
+    def _unexplained(self, v: Finding) -> bool:
+        """Whether there is something above rounding that is not known to be noise."""
+        if self.noise is not None or self._probes >= MOST_PROBES:
+            return False
+        return unexplained(v, STALLED if self._probes else DOUBTFUL)
+
+    def _stuck(self) -> bool:
+        """Whether moving has stopped to help; where nothing is resolved yet, patience is longer."""
+        self._least = np.minimum(self._least, self._errors)
+        if self.noise is not None and self._has_climbed():
+            return True  # in noise, further rungs gain less than they cost
+        resolved = self.noise is not None or self.relative_error < 1
+        return self._failures >= (PATIENCE if resolved else PATIENCE_IF_POOR)
+
+    def _has_climbed(self) -> bool:
+        """Whether noise has pushed the steps up, for this output or others, as far as it may."""
+        if self._alone:
+            return self._climbed and self.relative_error < BURIED
+        return self._climbed or self._samples.reach > CLIMBED * self._first_reach
+
+    def takes_all(self) -> bool:
+        """Make use of what others called for, now that there is no better; whether there is any."""
+        more = self.broken is None and self._samples.inside(self._lowest_wish) > 0
+        self._lowest_wish = 0.0
+        return more
+
+    # -- f does not move --------------------------------------------------------------------
+
+    @property
+    def _alone_or_all_flat(self) -> bool:
+        return self._alone or bool((self._samples.values == self._samples.values[0]).all())
+
+    def _leave_flat(self) -> Course:
+        """Go out to where f moves, at most to its scale; if it does not move there, it is constant.
+
+        abs(x0) is evidence of a scale only where f varies on it: else the scale is 1.
+        """
+        far = step_below(self._farthest, self.line.origin)
+        self.constant = True
+        yield from self._ask(both_sides([far], self.line.origin))
+        if not self.column.moves_within(math.inf):
+            raise _Over
+        self.constant = False
+        radius = self._samples.inside(0.99 * far)
+        while radius < far and not self.column.moves_within(0.99 * far):
+            radius = min(max(4.0 * radius, self._farthest * first_radius(self.order)), far)
+            yield from self._ask(ladder(self.line, self.column, radius))
+
+    @property
+    def _farthest(self) -> float:
+        """How far f is followed where it does not vary, or no more than rounding does."""
+        known = self.line.scale_given or self.line.origin == 0.0
+        return self.line.scale if known else max(self.line.scale, 1.0)
+
+    def _below(self, seen: Selection, *, known: bool) -> Floats:
+        return below(self.line, self.column, seen.near, self._lowest_wish, known=known)
+
+    def _above(self, c: Column, seen: Selection) -> Floats:
+        noisy = visible(seen.best) or seen.eps > EPS
+        return above(
+            self.line,
+            c,
+            seen.best,
+            self.order,
+            self._farthest,
+            limit=seen.limit,
+            noisy=noisy,
+            alone=self._alone,
+        )
+
+    # -- the fit does not explain f ---------------------------------------------------------
+
+    def _explain(self, seen: Selection) -> Course:
+        """Find out what the fit leaves: two sides, noise, treads, or structure stepped over."""
+        flat = seen if self.order == 1 else (yield self._question(1, grains=False))
+        self._slope = 0.0 if flat is None else flat.near.value
+        told = yield self._sides(seen.near.radius)
+        if told is not None and told.contradict and (yield from self._compare_deeper(told)):
+            return
+        self._probes += 1
+        low = self._lowest(seen.near)
+        fine = self._resolution(low)
+        t = self.column.t
+        side = 1.0 if t[-1] > 0 else -1.0
+        other = -side if t[0] < 0 < t[-1] else side
+        probes = fine * np.array([other, side, 2.5 * other][: 1 if self._alone else PROBES_OF_MANY])
+        if not self._probed(fine).size:
+            yield from self._ask(probes)
+        moved = self._most_moved(fine)
+        if moved > OUT_OF_PROPORTION * seen.loudest:
+            yield from self._move(ladder(self.line, self.column, math.sqrt(fine * low)))
+        elif moved <= max(LOUD * max(seen.near.sigma, seen.near.misfit), 10 * seen.near.floor):
+            one_side = told is not None and any(told.smooth) and not told.contradict
+            if not (one_side and (yield from self._compare_deeper(told))):
+                yield from self._follow_down(seen, low, fine, side)
+        elif self.line.origin or not self._monotone(fine):
+            yield from self._take_for_noise()
+        else:  # at x0 = 0 there is always a finer step
+            yield from self._ask(np.array([side * step_below(fine * 2.0**-40, 0.0)]))
+
+    def _lowest(self, v: Finding) -> float:
+        """Return the lowest rung of a window."""
+        steps = np.abs(self.column.t)
+        return float(np.min(steps[steps >= v.radius / 20], initial=v.radius))
+
+    def _resolution(self, low: float) -> float:
+        """Return the distance of a probe at the resolution of x."""
+        ulp = RESOLUTION * math.ulp(self.line.origin) if self.line.origin else 0.0
+        return step_below(max(ulp, low * 2.0**-40), self.line.origin)
+
+    def _probed(self, distance: float) -> Floats:
+        """Return the places sampled so near x0, here or for other outputs."""
+        t = self.column.t
+        return np.asarray(t[(np.abs(t) < 8.0 * distance) & (t != 0)])
+
+    def _most_moved(self, distance: float) -> float:
+        """Return by how much f moves within this distance of x0."""
+        return max((self._rise(t) for t in self._probed(distance).tolist()), default=0.0)
+
+    def _monotone(self, distance: float) -> bool:
+        """Whether f goes one way from x0 through all samples on the probe's side: no noise."""
+        c, probe = self.column, float(self._probed(distance)[0])
+        steps = np.diff(c.f[c.t * probe >= 0])
+        return len(steps) >= ENOUGH_VALUES and bool((steps > 0).all() or (steps < 0).all())
+
+    def _rise(self, t: float) -> float:
+        """Return by how much f differs at t from x0, beyond what its slope explains."""
+        c = self.column
+        return abs(c.value_at(t) - c.value_at(0.0)) - abs(self._slope * t)
+
+    def _follow_down(self, seen: Selection, low: float, fine: float, side: float) -> Course:
+        """Find the scale on which f begins to move, which is calm at the resolution of x."""
+        still = max([seen.near.floor, *map(self._rise, self._probed(fine).tolist())])
+        depth = min(max(80 * still / max(seen.loudest, seen.near.sigma), DEEP), NEAR)
+        mid = step_below(max(low * depth, 2.0 * fine), self.line.origin)
+        if not self._holds(mid):
+            yield from self._ask(self._one(mid, side))
+        sigma = seen.loudest
+        if self._moved(mid) > LOUD * sigma:
+            yield from self._bracket(fine, mid, sigma, side)
+            return
+        rise = self._signed_rise(mid)
+        if rise == 0.0:
+            yield from self._bracket(mid, low, sigma, side)
+            return
+        if self.seen is None:
+            return
+        if self.seen.near.rate <= STALLED:
+            yield from self._move(self._below(self.seen, known=False))
+            return
+        slope = (yield self._question(1, grains=False)) if self.order > 1 else self.seen
+        if slope is None:
+            return
+        gap = abs(rise - slope.best.value)
+        if gap <= 2 * slope.best.error + 4 * slope.best.floor / mid:
+            yield from self._move(ladder(self.line, self.column, low))
+        else:
+            yield from self._resolve(min(sigma / gap, low) / 4, sigma)
+
+    def _resolve(self, radius: float, sigma: float) -> Course:
+        """Ask for a ladder on a structure; if f is straight there, it moves in treads."""
+        yield from self._move(ladder(self.line, self.column, radius))
+        c = self.column
+        t, rises = c.t[np.abs(c.t) <= radius], c.f[np.abs(c.t) <= radius] - c.value_at(0.0)
+        if len(t) < 4 or self.seen is None:
+            return
+        chord = (rises[-1] - rises[0]) / (t[-1] - t[0])
+        bend = float(np.max(np.abs(rises - chord * t)))
+        straight = bend < 1e-3 * sigma and bend <= 64 * EPS * float(np.max(np.abs(c.f)))
+        wide = (c.f[-1] - c.f[0]) / (c.t[-1] - c.t[0])
+        if straight and abs(chord - wide) > 0.5 * abs(wide):
+            self._inner = 1.01 * radius
+            yield from self._noise_above(radius, sigma)
+
+    def _noise_above(self, grain: float, sigma: float, *, arithmetic: bool = False) -> Course:
+        """Take treads of this width for noise, if it is as large just above them as far above.
+
+        What ``arithmetic`` rounds may be smooth on a tread, which is then wider than it seemed.
+        """
+        radius = TREADS_ACROSS * grain
+        low = 0.0 if self.seen is None else self._lowest(self.seen.best)
+        while radius < low / 4:
+            yield from self._move(ladder(self.line, self.column, radius))
+            within = yield FitQuestion(1, None, False, (self._inner, -radius, radius))
+            if within is None or within.best.misfit >= SAME * sigma:
+                break
+            if not arithmetic:
+                return
+            self._inner = 1.01 * radius
+            yield from self.look()
+            radius *= TREADS_ACROSS
+        yield from self._take_for_noise()
+
+    def _one(self, distance: float, side: float) -> Floats:
+        return np.array([to_side(distance, side, self.line.origin)])
+
+    def _at(self, distance: float) -> float:
+        """Return the place that was sampled at this distance, on the right where both sides are."""
+        place = self._one(distance, 1.0)[0]
+        return float(place if self.column.holds(place) else self._one(distance, -1.0)[0])
+
+    def _holds(self, distance: float) -> bool:
+        return self.column.holds(self._at(distance))
+
+    def _moved(self, distance: float) -> float:
+        """Return by how much f moves at this distance, on the side where that is known."""
+        return self._rise(self._at(distance))
+
+    def _signed_rise(self, distance: float) -> float:
+        """Return the slope of the chord to the sample at this distance."""
+        c, t = self.column, self._at(distance)
+        return (c.value_at(t) - c.value_at(0.0)) / t
+
+    def _bracket(self, calm: float, moves: float, sigma: float, side: float) -> Course:
+        """Halve the octaves between a distance at which f is calm and one at which it moves."""
+        while moves > BRACKET * calm:
+            middle = step_below(math.sqrt(calm * moves), self.line.origin)
+            if self.column.t[0] < 0 < self.column.t[-1]:
+                side = -side
+            if not calm < middle < moves:
+                break
+            yield from self._ask(self._one(middle, side))
+            if not self._holds(middle):
+                break
+            if self._moved(middle) > LOUD * sigma:
+                moves = middle
+            else:
+                calm = middle
+        c = self.column
+        seen = self.seen
+        flat = self._holds(calm) and self._signed_rise(calm) == 0.0
+        flat = flat and seen is not None and sigma * BRACKET**-2 > 8 * seen.near.floor
+        largest = float(np.max(np.abs(c.f)))
+        x0 = abs(self.line.origin)
+        beside_x0 = x0 > 0 and moves < ARITHMETIC * max(x0, OF_ONE) and sigma < RIPPLE * largest
+        by_slope = sigma / BRACKET < moves * abs(self._slope) < BRACKET * sigma
+        arithmetic = beside_x0 or (by_slope and sigma < ARITHMETIC * largest)
+        if flat or arithmetic:
+            self._inner = moves
+            yield from self._noise_above(moves, sigma, arithmetic=arithmetic)
+        else:
+            yield from self._resolve(moves / 2, sigma)
+
+    def _take_for_noise(self) -> Course:
+        """Note the level of the noise, from where it is best determined."""
+        if self.seen is not None:
+            self.noise = self.seen.firmest
+            yield from self.look()
+
+    # -- two sides --------------------------------------------------------------------------
+
+    def _sides(self, radius: float) -> SidesQuestion:
+        eps = EPS if self.seen is None else self.seen.eps
+        return SidesQuestion(self.order, radius, eps, self.noise, (self._inner, *self._branch))
+
+    def _compare_deeper(self, told: Sides) -> Generator[Any, Any, bool]:
+        """Look where f breaks, a side of which is smooth by itself, with a ladder close to x0."""
+        depth = told.depth
+        if not depth > 0 or self.seen is None:
+            return False
+        places = ladder(self.line, self.column, depth)
+        low = self._lowest(self.seen.near)
+        if depth < low / 4 and self._samples.new(places):
+            yield from self._ask(places)
+            if not self.column.moves_within(1.01 * depth):
+                yield from self._bracket(
+                    depth, low, abs(told.values[0] - told.values[1]) * low, 1.0
+                )
+                return True
+            near = yield self._sides(depth / 3)
+        elif told.contradict:
+            near = told
+        else:
+            return False
+        if near is not None and near.contradict:
+            self.broken = Status.JUMP if near.jumps else Status.KINK
+            return True
+        inner = yield self._question(told.order)._replace(within=(0.0, -depth, depth))
+        if inner is None or self._unexplained(inner.best):
+            return False
+        apart = [
+            abs(value - inner.best.value) / (error + inner.best.error) if smooth else math.inf
+            for smooth, value, error in zip(told.smooth, told.values, told.errors, strict=True)
+        ]
+        if min(apart) < CONTRADICTION:
+            t = self._samples.t
+            if apart[0] < apart[1]:
+                self._branch = (-math.inf, float(np.min(t[t > depth], initial=math.inf)))
+            else:
+                self._branch = (float(np.max(t[t < -depth], initial=-math.inf)), math.inf)
+            yield from self.look()
+        return True
+
+    def _compare_sides(self) -> Course:
+        """At the end of a search: a kink or a jump may be why the error is large."""
+        seen = self.seen
+        if seen is None or self.broken is not None or self.constant:
+            return
+        if seen.best.misfit > 30 * seen.best.floor and (self.noise or seen.best.rate > DOUBTFUL):
+            narrow, wide = (yield self._sides(0.0)), (yield self._sides(seen.best.radius))
+            found = [told for told in (narrow, wide) if told is not None and told.contradict]
+            if len(found) > (0 if self._alone else 1):  # of hundreds, noise breaks one by chance
+                self.broken = Status.JUMP if found[-1].jumps else Status.KINK
+
+    # -- the answer -------------------------------------------------------------------------
+
+    def result(self) -> tuple[float, float, Status]:
+        """Return value, error and status; call `look` before."""
+        if self.seen is None:
+            return math.nan, math.inf, Status.UNDEFINED
+        v = self.seen.best
+        reason = self.broken or self._why_unresolved(v)
+        if reason is not None:
+            return v.value, math.inf, reason
+        return v.value, self._error_of(self.seen), self._resolved_status(v)
+
+    def _resolved_status(self, v: Finding) -> Status:
+        if self.constant:
+            return Status.CONSTANT
+        if self.noise is not None or (self.seen is not None and self.seen.eps > EPS):
+            return Status.NOISE_LIMITED
+        return Status.ONE_SIDED if v.sides else Status.CONVERGED
+
+    def _why_unresolved(self, v: Finding) -> Status | None:
+        """Return why an error that is neither noise nor what rounding allows is no claim."""
+        if self.constant or v.error <= max(FAIR * abs(v.value), VANISHING * self._size):
+            return None
+        moves = float(np.ptp(self.column.f)) > VISIBLE * v.floor
+        if v.radius <= self._inner or (v.size == 0 and moves):
+            return Status.TREADS
+        if self.noise is not None or v.error <= self._rounding_on_the_scale:
+            return None
+        if v.truncation_part > 10 * v.noise_part or visible(v) or self._probes:
+            return Status.UNRESOLVED
+        return Status.LOST_IN_ROUNDING
+
+    @property
+    def _rounding_on_the_scale(self) -> float:
+        """What rounding at most does to the derivative where steps suit the scale."""
+        c = self.column
+        near = np.abs(c.t) <= (math.inf if self.best is None else self.best.radius)
+        largest = np.max(np.abs(c.f[near]))
+        reach = np.float64(first_radius(self.order) * self._farthest)
+        with np.errstate(all="ignore"):  # scales of 1e-300 and 1e300 are allowed
+            rounding = EPS * largest / reach**self.order
+        return float(ALLOWED * PER_ORDER ** (self.order - 1) * rounding)
+
+    def _error_of(self, seen: Selection) -> float:
+        return seen.best.error * (1 + SELECTION * seen.compared)
+
+    @property
+    def noise_error(self) -> float:
+        """The part of the error that is noise."""
+        if self.seen is None:
+            return math.nan
+        return self.seen.best.noise_part * (1 + SELECTION * self.seen.compared)
+
+    @property
+    def finite_bound(self) -> float:
+        """The error; where that is inf, also how far the chords to x0 lie apart."""
+        if self.seen is None:
+            return math.nan
+        error, (_, _, status) = self._error_of(self.seen), self.result()
+        c = self._samples.column(self._j)
+        if status.resolved or self.order > 1:
+            return error
+        away = c.t != 0
+        chords = (c.f[away] - c.value_at(0.0)) / c.t[away]
+        return error + float(np.max(np.abs(chords - self.seen.best.value), initial=0.0))
+
+    def other_order(self, order: int) -> Generator[Question, Any, tuple[float, float]]:
+        """Return value and error of a derivative of another order, from the same samples."""
+        if self.broken is not None or not self.column.at_x0:
+            return math.nan, math.inf
+        seen = yield self._question(order, grains=False)
+        if seen is None:
+            return math.nan, math.inf
+        return seen.best.value, seen.best.error * (1 + SELECTION * seen.compared)

@@ -1,0 +1,185 @@
+"""Workers that die at each stage of a task: the same bits, or a sentence that names the point."""
+
+import os
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+
+from derivkit import CalculusKit, Finite, ModelError
+from derivkit.methods.protocol import Estimate
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of Unix")
+
+QUICK = Finite(stepsize=1e-3, num_points=3, extrapolation=None)
+
+
+class Simple:
+    """Central differences without a judgement, which would take longer than large outputs do."""
+
+    def solve(self, line, order):
+        t = line.realised(np.array([-1e-3, 1e-3]))
+        low, high = yield t
+        value = (high - low) / (t[1] - t[0])
+        return Estimate(value, np.abs(value) * 1e-6, step=1e-3, reach=1e-3)
+
+
+X0 = [1.0, 2.0]
+PARENT = os.getpid()
+LARGE = 4_000_000  # numbers: an output of 32 MB goes through a pipe in 500 pieces
+
+
+def die():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Dying:
+    """A model whose worker is killed at a stage: in the first one that gets there, or in all."""
+
+    size = 1
+
+    def __init__(self, folder, *, once):
+        self.folder, self.once, self.parent = str(folder), once, os.getpid()
+
+    def __call__(self, x):
+        return np.full(self.size, np.sin(x[0]) * x[1])
+
+    def strike(self, x=None):
+        away = x is None or x[0] > 1.0
+        if os.getpid() == self.parent or not away:
+            return
+        if self.once:
+            try:
+                Path(self.folder, "struck").mkdir()
+            except FileExistsError:
+                return
+        die()
+
+
+class WhileItIsLoaded(Dying):
+    def __setstate__(self, state):
+        self.__dict__.update(state)
+        self.strike()
+
+
+class WhileItRuns(Dying):
+    def __call__(self, x):
+        self.strike(x)
+        return super().__call__(x)
+
+
+class WhileItsOutputIsRead(Dying):
+    def __call__(self, x):
+        outer, y = self, super().__call__(x)
+
+        class Output:
+            def __array__(self, dtype=None, copy=None):
+                outer.strike(x)
+                return y
+
+        return Output()
+
+
+class WhileItsAuxIsPickled(Dying):
+    def __call__(self, x):
+        return super().__call__(x), Aux(self, x)
+
+
+class Aux:
+    def __init__(self, outer, x):
+        self.outer, self.x = outer, x
+
+    def __reduce__(self):
+        self.outer.strike(self.x)
+        return str, ("aux",)
+
+
+class HalfWayThroughALargeOutput(Dying):
+    size = LARGE
+
+    def __call__(self, x):
+        threading.Timer(0.02, self.strike, (x.copy(),)).start()
+        return super().__call__(x)
+
+
+class WhileTheNextTaskIsSent(Dying):
+    """Between two tasks: a thread of the worker ends it while it waits for work."""
+
+    def __call__(self, x):
+        threading.Timer(0.001, self.strike, (x.copy(),)).start()
+        return super().__call__(x)
+
+
+STAGES = [
+    WhileItIsLoaded,
+    WhileItRuns,
+    WhileItsOutputIsRead,
+    WhileItsAuxIsPickled,
+    HalfWayThroughALargeOutput,
+    WhileTheNextTaskIsSent,
+]
+
+
+@pytest.fixture(autouse=True)
+def alarm():
+    """End a test that hangs."""
+    before = signal.signal(signal.SIGALRM, lambda *_: pytest.fail("this test hangs"))
+    signal.alarm(240)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
+
+
+def jacobian(model, executor, n_workers=2):
+    has_aux = isinstance(model, WhileItsAuxIsPickled)
+    kit = CalculusKit(model, X0, executor=executor, has_aux=has_aux)
+    return kit.jacobian_result(Simple(), n_workers=n_workers).value
+
+
+@pytest.mark.parametrize("executor", ["processes", "fork"])
+@pytest.mark.parametrize("stage", STAGES, ids=lambda stage: stage.__name__)
+def test_a_worker_that_dies_once_at_any_stage_costs_no_bit(stage, executor, tmp_path):
+    before = children()
+    model = stage(tmp_path, once=True)
+    expected = jacobian(stage(tmp_path, once=True), None, n_workers=1)
+    assert jacobian(model, executor).tobytes() == expected.tobytes()
+    dies = stage is not WhileItIsLoaded or executor == "processes"  # what is forked is not loaded
+    assert Path(tmp_path, "struck").exists() or not dies or stage is WhileTheNextTaskIsSent
+    assert not forked_workers_left(before)
+
+
+@pytest.mark.parametrize("stage", STAGES[:4], ids=lambda stage: stage.__name__)
+def test_a_worker_that_always_dies_is_an_error_that_says_so(stage, tmp_path):
+    with pytest.raises(ModelError, match="worker process died") as caught:
+        jacobian(stage(tmp_path, once=False), "processes")
+    assert "\n" not in str(caught.value)
+    again = CalculusKit(lambda x: x[0] * x[1], X0).gradient(QUICK, n_workers=2)
+    np.testing.assert_allclose(again, [2.0, 1.0])
+
+
+def children():
+    """Return what runs under this process, but loky's workers, which are kept for the next call."""
+    found = set()
+    for p in psutil.Process().children():
+        try:
+            words = " ".join(p.cmdline())
+            if p.status() != "zombie" and "loky" not in words and "resource_tracker" not in words:
+                found.add(p.pid)
+        except psutil.NoSuchProcess:  # it has ended since it was listed, or ends now
+            continue
+    return found
+
+
+def forked_workers_left(before):
+    """Wait for forked workers to be gone; return those that stay. Other tests have children too."""
+    end = time.monotonic() + 20
+    while left := children() - before:
+        if time.monotonic() > end:
+            break
+        time.sleep(0.1)
+    return left

@@ -1,0 +1,60 @@
+"""The checkpoint's file: rows to the bit, what is not ours refused, two connections at once."""
+
+import sqlite3
+
+import numpy as np
+import pytest
+
+from derivkit import CheckpointError
+from derivkit.engine.checkpoint.rows import bytes_of, output_of
+from derivkit.engine.checkpoint.store import Store
+
+
+@pytest.mark.parametrize(
+    "output", [1.5, -0.0, 5e-324, np.array([1.0, np.nan]), np.arange(6.0).reshape(2, 3), 1 + 2j]
+)
+def test_a_row_holds_an_output_to_the_bit(output):
+    again = output_of(*bytes_of(output))
+    np.testing.assert_array_equal(again, output)
+    assert np.shape(again) == np.shape(output)
+    assert np.signbit(np.real(again)).tolist() == np.signbit(np.real(output)).tolist()
+
+
+@pytest.mark.parametrize(("shape", "dtype"), [("3", "<f8"), ("", "<i8"), ("1", "|O")])
+def test_a_row_that_cannot_have_been_written_is_refused(shape, dtype):
+    with pytest.raises(ValueError, match="numbers"):
+        output_of(np.zeros(2).tobytes(), shape, dtype)
+
+
+def test_what_is_added_is_found_by_another_connection(tmp_path):
+    one, other = Store(tmp_path / "run.db"), Store(tmp_path / "run.db")
+    number = one.add(1, b"point", 2.5, None)
+    assert list(other.finished(1, 0)) == [(number, b"point")]
+    assert other.value(number, b"point") == 2.5
+    assert list(other.finished(2, 0)) == []
+    assert other.count(1) == 1
+
+
+def test_meta_is_kept_and_a_removed_file_is_noticed(tmp_path):
+    store = Store(tmp_path / "run.db")
+    store.set_meta({"identity": "abc", "model": "1"})
+    assert Store(tmp_path / "run.db").meta()["identity"] == "abc"
+    assert not store.gone()
+    (tmp_path / "run.db").rename(tmp_path / "elsewhere.db")
+    assert store.gone()
+
+
+def test_another_programs_database_is_left_alone(tmp_path):
+    path = tmp_path / "other.db"
+    with sqlite3.connect(path) as connection:
+        connection.execute("create table mine (a)")
+    connection.close()
+    before = path.read_bytes()
+    with pytest.raises(CheckpointError, match="another program's database"):
+        Store(path)
+    assert path.read_bytes() == before
+
+
+def test_a_folder_that_is_not_there_is_said_to_be_missing(tmp_path):
+    with pytest.raises(CheckpointError, match="nowhere"):
+        Store(tmp_path / "nowhere" / "run.db")

@@ -1,0 +1,86 @@
+"""Numbers as people keep them, flat and back: every structure, to the bit."""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+
+from derivkit.engine.plain_numbers import output_numbers
+from derivkit.engine.tree_text import as_text, from_text
+from derivkit.engine.trees import flatten
+
+
+@dataclass
+class Model:
+    mass: float
+    spin: np.ndarray
+
+
+class Pair(NamedTuple):
+    a: Any
+    b: Any
+
+
+THINGS = [
+    1.5,
+    [1.0, 2.0],
+    np.arange(6.0).reshape(2, 3),
+    {"h": 0.7, "bias": np.array([1.0, 3.0])},
+    {"outer": {"inner": [1.0, {"x": 2.0}]}},
+    (1.0, np.ones((2, 2))),
+    Pair(1.0, np.zeros(2)),
+    Model(0.5, np.array([1.0, 2.0])),
+]
+
+
+def numbers(thing):
+    """Return all numbers in the order in which a reader meets them."""
+    if isinstance(thing, dict):
+        return [x for each in thing.values() for x in numbers(each)]
+    if isinstance(thing, Model):
+        return numbers(vars(thing))
+    if isinstance(thing, (list, tuple)):
+        return [x for each in thing for x in numbers(each)]
+    return np.ravel(thing).tolist()
+
+
+@pytest.mark.parametrize("thing", THINGS, ids=lambda t: type(t).__name__)
+def test_a_thing_comes_back_as_it_was(thing):
+    flat, tree = flatten(thing, "x0", output_numbers)
+    assert flat.tolist() == numbers(thing)
+    again = tree.build(flat)
+    assert numbers(again) == numbers(thing)
+    if not isinstance(thing, (list, float)):
+        assert type(again) is type(thing)
+
+
+@pytest.mark.parametrize("thing", THINGS[:6], ids=lambda t: type(t).__name__)
+def test_a_structure_without_classes_is_written_as_text_and_read_again(thing):
+    flat, tree = flatten(thing, "x0", output_numbers)
+    again = from_text(as_text(tree)).build(flat)
+    assert numbers(again) == numbers(thing)
+
+
+def test_a_structure_with_a_class_of_its_own_is_not_written():
+    _, tree = flatten(Model(0.5, np.ones(2)), "x0", output_numbers)
+    assert as_text(tree) is None
+
+
+def test_other_numbers_are_put_into_the_same_structure():
+    _, tree = flatten({"a": 1.0, "b": [2.0, 3.0]}, "x0", output_numbers)
+    built = tree.build(np.array([10.0, 20.0, 30.0]))
+    assert built["a"] == 10.0
+    assert list(built["b"]) == [20.0, 30.0]
+
+
+def test_a_complex_number_counts_as_two():
+    flat, tree = flatten({"z": 1 + 2j, "x": 3.0}, "out", output_numbers)
+    assert tree.size == 3
+    assert tree.count == 2
+    assert flat.tolist() == [1.0, 2.0, 3.0]
+
+
+def test_names_say_the_way_to_each_number():
+    _, tree = flatten({"cosmo": {"h": 0.7}, "bias": np.ones(2)}, "x0", output_numbers)
+    assert tree.names() == ["cosmo.h", "bias[0]", "bias[1]"]

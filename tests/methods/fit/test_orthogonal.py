@@ -1,0 +1,46 @@
+"""Orthonormal polynomials on any nodes."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from derivkit.methods.fit.orthogonal import basis, combined, polynomials
+
+distinct_nodes = st.lists(st.integers(-64, 64), min_size=3, max_size=12, unique=True).map(
+    lambda ks: tuple(k / 64 for k in ks)
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(distinct_nodes)
+def test_the_polynomials_are_orthonormal(nodes):
+    rows = polynomials(nodes, 1).contrasts
+    assert rows @ rows.T == pytest.approx(np.eye(len(nodes)), abs=1e-12)
+
+
+@settings(max_examples=100, deadline=None)
+@given(distinct_nodes, st.integers(0, 2))
+def test_the_full_fit_interpolates_and_differentiates_polynomials(nodes, order):
+    p, t = polynomials(nodes, order), np.array(nodes)
+    weights = p.derivatives[order] @ p.contrasts
+    for power in range(min(len(nodes), 6)):
+        exact = math.factorial(order) if power == order else 0.0
+        size = (np.abs(p.derivatives[order]) @ np.abs(p.contrasts)).sum()
+        assert weights @ t**power == pytest.approx(exact, abs=1e-12 * max(size, 1.0))
+
+
+def test_a_basis_knows_at_which_degrees_its_derivative_changes():
+    b = basis(tuple(np.linspace(-1, 1, 9).tolist()), 1)
+    assert b.degrees.tolist() == [1, 3, 5, 7]
+    assert basis(tuple(np.linspace(0, 1, 5).tolist()), 1).degrees.tolist() == [1, 2, 3, 4]
+
+
+def test_what_is_combined_does_not_depend_on_how_many_columns_there_are():
+    rng = np.random.default_rng(0)
+    rows, samples = rng.standard_normal((5, 9)), rng.standard_normal((9, 300))
+    together = combined(rows, samples)
+    assert np.allclose(together, rows @ samples, rtol=1e-13)
+    for k in range(0, 300, 7):
+        assert combined(rows, samples[:, k : k + 1]).tobytes() == together[:, k].tobytes()
