@@ -107,7 +107,7 @@ class Problem:
         return list(range(self.p)) if varies.all() else np.flatnonzero(varies).tolist()
 
     def with_steps_of(self, method: Any) -> Problem:
-        """Return the same problem with the steps that a method has for each parameter, if any."""
+        """Return the same problem with a method's own step of each parameter; None: not its own."""
         given = getattr(method, "stepsize", None)
         if not isinstance(given, tuple):
             return self
@@ -115,11 +115,6 @@ class Problem:
         steps = in_order("stepsize", named, self.given_names, None)
         if len(steps) != self.p:
             raise ValueError(f"`stepsize` must be one, or {self.p}, or by name, got {len(steps)}")
-        missing = [self.given_names[i] for i in self.free if steps[i] is None]
-        if missing:
-            raise ValueError(
-                f"`stepsize` must be given for every parameter, got none for {', '.join(missing)}"
-            )
         return replace(self, steps=tuple(steps))
 
     def all_must_vary(self, what: str) -> None:

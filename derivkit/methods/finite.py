@@ -75,10 +75,10 @@ class Finite(CourseMethod):
     ----------
     stepsize : float, "auto", or floats for each parameter: a sequence, or a dict by name
         Distance of neighbouring nodes in units of t (along a coordinate: of x); of several, the
-        largest one. "auto" is relative to the line's scale: a single stencil takes the step at
-        which truncation and rounding balance for a function that varies over that scale, several
-        levels begin with their outermost node a sixteenth of the scale away. Bounds and walls make
-        steps smaller or shift the stencil.
+        largest one; a parameter that a dict does not name has "auto". That is relative to the
+        line's scale: a single stencil takes the step at which truncation and rounding balance for
+        a function that varies over that scale, several levels begin with their outermost node a
+        sixteenth of the scale away. Bounds and walls make steps smaller or shift the stencil.
     num_points : int
         Odd, at least 3, and more than the order of the derivative.
     extrapolation : {None, "richardson", "ridders", "gauss-richardson", "gre"}

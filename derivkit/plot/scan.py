@@ -16,6 +16,7 @@ CENTRAL, FORWARD, BACKWARD = "central", "forward", "backward"
 MOST_DEGREE = 6  # of the fit that is drawn through the samples used
 LEFT_OVER = 1.5  # times the least residuals: a fit that leaves no more is as good
 SAME_STEP = 4.0  # ulp of x0: x0 + h and x0 - h are rounded once each, and so may h be
+NEARLY = 1e-3  # of the step: the two sides of `auto` differ by half of that (`auto.ladder.LEFT`)
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,8 +77,8 @@ class Scan:
     def differences(self) -> Differences:
         """Return the plain differences of the samples and their distances from the answer.
 
-        Central where both sides were sampled at the same distance, up to the rounding of x0 + h;
-        else from x0 to the one side.
+        Central where both sides were sampled at nearly the same distance; else from x0 to the one
+        side.
         """
         found = [
             (*steps, abs(slope - self.value))
@@ -124,23 +125,24 @@ class Scan:
         return fits[int(np.argmax(left <= enough))]
 
     def _pairs(self) -> list[tuple[float, float]]:
-        """Return the distances sampled below and above x0, those that are equal in one pair.
+        """Return the distances sampled below and above x0, those that are nearly equal in one pair.
 
         A distance that has no partner has nan instead.
         """
         alone = [-t for t in self.t[self.t < 0].tolist()]
         pairs = []
         for above in self.t[self.t > 0].tolist():
-            equal = [h for h in alone if abs(h - above) <= self._rounding(above)]
-            gaps = [abs(h - above) for h in equal]
-            below = equal[int(np.argmin(gaps))] if equal else np.nan
+            below = min(alone, key=lambda h: abs(h - above), default=np.nan)
+            if not abs(below - above) <= self._apart(above):
+                below = np.nan
             alone = [h for h in alone if h != below]
             pairs.append((below, above))
         return sorted([*pairs, *((below, np.nan) for below in alone)], key=np.nanmax)
 
-    def _rounding(self, h: float) -> float:
-        """Return by how much two steps of h may differ: a few ulp of x0, hardly any of h."""
-        return min(SAME_STEP * float(np.spacing(max(abs(self.origin), h))), h / 4)
+    def _apart(self, h: float) -> float:
+        """Return by how much two steps of h may differ: a few ulp of x0, or a little of h."""
+        rounding = SAME_STEP * float(np.spacing(max(abs(self.origin), h)))
+        return max(NEARLY * h, min(rounding, h / 4))
 
     def _slope(self, pair: tuple[float, float]) -> tuple[str, float, float]:
         """Return kind, step and slope of the difference that the defined samples of a pair give."""
@@ -148,7 +150,9 @@ class Scan:
         (below, above), start = pair, self.at_x0
         left, right = place.get(-below, np.nan), place.get(above, np.nan)
         if np.isfinite(left) and np.isfinite(right):
-            return CENTRAL, (below + above) / 2, (right - left) / (below + above)
+            # through three points, so that the second derivative cancels although the steps differ
+            slopes = (start - left) / below, (right - start) / above
+            return CENTRAL, (below + above) / 2, np.average(slopes, weights=(above, below))
         if np.isfinite(right):
             return FORWARD, above, (right - start) / above
         return BACKWARD, below, (start - left) / below

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from derivkit.methods.auto.ladder import LEFT
 from derivkit.plot.scan import Scan
 
 
@@ -48,8 +49,15 @@ def test_some_of_these_steps_do_differ():
 
 
 def test_steps_that_differ_by_more_are_one_sided():
-    told = scan([-0.2, 0.0, 0.2 + 1e-12], [-0.2, 0.0, 0.2])
+    told = scan([-0.2, 0.0, 0.21], [-0.2, 0.0, 0.21])
     assert [kind for kind, _ in kinds(told)] == ["backward", "forward"]
+
+
+def test_the_slope_of_a_parabola_is_exact_though_its_two_steps_differ_a_little():
+    t = np.array([-0.2 * LEFT, 0.0, 0.2])
+    told = scan(t, t + 7.0 * t**2, value=1.0)
+    assert [kind for kind, _ in kinds(told)] == ["central"]
+    np.testing.assert_allclose(told.differences().gap, [0.0], atol=1e-14)
 
 
 def test_each_sample_is_in_one_difference_also_where_steps_are_as_small_as_ulps():

@@ -204,8 +204,9 @@ def _told(reply: Reply) -> WireReply:
         values = reply.values
         return "shaped", values.tobytes(), values.dtype.char, _sent((reply.tree, reply.aux))
     if isinstance(reply, Failure):
-        what = "undefined" if reply.undefined else "output" if reply.output else "raised"
-        return _failure(reply.error, what)
+        if reply.output:
+            return _failure(reply.error, "no output" if reply.undefined else "output")
+        return _failure(reply.error, "undefined" if reply.undefined else "raised")
     y = np.asarray(reply)
     return "value", y.tobytes(), y.shape, y.dtype.char
 
@@ -279,8 +280,8 @@ def heard(told: WireReply) -> Reply:
         return Shaped(np.frombuffer(data, dtype).copy(), tree, aux)
     _, what, who, text, trace, pickled, _ = told
     error = _error(who, text, pickled)
-    if what == "output":
-        return Failure(error, undefined=False, output=True)
+    if what in ("output", "no output"):  # the latter: None, which is undefined beside x0
+        return Failure(error, undefined=what == "no output", output=True)
     error.add_note(f"The model's own traceback, in the worker:\n{trace}")
     if what == "loading":
         error.add_note("The model could not be loaded in the worker: is its module there?")
