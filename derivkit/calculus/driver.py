@@ -35,7 +35,7 @@ from derivkit.engine.backends.choice import choose_backend
 from derivkit.engine.evaluation import Evaluation
 from derivkit.engine.failures import Raised, say_what_is_kept, summed
 from derivkit.engine.memo import Memo
-from derivkit.engine.model import Backend, Model
+from derivkit.engine.model import Backend, Model, close
 from derivkit.engine.progress import Show, Watch, check_progress, watching
 from derivkit.engine.rounds import drive
 from derivkit.engine.streaming import stream
@@ -209,6 +209,7 @@ def run_together(
         raise interrupt.with_traceback(None) from None  # what the workers did is of no interest
     finally:
         memo.settle()
+        close(backend)
     reused = memo.reused() - had
     made = Evaluations(memo, problem.names, problem.x0, memo.seconds, reused, memo.where)
     return plan.results(nfev, made)

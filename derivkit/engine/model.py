@@ -37,6 +37,7 @@ __all__ = [
     "Shaped",
     "as_output",
     "as_outputs",
+    "close",
     "is_nested",
     "workers_of",
 ]
@@ -219,7 +220,8 @@ def is_nested(output: object) -> bool:
 class Backend(Protocol):
     """A way to call the model at many points: yields replies in any order, as they come.
 
-    One that calls it at several points at a time has an attribute ``workers``, their number. It
+    One that calls it at several points at a time has an attribute ``workers``, their number; one
+    whose workers are not kept has a method ``close``. It
     looks for further points whenever it has room, also after ``points`` was exhausted: replies may
     lead to more of them (see `streaming.Feed`).
     """
@@ -234,6 +236,13 @@ class Backend(Protocol):
 def workers_of(backend: Backend) -> int:
     """Return how many calls a backend runs at a time; 0 where each waits for the one before."""
     return int(getattr(backend, "workers", 0))
+
+
+def close(backend: Backend) -> None:
+    """End the workers of a backend that does not keep them for the next call."""
+    end = getattr(backend, "close", None)
+    if end is not None:
+        end()
 
 
 def as_output(y: Any, *, complex_allowed: bool = False) -> Output | Shaped:

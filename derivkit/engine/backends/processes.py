@@ -18,6 +18,7 @@ from joblib import cpu_count
 from joblib.externals.loky import ProcessPoolExecutor as LokyExecutor
 from joblib.externals.loky.backend.utils import kill_process_tree
 
+from derivkit.engine.backends.deadline import interrupts_wait
 from derivkit.engine.backends.pools import Pool, Submit, ThroughPool, task
 from derivkit.engine.backends.shipping import SharedFile, Shipment
 from derivkit.engine.backends.worker import born, inherit
@@ -111,16 +112,24 @@ def _processes(executor: Any) -> list[Any]:
     return list((executor._processes or {}).values())  # noqa: SLF001
 
 
-def _end(executor: Any) -> None:
-    """End the workers and theirs at once; loky's own kill_workers fails on tasks not handed out.
+def _end(executor: Any, patience: float = 0.0) -> None:
+    """End the workers and theirs; loky's own kill_workers fails on tasks not handed out.
 
     A worker may have sent half a result, and the thread that reads it, or one that sends a task,
     would wait for the rest for ever: the pipes' ends in this process are taken off their pipes.
+
+    Parameters
+    ----------
+    executor : Executor
+    patience : float
+        Seconds in which idle workers may end by themselves.
     """
     thread = executor._executor_manager_thread  # noqa: SLF001
     queues = (executor._result_queue, "_writer"), (executor._call_queue, "_reader")  # noqa: SLF001
     processes = _processes(executor)
     executor.shutdown(wait=False)
+    if patience and (thread is None or _ended(thread, patience)):
+        return
     for process in processes:
         kill_process_tree(process)
     if thread is None or _ended(thread, SOON):
@@ -169,6 +178,15 @@ class ThroughFork(ThroughPool):
                 "use 'processes' or 'threads'"
             )
         super().__init__(_forked(n), timeout, hedge=hedge)
+
+    def close(self) -> None:
+        """End the workers.
+
+        One that was killed while it held the lock of the results has left the others waiting for
+        it; this process would wait for them when it ends.
+        """
+        with interrupts_wait():
+            _end(self._pool.executor, MOST_SECONDS_TO_END)
 
     def _packed(self, model: Model) -> Submit:
         token = uuid4().hex

@@ -47,10 +47,11 @@ def kept_samples(
 
     Notes
     -----
-    With H the hat matrix of the fit and e its residuals, leaving out the samples S reduces the sum
-    of squares by :math:`e_S^T (I - H_{SS})^{-1} e_S`, and :math:`(I - H_{SS})^{-1} e_S` are their
-    residuals from the fit through the others. A set is removed if that brings the mean square
-    down by a large factor, and a larger one if that does so again.
+    With H the hat matrix of the fit and e its residuals, :math:`m = (I - H_{SS})^{-1} e_S` are the
+    residuals of the samples S from the fit through the others, and
+    :math:`e - (I - H)_{:S}\, m` what is left then. (Its squares are :math:`e^T e - e_S^T m`, but in
+    that difference rounding hides what is left beside an outlier.) A set is removed if that brings
+    the mean square down by a large factor, and a larger one if that does so again.
 
     References
     ----------
@@ -74,7 +75,7 @@ def kept_samples(
     least = (np.finfo(float).eps * np.abs(values).max()) ** 2
     mean, removed = total / spare, 0
     for size in range(1, removable + 1):
-        worst, left, missed = _best_to_leave_out(residuals, rest, total, size)
+        worst, left, missed = _best_to_leave_out(residuals, rest, size)
         without = max(left / (spare - size), least)
         if mean > GAINS[size - removed - 1] * without and missed > tolerance:
             kept[:] = True
@@ -84,16 +85,16 @@ def kept_samples(
 
 
 def _best_to_leave_out(
-    residuals: Array, rest: Array, total: float, size: int
+    residuals: Array, rest: Array, size: int
 ) -> tuple[NDArray[np.intp], float, float]:
     """Return the best set of samples to leave out, the squares left, and the least they miss by."""
     sets = _sets(len(residuals), size)
     inner = rest[sets[:, :, None], sets[:, None, :]]
-    own = residuals[sets]
-    missed = np.linalg.solve(inner, own[..., None])[..., 0]
-    left = total - (own * missed).sum(axis=1)
-    best = int(left.argmin())
-    return sets[best], max(float(left[best]), 0.0), float(np.abs(missed[best]).min())
+    missed = np.linalg.solve(inner, residuals[sets][..., None])[..., 0]
+    left = residuals - np.einsum("nsk,sk->sn", rest[:, sets], missed)
+    squares = (left**2).sum(axis=1)
+    best = int(squares.argmin())
+    return sets[best], float(squares[best]), float(np.abs(missed[best]).min())
 
 
 @lru_cache(maxsize=32)

@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from derivkit import CalculusKit, Finite, ModelError
+from derivkit.engine.backends.processes import ThroughFork
 from derivkit.methods.protocol import Estimate
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of Unix")
@@ -160,6 +161,18 @@ def test_a_worker_that_always_dies_is_an_error_that_says_so(stage, tmp_path):
     assert "\n" not in str(caught.value)
     again = CalculusKit(lambda x: x[0] * x[1], X0).gradient(QUICK, n_workers=2)
     np.testing.assert_allclose(again, [2.0, 1.0])
+
+
+def test_a_worker_that_died_with_the_lock_of_the_results_leaves_no_other_behind():
+    backend = ThroughFork(2)
+    pool = backend._pool
+    assert pool.executor.submit(abs, -1).result() == 1
+    workers = pool.processes()
+    pool.executor._result_queue._wlock.acquire()  # as a worker killed at that moment leaves it
+    backend.close()
+    for worker in workers:
+        worker.join(20)
+    assert [worker.exitcode for worker in workers].count(None) == 0
 
 
 def children():

@@ -66,10 +66,8 @@ def test_workers_are_kept_from_call_to_call_with_what_the_model_set_up():
             handles.append(len(handles) + os.getpid() + time.monotonic())
         return handles[0]
 
-    first = set(replies(model, range(20)))
-    assert len(first) <= 2
-    assert set(replies(model, range(20))) <= first | set(replies(model, range(20)))
-    assert len(first | set(replies(model, range(20)))) <= 2
+    found = [set(replies(model, range(20))) for _ in range(3)]  # one worker may have done them all
+    assert len(set.union(*found)) <= 2
 
 
 def test_a_captured_large_array_may_be_written_to():
