@@ -328,7 +328,7 @@ def _file(path: Any) -> Path:
         name = os.fspath(path)
     except Exception as error:  # whatever a user's __fspath__ raises
         raise TypeError(f"`path` must be the name of a file, got {shown(path)}") from error
-    if "\0" in name:
+    if "\0" in name or not Path(name).name:
         raise ValueError(f"`path` must be the name of a file, got {shown(path)}")
     return Path(name)
 

@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import example, given, settings, strategies as st
 
 from derivkit.methods import Fornberg
 from derivkit.methods.protocol import Line
@@ -77,9 +77,28 @@ def test_any_list_or_array_of_offsets_is_honoured(grid):
 
 @settings(max_examples=100, deadline=None)
 @given(nodes_of_any_kind, st.lists(st.floats(-3, 3), min_size=4, max_size=4))
+@example(np.array([-32, 33, 0, 13, 1]) / 16, [0.5, 1.0, 0.0, 0.0])  # exact but for rounding
+@example(np.array([-43, -42, -19, 26, 30]) / 16, [0.0, -2.5, 0.0, 0.0])
 def test_cubics_are_exact_on_any_grid_of_four(nodes, coefficients):
-    run = follow(Fornberg(nodes), lambda t: np.polynomial.polynomial.polyval(t, coefficients))
-    assert abs(run.answer.value[0] - coefficients[1]) <= run.answer.error[0] + 1e-300
+    def cubic(t):
+        return np.polynomial.polynomial.polyval(t, coefficients)
+
+    run = follow(Fornberg(nodes), cubic)
+    terms = np.abs(fornberg_weights(nodes, 1)) @ np.abs(cubic(nodes))
+    of_the_sum = len(nodes) * np.finfo(float).eps * terms
+    assert abs(run.answer.value[0] - coefficients[1]) <= run.answer.error[0] + of_the_sum + 1e-300
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_rounding_is_part_of_the_error_where_nothing_else_is(seed):
+    rng = np.random.default_rng(seed)
+    missed = 0
+    for _ in range(200):
+        nodes = rng.choice(np.arange(-48, 49), rng.integers(4, 9), replace=False) / 16
+        slope = np.round(2 * rng.uniform(-3, 3)) / 2
+        run = follow(Fornberg(nodes), lambda t, slope=slope: 0.5 + slope * t)
+        missed += abs(run.answer.value[0] - slope) > run.answer.error[0]
+    assert missed <= 2
 
 
 APART = [-0.1, -0.05, 0.02, 0.05, 0.1, 0.2]

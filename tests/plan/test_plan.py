@@ -352,6 +352,12 @@ def test_another_file_is_refused(tmp_path, content):
         Plan.load(tmp_path / "plan.json")
 
 
+@pytest.mark.parametrize("path", ["", ".", "a\0b"])
+def test_a_path_without_a_name_is_refused(path):
+    with pytest.raises(ValueError, match="`path` must be the name of a file"):
+        Plan("gradient", X0).save(path)
+
+
 def test_a_method_that_cannot_be_saved_is_refused(tmp_path):
     class Own(Finite):
         pass

@@ -63,7 +63,7 @@ class Auto:
 
     def __post_init__(self) -> None:
         _check("rtol", self.rtol)
-        _check("atol", self.atol)
+        _check("atol", self.atol, optional=False)
         _check("noise", self.noise)
 
     def solve(self, line: Line, order: int) -> Solver:
@@ -139,9 +139,9 @@ def _followed(search: Search, wanted: Points, values: Values) -> Solver:
     return search.estimate()
 
 
-def _check(name: str, value: float | None) -> None:
-    """Raise unless the option is None or a finite number of at least 0."""
-    if value is None:
+def _check(name: str, value: float | None, *, optional: bool = True) -> None:
+    """Raise unless the option is a finite number of at least 0, or None where that is allowed."""
+    if value is None and optional:
         return
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise TypeError(f"`{name}` must be a number, got {shown(value)}")

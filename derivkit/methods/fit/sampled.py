@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from derivkit.methods.fit.orthogonal import combined, polynomials
 from derivkit.methods.fit.window import EPS, judge_scaled
 from derivkit.methods.protocol import Estimate, Line
+from derivkit.methods.weights import fornberg_weights
 from derivkit.status import Status
 
 __all__ = [
@@ -175,6 +176,12 @@ class Fit(NamedTuple):
         carried = np.where(closer, other.carried, self.carried)
         sigma = np.where(closer, other.sigma, self.sigma)
         return Fit.of(self.value, truncation, carried, sigma, self.floor, np.isinf(self.error))
+
+    def rounded(self, rounding: Array) -> Fit:
+        """Return the same value with at least this error: what rounding alone may do to it."""
+        carried = np.maximum(self.carried, rounding)
+        unresolved = np.isinf(self.error)
+        return Fit.of(self.value, self.truncation, carried, self.sigma, self.floor, unresolved)
 
     def by_line(self, outputs: int) -> list[Fit]:
         """Return the fits of single lines, each with this number of outputs."""
@@ -414,4 +421,8 @@ def at_own_places(
         return conclude(kept, fit, reach=samples.reach)
     fit = yield FitQuestion(kept, order, line, len(kept.t) - 1)
     best = yield FitQuestion(samples.where(~samples.undefined_places), order, line)
-    return conclude(kept, fit.narrowed(best), reach=samples.reach)
+    with np.errstate(all="ignore"):  # beyond the range of floats: no claim
+        # each sample is rounded, and each product with its weight; few samples show less by chance
+        terms = np.abs(fornberg_weights(kept.t, order)) @ np.abs(kept.values)
+        fit = fit.narrowed(best).rounded(EPS * terms)
+    return conclude(kept, fit, reach=samples.reach)

@@ -331,6 +331,7 @@ def test_a_derivative_that_is_zero_at_a_flat_minimum_is_zero_within_next_to_noth
         ({"rtol": -1.0}, ValueError),
         ({"rtol": "small"}, TypeError),
         ({"atol": math.nan}, ValueError),
+        ({"atol": None}, TypeError),
         ({"noise": True}, TypeError),
     ],
 )
