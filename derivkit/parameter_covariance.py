@@ -29,11 +29,12 @@ from derivkit.calculus.problem import (
 )
 from derivkit.calculus.signatures import with_keywords_of
 from derivkit.engine.memo import Memo
+from derivkit.engine.names import in_order
 from derivkit.forecast.covariance import whitener_of
 from derivkit.forecast.information import Information
 from derivkit.forecast.laplace import inverse_of
 from derivkit.methods.registry import MethodLike
-from derivkit.results.labels import Labels, in_order
+from derivkit.results.labels import Labels
 from derivkit.results.result import DerivativeResult
 from derivkit.results.table import html_table, rows_of
 from derivkit.status import Status

@@ -21,6 +21,7 @@ from derivkit.calculus.signatures import called_like, with_keywords_of
 from derivkit.calculus.sparsity import Pattern
 from derivkit.calculus_kit import CalculusKit
 from derivkit.engine.model import Shaped
+from derivkit.engine.names import in_order
 from derivkit.engine.progress import Show
 from derivkit.engine.trees import flatten
 from derivkit.errors import ModelError
@@ -361,8 +362,10 @@ def jvp(
     max_evaluations: int | None = None,
     progress: bool | Show | None = None,
     **keywords: Any,
-) -> tuple[Any, Any]:
+) -> tuple[Any, ...]:
     """Return (f(x0), J v): the derivative along v, one line however many parameters there are.
+
+    With ``has_aux=True`` it returns (f(x0), J v, aux).
 
     Parameters
     ----------
@@ -384,7 +387,7 @@ def jvp(
     of_kit, of_call = split_keywords(keywords)
     kit = CalculusKit(function, x0, **of_kit)
     along = kit.directional(v, method, **of_call)
-    return kit.hyper_hessian(order=0), along
+    return _with_aux(kit, along, of_kit)
 
 
 @with_keywords_of(check_problem, run_together)
@@ -397,8 +400,11 @@ def vjp(
     max_evaluations: int | None = None,
     progress: bool | Show | None = None,
     **keywords: Any,
-) -> tuple[Any, Callable[[Any], Any]]:
-    """Return f(x0) and the function u -> u J, as nested as x0.
+) -> tuple[Any, ...]:
+    """Return f(x0) and the function u -> u J, as nested as x0; and aux with ``has_aux=True``.
+
+    ``u`` has one number an output: flat, nested as the outputs are, or by their names, those that
+    are not named being 0.
 
     Parameters
     ----------
@@ -420,13 +426,26 @@ def vjp(
     result = kit.hyper_hessian_result(method, order=1, **of_call)
     rows = result.value.reshape(-1, len(result.names))
 
+    outputs = None if result.labels is None else result.labels.outputs
+
     def pulled_back(u: Any) -> Any:
-        weights, _ = flatten(u, "u", real_numbers)
+        weights, own = flatten(u, "u", real_numbers)
+        if outputs is not None and own.names() != outputs.names():
+            named = in_order("u", u, outputs.names(), 0.0, what="outputs")
+            weights = weights if named is u else np.array(named)
         if weights.shape != (len(rows),):
             raise ValueError(f"`u` must hold {len(rows)} numbers, got {weights.size}")
         return kit.labels.given_to(weights @ rows, 1)
 
-    return kit.hyper_hessian(order=0), pulled_back
+    return _with_aux(kit, pulled_back, of_kit)
+
+
+def _with_aux(kit: CalculusKit[Any], derivative: Any, of_kit: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Return (f(x0), derivative), and with ``has_aux`` what the function returns beside."""
+    value = kit.hyper_hessian(order=0)
+    if not of_kit.get("has_aux"):
+        return value, derivative
+    return value, derivative, kit.hyper_hessian_result(order=0).aux
 
 
 def _transform(

@@ -212,6 +212,43 @@ def test_products_with_the_jacobian():
         pulled_back([1.0])
 
 
+def test_a_dict_or_series_means_its_outputs_by_name_in_any_order():
+    x0 = {"a": 3.0, "v": np.array([1.0, 2.0])}
+    _, pulled_back = derivkit.vjp(lambda p: {"u": p["a"] * p["v"], "w": p["a"] ** 2}, x0)
+    found = pulled_back({"w": 2.0, "u": [1.0, 10.0]})
+    assert found["a"] == pytest.approx(1.0 + 20.0 + 12.0)
+    assert pulled_back({"w": 2.0})["a"] == pytest.approx(12.0)
+    with pytest.raises(ValueError, match=r"`u` must be given for outputs among .*, got q"):
+        pulled_back({"q": 1.0})
+    _, of_series = derivkit.vjp(lambda s: s * s.a, pd.Series({"a": 3.0, "b": 2.0}))
+    found = of_series(pd.Series({"b": 1.0, "a": 0.0}))
+    assert found.to_dict() == pytest.approx({"a": 2.0, "b": 3.0})
+
+
+def test_what_comes_beside_comes_third_as_in_jax():
+    def f(x):
+        return x * x[0], "note"
+
+    _, along, aux = derivkit.jvp(f, [3.0, 2.0], [1.0, 0.0], has_aux=True)
+    np.testing.assert_allclose(along, [6.0, 2.0])
+    assert aux == "note"
+    _, pulled_back, aux = derivkit.vjp(f, [3.0, 2.0], has_aux=True)
+    np.testing.assert_allclose(pulled_back([0.0, 1.0]), [2.0, 3.0])
+    assert aux == "note"
+
+
+@pytest.mark.parametrize("as_series", [False, True])
+def test_a_gradient_in_another_order_is_no_hessian(as_series):
+    def gradient(p):
+        found = {"b": p["a"] ** 2, "a": 2 * p["a"] * p["b"]}
+        return pd.Series(found) if as_series else found
+
+    x0 = {"a": 3.0, "b": 2.0}
+    kit = CalculusKit(gradient, pd.Series(x0) if as_series else x0)
+    with pytest.raises(TypeError, match="a, b, in this order, got b, a"):
+        kit.hessian(from_gradient=True)
+
+
 def test_a_hessian_from_a_gradient_tells_its_asymmetry():
     def gradient(x):
         return np.array([2 * x[0] * x[1], x[0] ** 2 + 1e-3 * x[0]])

@@ -19,10 +19,10 @@ from derivkit.calculus.problem import (
 )
 from derivkit.calculus.signatures import with_keywords_of
 from derivkit.calculus_kit import CalculusKit
+from derivkit.engine.names import in_order
 from derivkit.engine.trees import Branch, Leaf, Tree, conformed, flatten
 from derivkit.errors import ModelError
 from derivkit.methods.registry import MethodLike
-from derivkit.results.labels import in_order
 from derivkit.results.result import DerivativeResult
 from derivkit.validation import check_count, check_sequence, real_numbers
 
@@ -128,6 +128,11 @@ class Host:
 
     def _shaped(self, result: DerivativeResult, *p: int) -> NDArray[np.float64]:
         """Return a result's numbers (*shape, *p) in the order of ``shape``."""
+        if np.iscomplexobj(result.value):
+            raise TypeError(
+                "`function` must return real numbers, got complex ones: return real and imaginary "
+                "part"
+            )
         outputs = None if result.labels is None else result.labels.outputs
         given: Tree = Leaf(result.value.shape[: result.value.ndim - len(p)])
         given = given if outputs is None else outputs

@@ -333,7 +333,7 @@ def _evaluated(
         return found, evaluation.nfev
     beside = evaluation_of(other.model, other.memo)
     left = None if budget is None else budget - evaluation.nfev
-    gap = gaps(beside, samples, shape, left)
+    gap = gaps(beside, samples, shape, plan.outputs, left)
     nfev_of = [a + b for a, b in zip(found.nfev_of, beside.nfev_of, strict=True)]
     return replace(found, gap=gap, nfev_of=nfev_of), evaluation.nfev + beside.nfev
 

@@ -13,8 +13,9 @@ from derivkit.calculus.coordinates import Coordinates
 from derivkit.engine.backends.choice import WHEREVER, Execution
 from derivkit.engine.calling import CALLS, Calling
 from derivkit.engine.model import UNDEFINED_BY_DEFAULT, Model
+from derivkit.engine.names import in_order, meant_by, order_of, within
 from derivkit.engine.trees import Branch, Leaf, Tree, flatten
-from derivkit.results.labels import Labels, in_order, meant_by, within
+from derivkit.results.labels import Labels
 from derivkit.validation import (
     check_count,
     check_flag,
@@ -158,10 +159,12 @@ class Problem:
             raise ValueError(f"`x0` must have {self.p} entries, got {moved.size}")
         labelled = isinstance(tree, Branch) or (tree is not None and tree.kind != "array")
         if labelled and names != self.given_names:
-            raise ValueError(
-                f"`x0` must be labelled {', '.join(self.given_names)}, in this order, got "
-                f"{', '.join(names)}"
-            )
+            order = order_of(names, self.given_names)
+            if order is None:
+                raise ValueError(
+                    f"`x0` must be labelled {', '.join(self.given_names)}, got {', '.join(names)}"
+                )
+            moved = moved[order]
         given = moved if self.coordinates is None else self.coordinates.point(moved)
         moved = put_inside(given, self.lower, self.upper)
         must_be_inside(moved, self.lower, self.upper)
@@ -378,10 +381,22 @@ def _checked_period(period: Any) -> NDArray[np.float64] | Mapping[Any, Any] | No
     """Return periods of outputs, also by their keys; inf for those that have none."""
     if period is None:
         return None
+    if has(period, "to_dict", "index"):
+        period = period.to_dict()  # a Series goes by its labels
+    period = _with_inf(period)
     periods, _ = flatten(period, "period", real_numbers)
     if not (periods > 0).all() or not periods.size:
         raise ValueError(f"`period` must be positive, inf where there is none, got {shown(period)}")
     return period if isinstance(period, Mapping) else real_numbers("period", period)
+
+
+def _with_inf(period: Any) -> Any:
+    """Return periods with inf for those that are None, as bounds have it."""
+    if isinstance(period, Mapping):
+        return {key: _with_inf(each) for key, each in period.items()}
+    if isinstance(period, (list, tuple)):
+        return [_with_inf(each) for each in period]
+    return np.inf if period is None else period
 
 
 def _checked_accuracy(accuracy: Any) -> NDArray[np.float64] | None:
@@ -554,7 +569,7 @@ def _scales(
     """Return the scale of every parameter, and whether the user gave it."""
     if scale is None:
         return guess, np.zeros(guess.size, dtype=bool)
-    if isinstance(scale, Mapping):
+    if isinstance(scale, Mapping) or has(scale, "to_dict", "index"):
         wanted = in_order("scale", scale, names, None)
         given = np.array([each is not None for each in wanted])
         scale = [g if s is None else s for s, g in zip(wanted, guess.tolist(), strict=True)]

@@ -228,6 +228,12 @@ def test_beyond_bounds_and_at_nan_an_adapter_gives_nan_and_the_sampler_turns_bac
         np.testing.assert_array_equal(gradient(beyond), [np.nan])
 
 
+def test_complex_outputs_are_refused_and_not_cut_to_their_real_part():
+    gradient = derivkit.for_iminuit(lambda x: 1j * x[0] + x[1])
+    with pytest.raises(TypeError, match="must return real numbers, got complex ones"):
+        gradient([1.0, 2.0])
+
+
 def test_a_bug_in_the_model_is_shown_through_an_adapter():
     with pytest.raises(ModelError, match="KeyError"):
         derivkit.for_iminuit(lambda a: {}["a"])(1.0)
