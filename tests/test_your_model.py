@@ -635,6 +635,12 @@ def test_periods_go_by_the_keys_of_outputs():
     ("output", "message"),
     [
         ((9.0, "ok"), "has_aux=True"),
+        ([9.0, None], "got list with None in it"),
+        (["9.0"], "got list of text"),
+        (pd.Series(["a"]), "'a' in it"),
+        (((1.0, 2.0), (1.0,)), "make an array of each item"),
+        ([], "must return at least one number, got none"),
+        ({}, "must return at least one number, got none"),
         (csr_array([[1.0]]), r"give its \.toarray\(\)"),
         (iter([1.0]), "make it a list"),
         ({1.0}, "make it a list"),
@@ -680,6 +686,23 @@ def test_none_away_from_x0_means_undefined_there():
         CalculusKit(gives_up, [3.0], errors="raise").gradient()
 
 
+def test_accuracies_go_by_the_names_of_outputs():
+    def model(p):
+        return {"u": p["a"] ** 2, "w": p["b"]}
+
+    for given in ({"w": 1e-3}, pd.Series({"w": 1e-3, "u": 0.0}), [0.0, 1e-3]):
+        error = CalculusKit(model, {"a": 3.0, "b": 2.0}, accuracy=given).jacobian_result().error
+        assert error[0].max() < 1e-8
+        assert error[1].max() > 1e-6
+    with pytest.raises(ValueError, match="`accuracy` must be given for outputs among u, w, got x"):
+        CalculusKit(model, {"a": 3.0, "b": 2.0}, accuracy={"x": 0.1}).jacobian()
+
+
+def test_wrt_names_at_least_one():
+    with pytest.raises(ValueError, match="`wrt` must name at least one parameter"):
+        CalculusKit(lambda x: x[0], [1.0], wrt=[])
+
+
 def test_steps_by_name_may_leave_out_what_is_not_varied():
     kit = CalculusKit(lambda p: p["a"] * p["b"], {"a": 3.0, "b": 2.0}, wrt="a")
     approx(kit.gradient("finite", stepsize={"a": 1e-3}), {"a": 2.0})
@@ -710,22 +733,11 @@ def test_bounds_and_scale_are_nested_as_x0_is_or_named():
     assert max(max(b) for _, *b in seen) == 2.0
 
 
-REORDERED = {"b": 2.0, "a": 3.0}
 X0 = {"a": 3.0, "b": 2.0}
 
 
 def product(p):
     return p["a"] ** 2 * p["b"]
-
-
-def test_points_go_by_their_names():
-    for kind in (dict, pd.Series):
-        (found,) = CalculusKit(product, kind(X0)).at_many("gradient", [kind(REORDERED)])
-        assert dict(found) == pytest.approx({"a": 12.0, "b": 9.0})
-    found = derivkit.gradients(product, [X0, REORDERED])
-    np.testing.assert_allclose(found, [[12.0, 9.0], [12.0, 9.0]], rtol=1e-9)
-    with pytest.raises(ValueError, match="`x0` must be labelled a, b, got a, c"):
-        CalculusKit(product, X0).at_many("gradient", [{"a": 3.0, "c": 2.0}])
 
 
 def test_a_scale_goes_by_its_names():

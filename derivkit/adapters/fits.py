@@ -176,8 +176,9 @@ def standard_errors(
     xdata, ydata : array_like
     popt : array_like (n,)
         The best fit.
-    sigma : float or array_like (m,), optional
-        The data's standard deviations; by default their variance is that of the residuals.
+    sigma : float or array_like (m,) or (m, m), optional
+        The data's standard deviations, or their covariance, as for curve_fit; by default their
+        variance is that of the residuals.
     method : str or method value, optional
     **keywords
         Those of `CalculusKit`, of its calls, and the method's options.
@@ -199,7 +200,8 @@ def standard_errors(
         )
     result = host.kit(popt).jacobian_result(method, **host.of_call)
     if sigma is not None:
-        return covariance(result, sigma=sigma).standard_errors
+        deviations = {"cov" if np.ndim(sigma) == 2 else "sigma": sigma}
+        return covariance(result, **deviations).standard_errors
     model = np.asarray(function(xdata, *popt), dtype=float)
     if measured.shape != model.shape:
         raise ValueError(f"`ydata` must have the model's shape {model.shape}, got {measured.shape}")

@@ -72,6 +72,8 @@ class Host:
         self.shape = (self.tree.size,) if isinstance(self.tree, Branch) else self.tree.shape
         self.of_kit, self.of_call = split_keywords(keywords)
         must_be_own(self.of_kit.get("transform"), "the other package asks for derivatives by x")
+        if self.of_kit.get("wrt") is not None:
+            raise ValueError("`wrt` must be left out: the other package asks for all derivatives")
         check_run(method, self.of_call)
 
     def kit(self, x: Any, **settings: Any) -> CalculusKit[Any]:

@@ -351,6 +351,8 @@ class Evaluation:
                     self.undefined_starts.add(key)
                     return reply
                 shown = reply.values if isinstance(reply, Shaped) else reply
+                if np.size(shown) == 0:
+                    raise TypeError("`function` must return at least one number, got none")
                 raise ModelError(
                     f"the model must be defined at x0, but it returned {shown} there; choose an "
                     f"x0 inside its domain, got x0 = {self._rays[line].place(t)}",
