@@ -195,7 +195,7 @@ def covariance(
     whole = np.zeros((2, free.size, free.size))
     for each, part in zip(whole, (value, error), strict=True):
         each[np.ix_(free, free)] = part
-    varies = _varies(result)  # what is fixed is left out, what is on a bound is told of
+    varies = _varies(result)  # fixed parameters are left out; those on a bound are listed in `held`
     shown_names = tuple(
         name for name, yes in zip(result.names, varies.tolist(), strict=True) if yes
     )

@@ -193,6 +193,18 @@ def test_many_points_give_nan_for_the_bad_one_and_one_warning_that_names_it(func
     assert isinstance(errors[bad], ModelError)
 
 
+@pytest.mark.parametrize("nested", [False, True])
+def test_complex_outputs_are_nan_at_a_bad_point(nested):
+    def model(x):
+        z = 1j * np.log(x[0]) if x[0] > 0 else np.nan
+        return {"z": z, "r": x[0] + z.real} if nested else z * x
+
+    kit = CalculusKit(model, [1.0])
+    with pytest.warns(UnresolvedWarning, match=r"points\[1\]"):
+        found = kit.at_many("jacobian", [[1.0], [-1.0]])
+    assert np.isnan(found[1]["z"] if nested else found[1]).all()
+
+
 @pytest.mark.parametrize(
     "x", [[1.0, -1.0, 2.0], [-1.0, 1.0, 2.0], [[-3.0, -1.0], [1.0, 2.0]]], ids=str
 )

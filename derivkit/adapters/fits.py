@@ -38,6 +38,11 @@ def for_iminuit(
     **keywords
         Those of `CalculusKit`, of its calls, and the method's options.
 
+    Raises
+    ------
+    TypeError, ValueError
+        If the function is not callable, or a keyword has a bad value: at once, not inside the fit.
+
     Examples
     --------
     >>> import derivkit
@@ -112,6 +117,11 @@ def for_lmfit(
     **keywords
         Those of `CalculusKit`, of its calls, and the method's options.
 
+    Raises
+    ------
+    TypeError, ValueError
+        If the function is not callable, or a keyword has a bad value: at once, not inside the fit.
+
     Examples
     --------
     >>> import lmfit  # doctest: +SKIP
@@ -136,6 +146,11 @@ def for_curve_fit(
     method : str or method value, optional
     **keywords
         Those of `CalculusKit`, of its calls, and the method's options.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the function is not callable, or a keyword has a bad value: at once, not inside the fit.
 
     Examples
     --------
@@ -182,6 +197,14 @@ def standard_errors(
     method : str or method value, optional
     **keywords
         Those of `CalculusKit`, of its calls, and the method's options.
+
+    Raises
+    ------
+    ValueError
+        If the data, ``popt`` or ``sigma`` do not fit each other, or the data do not determine a
+        parameter.
+    ModelError
+        If the model fails at ``popt``.
 
     Examples
     --------

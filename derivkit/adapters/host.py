@@ -81,9 +81,9 @@ class Host:
         return CalculusKit(self.function, x, **(self.of_kit | settings))
 
     def outside(self, x: Any) -> int:
-        """Return the number of parameters if a point lies nowhere, or outside the bounds; else 0.
+        """Return the number of parameters if a point is not finite or out of bounds; else 0.
 
-        Samplers and line searches go there, and are to turn back.
+        Samplers and line searches try such points; nan makes them turn back.
         """
         flat, tree = flatten(x, "x0", real_numbers)
         if not np.isfinite(flat).all():

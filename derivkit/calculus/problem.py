@@ -190,7 +190,7 @@ class Problem:
             x0 = self.coordinates.point(x0)
         good = np.isfinite(x0) & (x0 >= self.lower) & (x0 <= self.upper)
         for wrong in np.flatnonzero(~good.all(axis=1))[:1].tolist():
-            self.moved_to(points[wrong], f"points[{wrong}]")  # raises what there is to say
+            self.moved_to(points[wrong], f"points[{wrong}]")  # raises
         return x0, np.where(self.scale_given, self.scale, self._guess(x0))
 
 

@@ -62,7 +62,7 @@ class Evaluation:
         The parameters', for messages.
     check_output : callable
         Called with the output at x0, before further calls where calls are serial; raises if it
-        is not of the kind that is due.
+        is not of the kind that the tensor needs.
     watch : Watch, optional
         Gets every reply.
     lenient : bool

@@ -98,6 +98,8 @@ class Leaf:
     def build(self, flat: NDArray[Any]) -> Any:
         """Return the thing with these numbers (*lead, size), of many points if there is a lead."""
         lead = flat.shape[:-1]
+        if self.is_complex and flat.dtype.kind != "c":
+            flat = flat[..., : self.count] + 1j * flat[..., self.count :]
         if self.kind == "array" and not self.shape and not lead:
             return flat.item() if isinstance(flat, np.ndarray) else flat[0]
         block = flat.reshape(lead + self.shape)
