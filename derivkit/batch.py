@@ -35,6 +35,7 @@ from derivkit.validation import check_version, check_workers, has, shown
 
 __all__ = ["at_many", "gradients", "outputs_at"]
 
+OF_EACH_CALL = ("side", "compare")
 MOST_NAMED = 6  # points in a warning
 LINES_AT_ONCE = 2**13  # parameters of all points that go into common rounds: about 100 MB
 
@@ -68,7 +69,8 @@ def gradients(
     progress, checkpoint, version, checkpoint_mismatch
         As for `CalculusKit`.
     **keywords
-        The others of `CalculusKit`, and the method's own where it is given by name.
+        The others of `CalculusKit`, ``side`` and ``compare`` as for `CalculusKit.gradient_result`,
+        and the method's own where it is given by name.
 
     Raises
     ------
@@ -89,6 +91,7 @@ def gradients(
     if not places:
         raise ValueError("`points` must hold at least one point, got none")
     of_problem, options = split_keywords(keywords)
+    of_call = {key: options.pop(key) for key in OF_EACH_CALL if key in options}
     problem = check_problem(function, places[0], **of_problem)
     memo = Memo(where="")  # nobody can go on from it
     if checkpoint is not None:
@@ -103,12 +106,12 @@ def gradients(
         )
     chosen = resolve(method, options)
     alone = hasattr(chosen, "value_and_derivatives") or len(problem.free) < problem.p
-    if alone or max_evaluations is not None:  # each point by itself
+    if alone or of_call or max_evaluations is not None:  # each point by itself
         found = at_many(
             problem,
             "gradient_result",
             places,
-            {"method": chosen, "max_evaluations": max_evaluations},
+            {"method": chosen, "max_evaluations": max_evaluations, **of_call},
             memo,
             ({}, {}),
             n_workers=n_workers,
@@ -191,9 +194,8 @@ def at_many(
     backend = choose_backend(problem.model, check_workers(n_workers), problem.execution)
     backend = memo.route(backend)
     points = _listed(points)
-    calls = [
-        Replay(requested(problem.moved_to(x0), what, arguments), replies, seconds) for x0 in points
-    ]
+    starts = [problem.moved_to(x0, f"points[{i}]") for i, x0 in enumerate(points)]
+    calls = [Replay(requested(start, what, arguments), replies, seconds) for start in starts]
     try:
         with watching(progress, f"{what} at {len(calls)} points") as watch:
             together = _Together(calls, replies, go_on=return_exceptions, watch=watch)
@@ -340,6 +342,8 @@ class _Together:
 def _listed(points: Any) -> list[Any]:
     if isinstance(points, (str, bytes)):
         raise TypeError(f"`points` must be points like x0, got {shown(points)}")
+    if isinstance(points, Mapping):
+        raise TypeError(f"`points` must be a list of points like x0, got {shown(points)}")
     if has(points, "itertuples", "columns"):  # a frame's rows are points
         return [row for _, row in points.iterrows()]
     try:

@@ -16,6 +16,7 @@ from derivkit.calculus.scalar import AtPoints, OfNumber, around_a_defined_point
 from derivkit.calculus.signatures import with_keywords_of
 from derivkit.engine.memo import Memo
 from derivkit.engine.progress import Show
+from derivkit.engine.trees import Branch, Leaf, Tree, wrapped
 from derivkit.methods.registry import MethodLike
 from derivkit.models.table import Table, check_table
 from derivkit.results.result import DerivativeResult
@@ -181,6 +182,7 @@ class DerivativeKit(Shown):
         Returns
         -------
         float or ndarray (*shape of x0, *shape of the output)
+            A dict, tuple or Series where the output is one, of such arrays.
 
         Raises
         ------
@@ -192,15 +194,16 @@ class DerivativeKit(Shown):
         options |= {"max_evaluations": max_evaluations, "progress": progress}
         if self._table is not None and method is None and all(each is None for each in given):
             value, error = self._table.derivative(self._x0.ravel(), order)
+            outputs = None
         else:
-            value, error = self._by_method(method, order, n_workers, options)
-        value, error = self._shaped(value), self._shaped(error)
+            value, error, outputs = self._by_method(method, order, n_workers, options)
+        value, error = self._shaped(value, outputs), self._shaped(error, outputs)
         return (value, error) if return_error else value
 
     def _by_method(
         self, method: MethodLike, order: int, n_workers: int | None, options: dict[str, Any]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return value and error (n, *out) by a method of the registry."""
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], Tree | None]:
+        """Return value and error (n, *out) by a method of the registry; and the output's tree."""
         problem, points = self._problem, self._x0.reshape(-1, 1)
 
         def at(places: list[int]) -> DerivativeResult:
@@ -223,10 +226,19 @@ class DerivativeKit(Shown):
         value, error = value[back], error[back]
         if self._table is not None:
             error = error + self._table.derivative(self._x0.ravel(), order)[1]
-        return value, error
+        return value, error, None if result.labels is None else result.labels.outputs
 
-    def _shaped(self, rows: NDArray[np.float64]) -> Any:
-        return rows.reshape((*self._x0.shape, *rows.shape[1:]))[()]
+    def _shaped(self, rows: NDArray[np.float64], outputs: Tree | None) -> Any:
+        """Return rows (n, *out) in the structure of the output, at each leaf those of x0 first."""
+        shape = self._x0.shape
+        if isinstance(outputs, Branch):
+            starts = np.cumsum([0, *[child.count for child in outputs.children]]).tolist()
+            parts = zip(starts[:-1], starts[1:], outputs.children, strict=True)
+            return outputs.of([self._shaped(rows[:, a:b], child) for a, b, child in parts])
+        if outputs is None or outputs.kind == "array":
+            of_leaf = rows.shape[1:] if outputs is None else outputs.shape
+            return rows.reshape((*shape, *of_leaf))[()]
+        return wrapped(rows.reshape((*shape, *outputs.shape)), (Leaf(shape), outputs))
 
 
 @with_keywords_of(DerivativeKit, run_together)

@@ -29,11 +29,13 @@ from derivkit.calculus.problem import (
 )
 from derivkit.calculus.signatures import with_keywords_of
 from derivkit.engine.memo import Memo
+from derivkit.engine.names import in_order, order_of
+from derivkit.engine.trees import Branch, flatten
 from derivkit.forecast.covariance import whitener_of
 from derivkit.forecast.information import Information
 from derivkit.forecast.laplace import inverse_of
 from derivkit.methods.registry import MethodLike
-from derivkit.results.labels import Labels, in_order
+from derivkit.results.labels import Labels
 from derivkit.results.result import DerivativeResult
 from derivkit.results.table import html_table, rows_of
 from derivkit.status import Status
@@ -193,7 +195,7 @@ def covariance(
     whole = np.zeros((2, free.size, free.size))
     for each, part in zip(whole, (value, error), strict=True):
         each[np.ix_(free, free)] = part
-    varies = _varies(result)  # what is fixed is left out, what is on a bound is told of
+    varies = _varies(result)  # fixed parameters are left out; those on a bound are listed in `held`
     shown_names = tuple(
         name for name, yes in zip(result.names, varies.tolist(), strict=True) if yes
     )
@@ -214,7 +216,7 @@ class Propagated:
     Attributes
     ----------
     value : float or ndarray (*out)
-        f(x0).
+        f(x0); a dict, Series, … where the function returns one.
     covariance : ndarray (m, m), or float for a number
         J C J^T alone, of the outputs counted flat.
     error : as covariance
@@ -235,13 +237,21 @@ class Propagated:
     standard_errors: Any
 
     def __str__(self) -> str:
-        pairs = zip(np.ravel(self.value), np.ravel(self.standard_errors), strict=True)
-        return "\n".join(f"{value:.10g} ± {sigma:.3g}" for value, sigma in pairs)
+        return "\n".join(
+            (f"{row['output']}: " if "output" in row else "")
+            + f"{row['value']:.10g} ± {row['sigma']:.3g}"
+            for row in self._rows()
+        )
 
     def _repr_html_(self) -> str:
-        value, sigma = np.ravel(self.value), np.ravel(self.standard_errors)
-        rows = rows_of(value=value.tolist(), sigma=sigma.tolist())
-        return html_table(rows, "to first order", FORMATS)
+        return html_table(self._rows(), "to first order", FORMATS)
+
+    def _rows(self) -> list[dict[str, Any]]:
+        value, tree = flatten(self.value, "value", real_numbers)
+        sigma, _ = flatten(self.standard_errors, "sigma", real_numbers)
+        named = isinstance(tree, Branch) or tree.kind in {"series", "frame"}
+        names = {"output": tree.names()} if named else {}
+        return rows_of(**names, value=value.ravel().tolist(), sigma=sigma.ravel().tolist())
 
 
 @with_keywords_of(check_problem, run_together)
@@ -260,9 +270,9 @@ def propagate(
     ----------
     function, x0
         As for `CalculusKit`.
-    cov : array_like (p, p) or (p,), DataFrame, mapping, or float
-        The parameters' covariance, of a frame by its labels; variances, also by name; or one
-        variance for all.
+    cov : array_like (p, p) or (p,), DataFrame, Covariance, mapping, or float
+        The parameters' covariance, of a frame or a `Covariance` by its names; variances, also by
+        name; or one variance for all. What bounds hold fixed is taken to be exact.
     method, n_workers
         As for `CalculusKit.gradient`.
     **keywords
@@ -292,6 +302,8 @@ def propagate(
     tensors = HyperHessian(0), HyperHessian(1)
     value, result = run_together(problem, Memo(), tensors, method, n_workers=n_workers, **options)
     J, E = (np.reshape(a, (-1, problem.p)) for a in (result.value, result.error))
+    fixed = problem.lower == problem.upper
+    J, E = np.where(fixed, 0.0, J), np.where(fixed, 0.0, E)
     if np.iscomplexobj(J):
         raise TypeError(
             "`function` must return real numbers, got complex ones: return real and imaginary part"
@@ -303,16 +315,25 @@ def propagate(
         error = half + half.T + both
     sigma = np.sqrt(np.diag(covariance)).reshape(value.value.shape)
     alone = value.value.shape == ()
+    labels = Labels(()) if value.labels is None else value.labels
     return Propagated(
         value.labelled(),
         covariance.item() if alone else covariance,
         error.item() if alone else error,
-        sigma.item() if alone else sigma,
+        sigma.item() if alone else labels.given_to(sigma, 0),
     )
 
 
 def _parameters_covariance(cov: Any, problem: Problem) -> NDArray[np.float64]:
     p = problem.p
+    if isinstance(cov, Covariance):
+        order = order_of(cov.names, problem.given_names)
+        if order is None:
+            raise ValueError(
+                f"`cov` must be that of {', '.join(problem.given_names)}, got one of "
+                f"{', '.join(cov.names)}"
+            )
+        cov = cov.value[np.ix_(order, order)]
     if has(cov, "loc", "columns"):  # a frame: by its labels
         cov = _by_labels(cov, problem.names)
     C = real_numbers("cov", in_order("cov", cov, problem.names, 0.0))

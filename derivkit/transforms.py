@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 from collections import namedtuple
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, overload
 
 import numpy as np
@@ -18,13 +18,16 @@ from numpy.typing import NDArray
 from derivkit.calculus.driver import check_run, run_together
 from derivkit.calculus.problem import check_arguments, check_problem, split_keywords
 from derivkit.calculus.signatures import called_like, with_keywords_of
-from derivkit.calculus.sparsity import Pattern
+from derivkit.calculus.sparsity import Pattern, check_sparsity
 from derivkit.calculus_kit import CalculusKit
-from derivkit.engine.model import Shaped
+from derivkit.engine.model import Failure, Shaped
+from derivkit.engine.names import in_order
 from derivkit.engine.progress import Show
-from derivkit.engine.trees import flatten
+from derivkit.engine.trees import Tree, flatten
 from derivkit.errors import ModelError
 from derivkit.methods.registry import MethodLike
+from derivkit.results.labels import Labels
+from derivkit.results.sparse_result import SparseResult
 from derivkit.validation import check_known, check_sequence, is_count, real_numbers, shown
 
 if TYPE_CHECKING:
@@ -33,8 +36,35 @@ if TYPE_CHECKING:
 __all__ = ["grad", "hessian", "jacobian", "jvp", "value_and_grad", "vjp"]
 
 OF_THE_CALL = ("sparsity", "from_gradient")
+OF_THE_PLACE = ("bounds", "scale", "transform")  # what no other point need fit
 
 Vector: TypeAlias = float | Sequence[float] | NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class _Outputs:
+    """How a model's outputs are laid out, so that nan can be told in their place.
+
+    Attributes
+    ----------
+    shape : tuple of int
+    tree : Tree or None
+    pattern : csr_array or None
+        Where the derivative is sparse.
+    """
+
+    shape: tuple[int, ...] = ()
+    tree: Tree | None = None
+    pattern: Any = None
+
+    @classmethod
+    def of(cls, result: Any, order: int) -> _Outputs:
+        """Return that of a derivative of an order."""
+        if isinstance(result, SparseResult):
+            return cls(pattern=result.value)
+        shape = result.value.shape
+        tree = None if result.labels is None else result.labels.outputs
+        return cls(shape[: len(shape) - order], tree)
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +93,7 @@ class _OfPoint:
     at_undefined: str = "nan"
     kit: dict[str, Any] = field(default_factory=dict)
     call: dict[str, Any] = field(default_factory=dict)
-    _seen: list[tuple[int, ...]] = field(default_factory=list)  # the shape of the last output
+    _seen: list[_Outputs] = field(default_factory=list)  # the last ones
 
     def _found(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any, Any]:
         """Return the derivative, the value where it is known, and aux."""
@@ -72,15 +102,14 @@ class _OfPoint:
         except ValueError:
             if self.at_undefined == "raise":
                 raise
-            return self._nowhere(args)
+            return self._nowhere(args, kwargs)
         try:
             result = self.compute(kit, **self.call)
         except ModelError as error:
             if self.at_undefined == "raise" or not error.undefined:
                 raise
-            return self._nowhere_defined(kit, error)
-        shape = result.value.shape
-        self._seen[:] = [shape[: len(shape) - self.order]]
+            return self._nowhere_defined(kit.labels, error)
+        self._seen[:] = [_Outputs.of(result, self.order)]
         return result.labelled(), kit, getattr(result, "aux", None)
 
     def _at(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> CalculusKit[Any]:
@@ -88,15 +117,19 @@ class _OfPoint:
         where = (self.argnums,) if isinstance(self.argnums, int) else self.argnums
         if not args or max(where) >= len(args) or min(where) < -len(args):
             raise TypeError(
-                "the function must be called with the arguments that `argnums` = "
-                f"{shown(self.argnums)} names, got {len(args)}"
+                "what to differentiate by must be given by position, as the arguments that "
+                f"`argnums` = {shown(self.argnums)} names, got {len(args)}"
             )
+        x, function = self._varied(args)
+        return CalculusKit(function, x, **self._settings(args, kwargs))
+
+    def _settings(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+        """Return the keywords of the kit, with the arguments that are handed on."""
         settings = dict(self.kit)
         settings["kwargs"] = {**(settings.get("kwargs") or {}), **kwargs}
         if self.argnums == 0:
             settings["args"] = (*args[1:], *settings.get("args", ()))
-        x, function = self._varied(args)
-        return CalculusKit(function, x, **settings)
+        return settings
 
     def _varied(self, args: tuple[Any, ...]) -> tuple[Any, Callable[..., Any]]:
         """Return the arguments that vary, and the function of them."""
@@ -107,32 +140,44 @@ class _OfPoint:
         placed = _Placed(self.function, args, where, alone=isinstance(self.argnums, int))
         return placed.varied(), placed
 
-    def _nowhere(self, args: tuple[Any, ...]) -> tuple[Any, Any, Any]:
+    def _nowhere(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any, Any]:
         """Return nan at a point that is nan or infinite, where samplers may end up."""
-        x, _ = self._varied(args)
+        x, function = self._varied(args)
         flat, tree = flatten(x, "x0", real_numbers)
         if np.isfinite(flat).all():
             raise  # noqa: PLE0704 - it was for another reason
-        like = {key: self.kit[key] for key in ("wrt", "names") if key in self.kit}
-        kit = CalculusKit(self.function, tree.build(np.ones(flat.size)), **like)
+        of_problem, _ = split_keywords(self._settings(args, kwargs))
+        of_problem = {key: each for key, each in of_problem.items() if key not in OF_THE_PLACE}
+        problem = check_problem(function, tree.build(np.ones(flat.size)), **of_problem)
         unknown = ModelError(f"`x0` must be finite, got {flat}", x=flat, undefined=True)
-        return self._nowhere_defined(kit, unknown)
+        if self.compute is CalculusKit.jacobian_result and not (self._seen or "bounds" in self.kit):
+            reply = problem.model.reply(flat)  # how many outputs there are: most functions tell
+            unknown.output = None if isinstance(reply, Failure) else reply
+        return self._nowhere_defined(problem.labels, unknown)
 
-    def _nowhere_defined(self, kit: CalculusKit[Any], error: ModelError) -> tuple[Any, Any, Any]:
+    def _nowhere_defined(self, labels: Labels, error: ModelError) -> tuple[Any, Any, Any]:
         """Return nan in the derivative's shape, the value as it is, and its aux."""
-        output = error.output
-        labels = kit.labels
-        if output is not None:
-            self._seen[:] = [np.shape(output) if np.size(output) > 1 else ()]
-        elif self.compute is CalculusKit.gradient_result:
-            self._seen[:] = [()]
-        if not self._seen:
-            raise error  # it has never returned: nobody knows how many outputs there are
-        tensor = np.full((*self._seen[0], *[len(labels.names)] * self.order), np.nan)
+        output, p = error.output, len(labels.names)
         values = output.values if isinstance(output, Shaped) else output
         value = np.nan if output is None else np.ravel(values)[0].item()
         aux = output.aux if isinstance(output, Shaped) else None
-        return labels.given_to(tensor, self.order), value, aux
+        if output is not None:
+            shape = np.shape(output) if np.size(output) > 1 or self.order == 1 else ()
+            tree = output.tree if isinstance(output, Shaped) else None
+            self._seen[:] = [_Outputs(shape, tree)]
+        elif not self._seen and self.compute is not CalculusKit.jacobian_result:
+            self._seen[:] = [_Outputs()]  # gradients are of one output, and most Hessians
+        pattern = self.call.get("sparsity")
+        if pattern is not None and not isinstance(pattern, str):
+            return check_sparsity(pattern, p, square=self.order == 2) * np.nan, value, aux
+        if not self._seen:
+            error.add_note("it has returned nowhere yet, so that nobody knows how many outputs")
+            raise error
+        seen = self._seen[0]
+        if seen.pattern is not None:
+            return seen.pattern * np.nan, value, aux
+        tensor = np.full((*seen.shape, *[p] * self.order), np.nan)
+        return replace(labels, outputs=seen.tree).given_to(tensor, self.order), value, aux
 
 
 class Transform(_OfPoint):
@@ -361,8 +406,10 @@ def jvp(
     max_evaluations: int | None = None,
     progress: bool | Show | None = None,
     **keywords: Any,
-) -> tuple[Any, Any]:
+) -> tuple[Any, ...]:
     """Return (f(x0), J v): the derivative along v, one line however many parameters there are.
+
+    With ``has_aux=True`` it returns (f(x0), J v, aux).
 
     Parameters
     ----------
@@ -384,7 +431,7 @@ def jvp(
     of_kit, of_call = split_keywords(keywords)
     kit = CalculusKit(function, x0, **of_kit)
     along = kit.directional(v, method, **of_call)
-    return kit.hyper_hessian(order=0), along
+    return _with_aux(kit, along, of_kit)
 
 
 @with_keywords_of(check_problem, run_together)
@@ -397,8 +444,11 @@ def vjp(
     max_evaluations: int | None = None,
     progress: bool | Show | None = None,
     **keywords: Any,
-) -> tuple[Any, Callable[[Any], Any]]:
-    """Return f(x0) and the function u -> u J, as nested as x0.
+) -> tuple[Any, ...]:
+    """Return f(x0) and the function u -> u J, as nested as x0; and aux with ``has_aux=True``.
+
+    ``u`` has one number an output: flat, nested as the outputs are, or by their names, those that
+    are not named being 0.
 
     Parameters
     ----------
@@ -420,13 +470,26 @@ def vjp(
     result = kit.hyper_hessian_result(method, order=1, **of_call)
     rows = result.value.reshape(-1, len(result.names))
 
+    outputs = None if result.labels is None else result.labels.outputs
+
     def pulled_back(u: Any) -> Any:
-        weights, _ = flatten(u, "u", real_numbers)
+        weights, own = flatten(u, "u", real_numbers)
+        if outputs is not None and own.names() != outputs.names():
+            named = in_order("u", u, outputs.names(), 0.0, what="outputs")
+            weights = weights if named is u else np.array(named)
         if weights.shape != (len(rows),):
             raise ValueError(f"`u` must hold {len(rows)} numbers, got {weights.size}")
         return kit.labels.given_to(weights @ rows, 1)
 
-    return kit.hyper_hessian(order=0), pulled_back
+    return _with_aux(kit, pulled_back, of_kit)
+
+
+def _with_aux(kit: CalculusKit[Any], derivative: Any, of_kit: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Return (f(x0), derivative), and with ``has_aux`` what the function returns beside."""
+    value = kit.hyper_hessian(order=0)
+    if not of_kit.get("has_aux"):
+        return value, derivative
+    return value, derivative, kit.hyper_hessian_result(order=0).aux
 
 
 def _transform(

@@ -59,6 +59,7 @@ __all__ = [
     "without_unit",
 ]
 
+NEAR = 0.6  # similarity at which a word may be a misspelt one
 ALMOST = 0.8  # similarity at which a misspelt word is meant, whatever else it means elsewhere
 MISMATCH = ("refuse", "discard", "trust")
 LONGEST_SHOWN = 80  # characters of a value in a message: one line of a terminal
@@ -434,7 +435,9 @@ _CALLED_HERE = {  # what to say: to whom types one of these words, known from el
         "rel_step relative_step step_size stepsize initial_step step_ratio"
     ),
     "second derivatives are hessian and hessian_diag, higher ones hyper_hessian(order=…); points "
-    "of a stencil method='finite', num_points=…": "order n derivative_order",
+    "of a stencil method='finite', num_points=…": (
+        "order n derivative_order n_points npoints stencil"
+    ),
     "steps are combined by themselves; to choose, method='finite', extrapolation='richardson'": (
         "central richardson ridders extrapolate"
     ),
@@ -473,12 +476,14 @@ def did_you_mean(word: str, known: Sequence[str]) -> str:
     >>> did_you_mean("boundz", ["bounds"])
     "; did you mean 'bounds'?"
     """
-    far = 0.6 if word not in _ADVICE else ALMOST
-    near = difflib.get_close_matches(word, known, n=1, cutoff=far)
-    if near:
-        return f"; did you mean {near[0]!r}?"
-    elsewhere = [word] if word in _ADVICE else difflib.get_close_matches(word, _ADVICE, n=1)
-    return f"; {_ADVICE[elsewhere[0]].replace('{}', elsewhere[0])}" if elsewhere else ""
+    for cutoff in (ALMOST, NEAR):
+        near = difflib.get_close_matches(word, known, n=1, cutoff=cutoff)
+        if near and word not in known:
+            return f"; did you mean {near[0]!r}?"
+        elsewhere = difflib.get_close_matches(word, _ADVICE, n=1, cutoff=ALMOST)
+        if elsewhere:
+            return f"; {_ADVICE[elsewhere[0]].replace('{}', elsewhere[0])}"
+    return ""
 
 
 def is_real(value: object) -> bool:

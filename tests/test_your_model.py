@@ -615,6 +615,13 @@ def test_periods_go_by_the_keys_of_outputs():
     J = CalculusKit(model, [3.6], period=period).jacobian()
     np.testing.assert_allclose([J["r"][0], J["at"]["phi"][0]], [1.0, 100.0])
     np.testing.assert_allclose(J["at"]["w"].ravel(), [1.0, 400.0])
+    for given in (pd.Series({"phi": 360, "r": None}), {"phi": 360, "r": np.inf}):
+        kit = CalculusKit(
+            lambda x: pd.Series({"r": x[0], "phi": 100 * x[0] % 360}), [3.6], period=given
+        )
+        np.testing.assert_allclose(kit.jacobian().to_numpy().ravel(), [1.0, 100.0])
+    kit = CalculusKit(lambda x: np.array([x[0], 100 * x[0] % 360]), [3.6], period=[None, 360])
+    np.testing.assert_allclose(kit.jacobian().ravel(), [1.0, 100.0])
     for wrong, message in (
         ({"phi": 360}, "outputs among r, at.phi, .*, got phi"),
         ({"at": [1.0, 2.0, 3.0]}, "`period` must be numbers like the outputs"),
@@ -628,6 +635,12 @@ def test_periods_go_by_the_keys_of_outputs():
     ("output", "message"),
     [
         ((9.0, "ok"), "has_aux=True"),
+        ([9.0, None], "got list with None in it"),
+        (["9.0"], "got list of text"),
+        (pd.Series(["a"]), "'a' in it"),
+        (((1.0, 2.0), (1.0,)), "make an array of each item"),
+        ([], "must return at least one number, got none"),
+        ({}, "must return at least one number, got none"),
         (csr_array([[1.0]]), r"give its \.toarray\(\)"),
         (iter([1.0]), "make it a list"),
         ({1.0}, "make it a list"),
@@ -673,6 +686,23 @@ def test_none_away_from_x0_means_undefined_there():
         CalculusKit(gives_up, [3.0], errors="raise").gradient()
 
 
+def test_accuracies_go_by_the_names_of_outputs():
+    def model(p):
+        return {"u": p["a"] ** 2, "w": p["b"]}
+
+    for given in ({"w": 1e-3}, pd.Series({"w": 1e-3, "u": 0.0}), [0.0, 1e-3]):
+        error = CalculusKit(model, {"a": 3.0, "b": 2.0}, accuracy=given).jacobian_result().error
+        assert error[0].max() < 1e-8
+        assert error[1].max() > 1e-6
+    with pytest.raises(ValueError, match="`accuracy` must be given for outputs among u, w, got x"):
+        CalculusKit(model, {"a": 3.0, "b": 2.0}, accuracy={"x": 0.1}).jacobian()
+
+
+def test_wrt_names_at_least_one():
+    with pytest.raises(ValueError, match="`wrt` must name at least one parameter"):
+        CalculusKit(lambda x: x[0], [1.0], wrt=[])
+
+
 def test_steps_by_name_may_leave_out_what_is_not_varied():
     kit = CalculusKit(lambda p: p["a"] * p["b"], {"a": 3.0, "b": 2.0}, wrt="a")
     approx(kit.gradient("finite", stepsize={"a": 1e-3}), {"a": 2.0})
@@ -701,6 +731,82 @@ def test_bounds_and_scale_are_nested_as_x0_is_or_named():
         assert kit.gradient()["cosmo"]["h"] == pytest.approx(1.4, abs=1e-7)
     assert min(h for h, _, _ in seen) == 0.7
     assert max(max(b) for _, *b in seen) == 2.0
+
+
+X0 = {"a": 3.0, "b": 2.0}
+
+
+def product(p):
+    return p["a"] ** 2 * p["b"]
+
+
+def test_a_scale_goes_by_its_names():
+    seen = []
+
+    def model(p):
+        seen.append(p["a"])
+        return product(p)
+
+    for scale in ({"b": 1.0, "a": 1e-6}, pd.Series({"b": 1.0, "a": 1e-6})):
+        seen.clear()
+        CalculusKit(model, X0, scale=scale).gradient("finite")
+        assert np.ptp(seen) < 1e-5
+
+
+def test_claims_go_by_their_names():
+    gradient = {"b": 9.0, "a": 12.0}
+    assert derivkit.check_gradient(product, gradient, X0).success
+    assert derivkit.check_gradient(product, gradient, X0, bounds={"a": (3.0, 3.0)}).success
+    assert derivkit.check_gradient(product, pd.Series(gradient), pd.Series(X0)).success
+    assert not derivkit.check_gradient(product, {"a": 9.0, "b": 12.0}, X0).success
+    hessian = {"b": {"b": 0.0, "a": 6.0}, "a": {"a": 4.0, "b": 6.0}}
+    assert derivkit.check_hessian(product, hessian, X0).success
+    jacobian = {"w": {"a": 1.0, "b": 0.0}, "u": {"b": 9.0, "a": 12.0}}
+    both = derivkit.check_jacobian(lambda p: {"u": product(p), "w": p["a"]}, jacobian, X0)
+    assert both.success
+    frame = pd.DataFrame([[0.0, 1.0], [9.0, 12.0]], index=["w", "u"], columns=["b", "a"])
+    outputs = derivkit.check_jacobian(
+        lambda p: pd.Series({"u": product(p), "w": p["a"]}), frame, pd.Series(X0)
+    )
+    assert outputs.success
+
+
+@pytest.mark.parametrize("kind", [dict, pd.Series])
+def test_another_models_outputs_go_by_their_names(kind):
+    kit = CalculusKit(lambda p: kind({"u": p["a"] ** 2, "w": p["b"]}), X0)
+    result = kit.jacobian_result(compare=lambda p: kind({"w": p["b"], "u": p["a"] ** 2}))
+    np.testing.assert_allclose(result.gap, np.zeros((2, 2)), atol=1e-12)
+    with pytest.raises(TypeError, match="`compare` must return what `function` does, u, w"):
+        kit.jacobian_result(compare=lambda p: kind({"w": p["b"], "v": p["a"] ** 2}))
+
+
+def test_a_series_whose_order_changes_is_the_same_output():
+    def model(x):
+        found = {"u": x[0] ** 2, "v": 1j * x[0]}
+        return pd.Series(found if x[0] <= 3 else dict(reversed(found.items())))
+
+    J = CalculusKit(model, [3.0]).jacobian()
+    np.testing.assert_allclose(J["x[0]"], [6.0, 1j], atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"x0": {"b": 3.0, "a": 2.0}},
+        {"call": "keywords"},
+        {"transform": {"a": "log"}},
+    ],
+    ids=str,
+)
+def test_a_version_does_not_stand_for_what_the_numbers_of_a_point_are(tmp_path, other):
+    def model(*p, **q):
+        return product(p[0] if p else q)
+
+    settings = {"x0": X0, "checkpoint": tmp_path / "run.db", "version": "1"}
+    CalculusKit(model, **settings).gradient()
+    CalculusKit(model, **settings).gradient()
+    with pytest.raises(derivkit.CheckpointMismatchError, match="meaning of x0"):
+        CalculusKit(model, **(settings | other)).gradient()
 
 
 def test_a_result_with_nested_labels_reads_back_from_json():

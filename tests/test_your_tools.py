@@ -67,6 +67,90 @@ def test_a_jacobian_that_was_seen_before_gives_nan_where_the_function_raises():
     assert np.isnan(jacobian([-1.0, 2.0])).all()
 
 
+SHAPES_OF_NAN = {  # derivative of a function, at a point that is nan or undefined: what is due
+    "a Hessian": (derivkit.hessian(lambda x: x @ x), [np.nan, 1.0], np.full((2, 2), np.nan)),
+    "a Jacobian": (derivkit.jacobian(lambda x: x**2), [np.inf, 1.0], np.full((2, 2), np.nan)),
+    "a Hessian where the function raises": (
+        derivkit.hessian(raising),
+        [-1.0, 2.0],
+        np.full((2, 2), np.nan),
+    ),
+    "by keywords": (
+        derivkit.jacobian(lambda a, b: np.array([a, b, a]), call="keywords"),
+        {"a": np.nan, "b": 1.0},
+        {"a": np.full(3, np.nan), "b": np.full(3, np.nan)},
+    ),
+    "of outputs that are a dict": (
+        derivkit.jacobian(lambda p: {"u": p["a"] * p["v"], "w": p["a"]}),
+        {"a": np.nan, "v": [1.0, 2.0]},
+        {
+            "u": {"a": np.full(2, np.nan), "v": np.full((2, 2), np.nan)},
+            "w": {"a": np.nan, "v": np.full(2, np.nan)},
+        },
+    ),
+    "with more arguments": (
+        derivkit.jacobian(lambda x, k: k * x, args=(2.0,)),
+        [np.nan],
+        np.full((1, 1), np.nan),
+    ),
+    "in ln x": (derivkit.hessian(lambda x: x[0], transform="log"), [np.nan], np.array([[np.nan]])),
+}
+
+
+@pytest.mark.parametrize("case", SHAPES_OF_NAN)
+def test_nan_has_the_shape_of_the_derivative_at_the_first_call(case):
+    derivative, x, expected = SHAPES_OF_NAN[case]
+    np.testing.assert_equal(derivative(x), expected)
+
+
+def test_nan_keeps_the_structure_of_outputs_seen_before():
+    def model(p):
+        if p["a"] < 0:
+            raise RuntimeError("outside")
+        return {"u": p["a"] * p["v"]}
+
+    for model_of, at in ((model, -1.0), (lambda p: {"u": np.log(p["a"]) * p["v"]}, np.nan)):
+        jacobian = derivkit.jacobian(model_of)
+        jacobian({"a": 1.0, "v": [1.0, 2.0]})
+        found = jacobian({"a": at, "v": [1.0, 2.0]})
+        expected = {"u": {"a": np.full(2, np.nan), "v": np.full((2, 2), np.nan)}}
+        np.testing.assert_equal(found, expected)
+
+
+@pytest.mark.parametrize("x", [[np.nan, 1.0, 2.0], [-1.0, 1.0, 2.0]], ids=str)
+def test_sparse_derivatives_are_nan_in_their_pattern(x):
+    def model(x):
+        if not x[0] > 0:
+            raise ValueError("outside")
+        return np.log(x)
+
+    for first in ([], [[1.0, 1.0, 2.0]]):
+        jacobian = derivkit.jacobian(model, sparsity=1)
+        for each in first:
+            jacobian(each)
+        found = jacobian(x)
+        assert found.nnz == 7
+        assert np.isnan(found.data).all()
+    hessian = derivkit.hessian(lambda x: model(x).sum(), sparsity=0)(x)
+    np.testing.assert_equal(hessian.toarray()[[0, 0], [0, 1]], [np.nan, 0.0])
+    detected = derivkit.jacobian(model, sparsity="detect")
+    assert detected([1.0, 1.0, 2.0]).nnz == detected(x).nnz == 3
+
+
+def test_no_point_beyond_bounds_is_called_to_learn_the_shape():
+    def model(x):
+        assert (x >= 0).all()
+        return x
+
+    with pytest.raises(ModelError, match="`x0` must be finite"):
+        derivkit.jacobian(model, bounds=[(0, 1)])([np.nan])
+
+
+def test_the_point_is_an_argument_by_position():
+    with pytest.raises(TypeError, match="must be given by position"):
+        derivkit.grad(lambda x: x[0])(x=[1.0])
+
+
 def test_a_bug_at_the_point_is_shown_and_not_nan():
     with pytest.raises(ModelError, match="KeyError"):
         derivkit.grad(lambda x: {}["a"])([1.0])
@@ -107,6 +191,18 @@ def test_many_points_give_nan_for_the_bad_one_and_one_warning_that_names_it(func
     assert np.isnan(hessians[bad]).all()
     errors = CalculusKit(function, [1.0, 1.0]).at_many("gradient", points, return_exceptions=True)
     assert isinstance(errors[bad], ModelError)
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_complex_outputs_are_nan_at_a_bad_point(nested):
+    def model(x):
+        z = 1j * np.log(x[0]) if x[0] > 0 else np.nan
+        return {"z": z, "r": x[0] + z.real} if nested else z * x
+
+    kit = CalculusKit(model, [1.0])
+    with pytest.warns(UnresolvedWarning, match=r"points\[1\]"):
+        found = kit.at_many("jacobian", [[1.0], [-1.0]])
+    assert np.isnan(found[1]["z"] if nested else found[1]).all()
 
 
 @pytest.mark.parametrize(
@@ -194,6 +290,67 @@ def test_uncertainty_is_propagated_by_j_c_j_t():
         derivkit.propagate(f, [3.0, 2.0], [1.0, 2.0, 3.0])
 
 
+def test_what_is_propagated_is_labelled_and_prints_as_its_outputs_are():
+    x0 = {"a": 3.0, "b": 2.0}
+    found = derivkit.propagate(lambda p: {"u": p["a"] * p["b"], "w": p["a"]}, x0, [0.01, 0.04])
+    assert found.standard_errors == pytest.approx({"u": 0.4**0.5, "w": 0.1})
+    assert str(found).splitlines() == ["u: 6 ± 0.632", "w: 3 ± 0.1"]
+    assert ">w</td>" in found._repr_html_()
+    series = derivkit.propagate(lambda x: pd.Series({"u": x[0]}), [3.0], 0.01)
+    assert str(series) == "u: 3 ± 0.1"
+
+
+def test_the_covariance_of_a_fit_is_propagated_by_its_names():
+    fit = CalculusKit(lambda p: 50 * p["a"] ** 2 + 12.5 * p["b"] ** 2, {"a": 3.0, "b": 2.0})
+    cov = derivkit.covariance(fit.hessian_result())
+    found = derivkit.propagate(lambda p: p["a"] * p["b"], {"b": 2.0, "a": 3.0}, cov)
+    assert found.covariance == pytest.approx(4 * 0.01 + 9 * 0.04)
+    with pytest.raises(ValueError, match="`cov` must be that of a, got one of a, b"):
+        derivkit.propagate(lambda p: p["a"], {"a": 3.0}, cov)
+
+
+def test_what_bounds_hold_fixed_is_exact():
+    found = derivkit.propagate(
+        lambda x: x[0] * x[1], [3.0, 2.0], 0.01, bounds=[(3.0, 3.0), (None, None)]
+    )
+    assert found.covariance == pytest.approx(0.09)
+    assert np.isfinite(found.error)
+
+
+def test_a_derivative_has_the_structure_of_the_output():
+    found = derivkit.derivative(lambda t: {"a": t**2, "v": np.array([t, 3 * t])}, [3.0, 2.0])
+    np.testing.assert_allclose(found["a"], [6.0, 4.0])
+    np.testing.assert_allclose(found["v"], [[1.0, 3.0], [1.0, 3.0]])
+    one, error = DerivativeKit(lambda t: (1j * t, t**2), 3.0).differentiate(return_error=True)
+    assert one == pytest.approx((1j, 6.0))
+    assert max(error) < 1e-8
+    series = derivkit.derivative(lambda t: pd.Series({"u": t**2, "w": t}), 3.0)
+    assert series.to_dict() == pytest.approx({"u": 6.0, "w": 1.0})
+    frame = derivkit.derivative(lambda t: pd.Series({"u": t**2, "w": t}), [3.0, 2.0])
+    np.testing.assert_allclose(frame["u"], [6.0, 4.0])
+
+
+def test_gradients_are_one_sided_too():
+    found = derivkit.gradients(lambda x: abs(x[0]) + x[1], [[0.0, 1.0], [2.0, 1.0]], side=-1)
+    np.testing.assert_allclose(found, [[-1.0, 1.0], [1.0, 1.0]])
+
+
+@pytest.mark.parametrize(
+    ("points", "message"),
+    [
+        ([[1.0, 2.0], [np.nan, 1.0]], r"`points\[1\]` must be finite"),
+        ([{"a": 1.0}, {"a": np.nan}], r"`points\[1\]` must be finite"),
+        ([[1.0, 2.0], [1.0]], r"`points\[1\]` must have 2 entries"),
+    ],
+    ids=str,
+)
+def test_a_point_that_is_none_is_named(points, message):
+    with pytest.raises(ValueError, match=message):
+        derivkit.gradients(lambda x: 1.0, points)
+    with pytest.raises(ValueError, match=message):
+        CalculusKit(lambda x: 1.0, points[0]).at_many("gradient", points)
+
+
 def test_products_with_the_jacobian():
     def f(p):
         return {"u": p["a"] * p["v"], "w": p["a"] ** 2}
@@ -210,6 +367,43 @@ def test_products_with_the_jacobian():
     np.testing.assert_allclose(found["v"], [3.0, 30.0], atol=1e-7)
     with pytest.raises(ValueError, match="`u` must hold 3 numbers, got 1"):
         pulled_back([1.0])
+
+
+def test_a_dict_or_series_means_its_outputs_by_name_in_any_order():
+    x0 = {"a": 3.0, "v": np.array([1.0, 2.0])}
+    _, pulled_back = derivkit.vjp(lambda p: {"u": p["a"] * p["v"], "w": p["a"] ** 2}, x0)
+    found = pulled_back({"w": 2.0, "u": [1.0, 10.0]})
+    assert found["a"] == pytest.approx(1.0 + 20.0 + 12.0)
+    assert pulled_back({"w": 2.0})["a"] == pytest.approx(12.0)
+    with pytest.raises(ValueError, match=r"`u` must be given for outputs among .*, got q"):
+        pulled_back({"q": 1.0})
+    _, of_series = derivkit.vjp(lambda s: s * s.a, pd.Series({"a": 3.0, "b": 2.0}))
+    found = of_series(pd.Series({"b": 1.0, "a": 0.0}))
+    assert found.to_dict() == pytest.approx({"a": 2.0, "b": 3.0})
+
+
+def test_what_comes_beside_comes_third_as_in_jax():
+    def f(x):
+        return x * x[0], "note"
+
+    _, along, aux = derivkit.jvp(f, [3.0, 2.0], [1.0, 0.0], has_aux=True)
+    np.testing.assert_allclose(along, [6.0, 2.0])
+    assert aux == "note"
+    _, pulled_back, aux = derivkit.vjp(f, [3.0, 2.0], has_aux=True)
+    np.testing.assert_allclose(pulled_back([0.0, 1.0]), [2.0, 3.0])
+    assert aux == "note"
+
+
+@pytest.mark.parametrize("as_series", [False, True])
+def test_a_gradient_in_another_order_is_no_hessian(as_series):
+    def gradient(p):
+        found = {"b": p["a"] ** 2, "a": 2 * p["a"] * p["b"]}
+        return pd.Series(found) if as_series else found
+
+    x0 = {"a": 3.0, "b": 2.0}
+    kit = CalculusKit(gradient, pd.Series(x0) if as_series else x0)
+    with pytest.raises(TypeError, match="a, b, in this order, got b, a"):
+        kit.hessian(from_gradient=True)
 
 
 def test_a_hessian_from_a_gradient_tells_its_asymmetry():

@@ -38,6 +38,11 @@ def for_iminuit(
     **keywords
         Those of `CalculusKit`, of its calls, and the method's options.
 
+    Raises
+    ------
+    TypeError, ValueError
+        If the function is not callable, or a keyword has a bad value: at once, not inside the fit.
+
     Examples
     --------
     >>> import derivkit
@@ -112,6 +117,11 @@ def for_lmfit(
     **keywords
         Those of `CalculusKit`, of its calls, and the method's options.
 
+    Raises
+    ------
+    TypeError, ValueError
+        If the function is not callable, or a keyword has a bad value: at once, not inside the fit.
+
     Examples
     --------
     >>> import lmfit  # doctest: +SKIP
@@ -136,6 +146,11 @@ def for_curve_fit(
     method : str or method value, optional
     **keywords
         Those of `CalculusKit`, of its calls, and the method's options.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the function is not callable, or a keyword has a bad value: at once, not inside the fit.
 
     Examples
     --------
@@ -176,11 +191,20 @@ def standard_errors(
     xdata, ydata : array_like
     popt : array_like (n,)
         The best fit.
-    sigma : float or array_like (m,), optional
-        The data's standard deviations; by default their variance is that of the residuals.
+    sigma : float or array_like (m,) or (m, m), optional
+        The data's standard deviations, or their covariance, as for curve_fit; by default their
+        variance is that of the residuals.
     method : str or method value, optional
     **keywords
         Those of `CalculusKit`, of its calls, and the method's options.
+
+    Raises
+    ------
+    ValueError
+        If the data, ``popt`` or ``sigma`` do not fit each other, or the data do not determine a
+        parameter.
+    ModelError
+        If the model fails at ``popt``.
 
     Examples
     --------
@@ -199,7 +223,8 @@ def standard_errors(
         )
     result = host.kit(popt).jacobian_result(method, **host.of_call)
     if sigma is not None:
-        return covariance(result, sigma=sigma).standard_errors
+        deviations = {"cov" if np.ndim(sigma) == 2 else "sigma": sigma}
+        return covariance(result, **deviations).standard_errors
     model = np.asarray(function(xdata, *popt), dtype=float)
     if measured.shape != model.shape:
         raise ValueError(f"`ydata` must have the model's shape {model.shape}, got {measured.shape}")

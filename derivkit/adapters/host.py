@@ -19,10 +19,10 @@ from derivkit.calculus.problem import (
 )
 from derivkit.calculus.signatures import with_keywords_of
 from derivkit.calculus_kit import CalculusKit
+from derivkit.engine.names import in_order
 from derivkit.engine.trees import Branch, Leaf, Tree, conformed, flatten
 from derivkit.errors import ModelError
 from derivkit.methods.registry import MethodLike
-from derivkit.results.labels import in_order
 from derivkit.results.result import DerivativeResult
 from derivkit.validation import check_count, check_sequence, real_numbers
 
@@ -72,6 +72,8 @@ class Host:
         self.shape = (self.tree.size,) if isinstance(self.tree, Branch) else self.tree.shape
         self.of_kit, self.of_call = split_keywords(keywords)
         must_be_own(self.of_kit.get("transform"), "the other package asks for derivatives by x")
+        if self.of_kit.get("wrt") is not None:
+            raise ValueError("`wrt` must be left out: the other package asks for all derivatives")
         check_run(method, self.of_call)
 
     def kit(self, x: Any, **settings: Any) -> CalculusKit[Any]:
@@ -79,9 +81,9 @@ class Host:
         return CalculusKit(self.function, x, **(self.of_kit | settings))
 
     def outside(self, x: Any) -> int:
-        """Return the number of parameters if a point lies nowhere, or outside the bounds; else 0.
+        """Return the number of parameters if a point is not finite or out of bounds; else 0.
 
-        Samplers and line searches go there, and are to turn back.
+        Samplers and line searches try such points; nan makes them turn back.
         """
         flat, tree = flatten(x, "x0", real_numbers)
         if not np.isfinite(flat).all():
@@ -128,6 +130,11 @@ class Host:
 
     def _shaped(self, result: DerivativeResult, *p: int) -> NDArray[np.float64]:
         """Return a result's numbers (*shape, *p) in the order of ``shape``."""
+        if np.iscomplexobj(result.value):
+            raise TypeError(
+                "`function` must return real numbers, got complex ones: return real and imaginary "
+                "part"
+            )
         outputs = None if result.labels is None else result.labels.outputs
         given: Tree = Leaf(result.value.shape[: result.value.ndim - len(p)])
         given = given if outputs is None else outputs

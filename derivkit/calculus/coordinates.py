@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from derivkit.engine.calling import COORDINATES
-from derivkit.results.labels import in_order
+from derivkit.engine.names import in_order
 from derivkit.validation import check_index, check_known, check_sequence
 
 __all__ = ["Coordinates", "must_be_own"]

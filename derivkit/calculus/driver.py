@@ -36,17 +36,18 @@ from derivkit.engine.evaluation import Evaluation
 from derivkit.engine.failures import Raised, say_what_is_kept, summed
 from derivkit.engine.memo import Memo
 from derivkit.engine.model import Backend, Model, close
+from derivkit.engine.names import in_order
 from derivkit.engine.progress import Show, Watch, check_progress, watching
 from derivkit.engine.rounds import drive
 from derivkit.engine.streaming import stream
-from derivkit.engine.trees import Tree
+from derivkit.engine.trees import Leaf, Tree
 from derivkit.errors import TracingError, UnresolvedWarning, level_of_user
 from derivkit.methods.protocol import BudgetSpentError, Estimate
 from derivkit.methods.registry import name_of, resolve
 from derivkit.results.evaluations import Evaluations
 from derivkit.results.result import DerivativeResult
 from derivkit.status import Status
-from derivkit.validation import check_count, check_workers, is_positive, shown
+from derivkit.validation import check_count, check_workers, is_positive, real_numbers, shown
 
 __all__ = ["RUN_KEYWORDS", "Computation", "check_run", "prepare", "run", "run_together"]
 
@@ -327,18 +328,22 @@ def _evaluated(
     orders = np.broadcast_to(np.array(stage.order), len(logs)).tolist()
     samples = [final_samples(*each) for each in zip(logs, known, orders, strict=True)]
     if problem.accuracy is not None:
-        accuracy = _one_an_output(problem.accuracy, shape)
+        accuracy = _one_an_output(problem.accuracy, evaluation.tree, shape)
         found = replace(found, stated=[stated_error(each, accuracy) for each in samples])
     if other is None:
         return found, evaluation.nfev
     beside = evaluation_of(other.model, other.memo)
     left = None if budget is None else budget - evaluation.nfev
-    gap = gaps(beside, samples, shape, left)
+    gap = gaps(beside, samples, shape, plan.outputs, left)
     nfev_of = [a + b for a, b in zip(found.nfev_of, beside.nfev_of, strict=True)]
     return replace(found, gap=gap, nfev_of=nfev_of), evaluation.nfev + beside.nfev
 
 
-def _one_an_output(accuracy: NDArray[np.float64], shape: tuple[int, ...]) -> NDArray[np.float64]:
+def _one_an_output(accuracy: Any, tree: Tree | None, shape: tuple[int, ...]) -> NDArray[np.float64]:
+    if isinstance(accuracy, Mapping):
+        names = (tree or Leaf(shape)).names()
+        named = in_order("accuracy", accuracy, names, 0.0, what="outputs")
+        accuracy = real_numbers("accuracy", named)
     try:
         return np.broadcast_to(accuracy, shape).ravel()
     except ValueError:

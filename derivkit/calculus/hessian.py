@@ -14,7 +14,7 @@ from derivkit.calculus.builders import builder
 from derivkit.calculus.lines import axis_lines
 from derivkit.calculus.mixed_seconds import along_axes, second_derivatives
 from derivkit.calculus.problem import Problem
-from derivkit.engine.model import is_nested
+from derivkit.engine.model import Shaped, is_nested
 from derivkit.methods.protocol import Method
 
 if TYPE_CHECKING:
@@ -75,10 +75,11 @@ class HessianFromGradient:
                 f"`function` must return the gradient ({p},) with from_gradient=True, got shape "
                 f"{np.shape(output)}"
             )
-        if is_nested(output) and tuple(output.tree.names()) != self.names:  # type: ignore[union-attr]
+        names = tuple(output.tree.names()) if isinstance(output, Shaped) else self.names
+        if names != self.names and (is_nested(output) or set(names) == set(self.names)):
             raise TypeError(
                 f"`function` must return a gradient with the entries of x0, "
-                f"{', '.join(self.names)}, in this order"
+                f"{', '.join(self.names)}, in this order, got {', '.join(names)}"
             )
 
     def stages(self, problem: Problem, method: Method, budget: int | None) -> Stages:

@@ -25,8 +25,8 @@ from derivkit.calculus.problem import Problem
 from derivkit.calculus.sparsity import SparseHessian, SparseJacobian, check_sparsity
 from derivkit.engine.backends.choice import Execution
 from derivkit.engine.memo import Memo
+from derivkit.engine.names import in_order
 from derivkit.engine.trees import flatten
-from derivkit.results.labels import in_order
 from derivkit.validation import (
     check_count,
     check_direction,

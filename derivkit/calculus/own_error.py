@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from derivkit.calculus.axis_knowledge import Log
 from derivkit.engine.evaluation import Evaluation
+from derivkit.engine.trees import Tree, conformed
 from derivkit.methods.fit.orthogonal import polynomials
 from derivkit.methods.protocol import Estimate
 
@@ -101,6 +102,7 @@ def gaps(
     evaluation: Evaluation,
     samples: Sequence[Samples | None],
     shape: tuple[int, ...],
+    outputs: Tree | None,
     budget: int | None,
 ) -> list[Floats]:
     """Return the derivatives of another model less these, a line each.
@@ -124,11 +126,25 @@ def gaps(
             f"`compare` must return what `function` does, of shape {shape}, got shape "
             f"{evaluation.shape}"
         )
+    order = _order(evaluation.tree, outputs) if told else slice(None)
     unknown = np.full(int(np.prod(shape)), np.inf)
     return [
-        _gap(each, told[k]) if each is not None and k in told else unknown
+        _gap(each, told[k][:, order]) if each is not None and k in told else unknown
         for k, each in enumerate(samples)
     ]
+
+
+def _order(own: Tree | None, wanted: Tree | None) -> NDArray[np.int_] | slice:
+    """Return where the model's outputs stand among the other's: a dict's go by their names."""
+    if own is None or wanted is None:
+        return slice(None)
+    order = conformed(np.arange(own.size), own, wanted)
+    if order is None or own.size != wanted.size:
+        raise TypeError(
+            f"`compare` must return what `function` does, {', '.join(wanted.names())}, got "
+            f"{', '.join(own.names())}"
+        )
+    return order
 
 
 def _gap(samples: Samples, other: Floats) -> Floats:

@@ -13,8 +13,9 @@ from derivkit.calculus.coordinates import Coordinates
 from derivkit.engine.backends.choice import WHEREVER, Execution
 from derivkit.engine.calling import CALLS, Calling
 from derivkit.engine.model import UNDEFINED_BY_DEFAULT, Model
+from derivkit.engine.names import in_order, meant_by, within
 from derivkit.engine.trees import Branch, Leaf, Tree, flatten
-from derivkit.results.labels import Labels, in_order, meant_by, within
+from derivkit.results.labels import Labels
 from derivkit.validation import (
     check_count,
     check_flag,
@@ -89,7 +90,7 @@ class Problem:
     execution: Execution = WHEREVER
     period: NDArray[np.float64] | Mapping[Any, Any] | None = None
     shown: tuple[int, ...] | None = None
-    accuracy: NDArray[np.float64] | None = None
+    accuracy: NDArray[np.float64] | Mapping[Any, Any] | None = None
     coordinates: Coordinates | None = None
     steps: tuple[float | None, ...] | None = None
 
@@ -151,20 +152,20 @@ class Problem:
             )
         return replace(self, lower=lower, upper=upper)
 
-    def moved_to(self, x0: Any) -> Problem:
-        """Return the same problem at another point."""
-        moved, names, tree = _checked_x0(x0, None)
+    def moved_to(self, x0: Any, called: str = "x0") -> Problem:
+        """Return the same problem at another point, which messages call so."""
+        moved, names, tree = _checked_x0(x0, None, called)
         if moved.size != self.p:
-            raise ValueError(f"`x0` must have {self.p} entries, got {moved.size}")
+            raise ValueError(f"`{called}` must have {self.p} entries, got {moved.size}")
         labelled = isinstance(tree, Branch) or (tree is not None and tree.kind != "array")
         if labelled and names != self.given_names:
             raise ValueError(
-                f"`x0` must be labelled {', '.join(self.given_names)}, in this order, got "
+                f"`{called}` must be labelled {', '.join(self.given_names)}, in this order, got "
                 f"{', '.join(names)}"
             )
         given = moved if self.coordinates is None else self.coordinates.point(moved)
         moved = put_inside(given, self.lower, self.upper)
-        must_be_inside(moved, self.lower, self.upper)
+        must_be_inside(moved, self.lower, self.upper, called)
         return replace(
             self,
             x0=moved,
@@ -183,12 +184,13 @@ class Problem:
         plain = tree is None or (isinstance(tree, Leaf) and tree.kind == "array")
         x0 = _as_table(points, self.p) if plain else None
         if x0 is None:
-            x0 = np.stack([self.moved_to(point).x0 for point in points])
+            named = enumerate(points)
+            x0 = np.stack([self.moved_to(point, f"points[{i}]").x0 for i, point in named])
         elif self.coordinates is not None:
             x0 = self.coordinates.point(x0)
         good = np.isfinite(x0) & (x0 >= self.lower) & (x0 <= self.upper)
         for wrong in np.flatnonzero(~good.all(axis=1))[:1].tolist():
-            self.moved_to(x0[wrong])  # raises what there is to say
+            self.moved_to(points[wrong], f"points[{wrong}]")  # raises
         return x0, np.where(self.scale_given, self.scale, self._guess(x0))
 
 
@@ -378,21 +380,37 @@ def _checked_period(period: Any) -> NDArray[np.float64] | Mapping[Any, Any] | No
     """Return periods of outputs, also by their keys; inf for those that have none."""
     if period is None:
         return None
+    if has(period, "to_dict", "index"):
+        named = period.to_dict().items()  # a Series goes by its labels, and has nan for None
+        period = {key: None if each != each else each for key, each in named}  # noqa: PLR0124
+    period = _with_inf(period)
     periods, _ = flatten(period, "period", real_numbers)
     if not (periods > 0).all() or not periods.size:
         raise ValueError(f"`period` must be positive, inf where there is none, got {shown(period)}")
     return period if isinstance(period, Mapping) else real_numbers("period", period)
 
 
-def _checked_accuracy(accuracy: Any) -> NDArray[np.float64] | None:
+def _with_inf(period: Any) -> Any:
+    """Return periods with inf for those that are None, as bounds have it."""
+    if isinstance(period, Mapping):
+        return {key: _with_inf(each) for key, each in period.items()}
+    if isinstance(period, (list, tuple)):
+        return [_with_inf(each) for each in period]
+    return np.inf if period is None else period
+
+
+def _checked_accuracy(accuracy: Any) -> NDArray[np.float64] | Mapping[Any, Any] | None:
+    """Return the accuracies of outputs, also by their names."""
     if accuracy is None:
         return None
-    stated = real_numbers("accuracy", accuracy)
+    if has(accuracy, "to_dict", "index"):
+        accuracy = accuracy.to_dict()
+    stated, _ = flatten(accuracy, "accuracy", real_numbers)
     if not ((stated >= 0) & (stated < 1)).all():
         raise ValueError(
             f"`accuracy` must lie in [0, 1), a part of the output, got {shown(accuracy)}"
         )
-    return stated
+    return accuracy if isinstance(accuracy, Mapping) else real_numbers("accuracy", accuracy)
 
 
 def check_side(side: Any) -> NDArray[np.float64]:
@@ -413,7 +431,7 @@ def split_keywords(keywords: Mapping[str, Any]) -> tuple[dict[str, Any], dict[st
 
 
 def _checked_x0(
-    x0: Any, names: Sequence[str] | None
+    x0: Any, names: Sequence[str] | None, called: str = "x0"
 ) -> tuple[NDArray[Any], tuple[str, ...], Tree | None]:
     """Return a read-only copy, flat, the parameters' names, and the structure of x0.
 
@@ -423,11 +441,11 @@ def _checked_x0(
     if type(x0) is np.ndarray and x0.ndim == 1 and x0.dtype.kind in "fiu":
         point = x0.astype(float)  # the usual case costs nothing for trees
     else:
-        point, tree = flatten(x0, "x0", real_numbers)
+        point, tree = flatten(x0, called, real_numbers)
     if point.size == 0:
-        raise ValueError("`x0` must be one point of at least one parameter, got none")
+        raise ValueError(f"`{called}` must be one point of at least one parameter, got none")
     if not np.isfinite(point).all():
-        raise ValueError(f"`x0` must be finite, got {point}")
+        raise ValueError(f"`{called}` must be finite, got {point}")
     point.flags.writeable = False
     if isinstance(tree, Leaf) and tree.kind == "array" and len(tree.shape) == 1:
         tree = None
@@ -511,18 +529,23 @@ def _shown(wrt: Any, names: Sequence[str], tree: Tree | None) -> tuple[int, ...]
         word = str.__str__(each) if isinstance(each, str) else None
         whole = [] if word is None else meant_by(word, names)
         found += whole or [check_index("wrt", each, names)]
-    if not found or len(set(found)) < len(found):
+    if not found:
+        raise ValueError("`wrt` must name at least one parameter, got none")
+    if len(set(found)) < len(found):
         raise ValueError(f"`wrt` must be different parameters, got {shown(wrt)}")
     return tuple(found if tree is None else sorted(found))
 
 
-def must_be_inside(x0: NDArray[Any], lower: NDArray[Any], upper: NDArray[Any]) -> None:
+def must_be_inside(
+    x0: NDArray[Any], lower: NDArray[Any], upper: NDArray[Any], called: str = "x0"
+) -> None:
     """Raise a ValueError for a point outside its bounds."""
     outside = np.flatnonzero((x0 < lower) | (x0 > upper))
     if outside.size:
         i = int(outside[0])
         raise ValueError(
-            f"`x0` must lie inside `bounds`, got x0[{i}] = {x0[i]} outside ({lower[i]}, {upper[i]})"
+            f"`{called}` must lie inside `bounds`, got x0[{i}] = {x0[i]} outside "
+            f"({lower[i]}, {upper[i]})"
         )
 
 
@@ -554,7 +577,7 @@ def _scales(
     """Return the scale of every parameter, and whether the user gave it."""
     if scale is None:
         return guess, np.zeros(guess.size, dtype=bool)
-    if isinstance(scale, Mapping):
+    if isinstance(scale, Mapping) or has(scale, "to_dict", "index"):
         wanted = in_order("scale", scale, names, None)
         given = np.array([each is not None for each in wanted])
         scale = [g if s is None else s for s, g in zip(wanted, guess.tolist(), strict=True)]

@@ -93,7 +93,7 @@ class AtPoints:
             order=self.order,
         )
         parts = stacked(results.of(range(1, len(rays))))
-        extra = {"names": self._names(problem), "x0": self.points.ravel(), "labels": None}
+        extra = {"names": self._names(problem), "x0": self.points.ravel()}
         return replace(parts, extra=extra)
 
     def _names(self, problem: Problem) -> tuple[str, ...]:

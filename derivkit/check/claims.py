@@ -18,13 +18,15 @@ from derivkit.calculus.coordinates import must_be_own
 from derivkit.calculus.driver import run
 from derivkit.calculus.gradient import Gradient
 from derivkit.calculus.hessian import Hessian
+from derivkit.calculus.hyper_hessian import HyperHessian
 from derivkit.calculus.jacobian import Jacobian
 from derivkit.calculus.problem import check_problem, split_keywords
 from derivkit.calculus.signatures import with_keywords_of
 from derivkit.check.comparison import CheckResult
 from derivkit.check.measurement import FEW_PARAMETERS, Reference, along_directions, one_by_one
 from derivkit.engine.memo import Memo
-from derivkit.engine.trees import Leaf, flatten
+from derivkit.engine.names import order_of
+from derivkit.engine.trees import Leaf, Tree, flatten
 from derivkit.methods.autodiff.rounding import neighbours, rounding_error
 from derivkit.methods.registry import MethodLike, name_of, resolve
 from derivkit.results.labels import Labels
@@ -297,6 +299,23 @@ def _claimed(reference: Reference, claim: Any) -> tuple[NDArray[Any], NDArray[An
     return value, np.where(np.isfinite(value), rounding_error(value, beside, EPS), 0.0)
 
 
+def _by_names(
+    reference: Reference, claim: Any, flat: NDArray[Any], tree: Tree
+) -> NDArray[Any] | None:
+    """Return a claim that names its entries in our order; None if it does not, or otherwise."""
+    if isinstance(tree, Leaf) and tree.kind not in {"series", "frame"}:
+        return None  # it has no names
+    problem, order = reference.problem, reference.tensor.order
+    if reference.what == "gradient":
+        of_all = (problem.labels.own_names, problem.given_names)
+        orders = [order_of(tree.names(), names) for names in of_all]
+        return next((flat[each] for each in orders if each is not None), None)
+    at_x0 = run(problem, reference.memo, HyperHessian(0))
+    labels = problem.labels if at_x0.labels is None else at_x0.labels
+    shape = (*at_x0.value.shape, *(len(labels.names),) * order)
+    return labels.taken_back(claim, reference.what, shape, order)
+
+
 def _beside(reference: Reference, claim: Callable[[Any], Any]) -> Iterator[NDArray[Any]]:
     """Yield the claimed tensor right beside x0, as far as it is defined there."""
     problem = reference.problem
@@ -313,7 +332,10 @@ def _shaped(reference: Reference, claim: Any) -> NDArray[np.float64]:
     p = len(problem.labels.names)
     axes = (p,) * reference.tensor.order
     value, tree = flatten(claim, what, real_numbers)
-    if isinstance(tree, Leaf):
+    named = _by_names(reference, claim, value, tree)
+    if named is not None:
+        value = named
+    elif isinstance(tree, Leaf):
         value = value.reshape(tree.shape)
     if problem.shown is not None and value.shape[-1:] == (problem.p,):  # of all parameters
         for axis in range(-reference.tensor.order, 0):

@@ -59,6 +59,17 @@ class Calling:
     kwargs: Mapping[str, Any] = field(default_factory=dict)
     coordinates: Mapping[int, tuple[str, float, float]] = field(default_factory=dict)
 
+    def meaning(self) -> str:
+        """Return what the entries of the flat array are, and how the function gets them.
+
+        Nothing where it gets the array as it is.
+        """
+        names = self.names if self.call == "keywords" else ()
+        names = names if self.tree is None else tuple(self.tree.names())
+        call = self.call if self.call in {"keywords", "positional"} else ""
+        followed = [f"{kind} of {i}" for i, (kind, *_) in sorted(self.coordinates.items())]
+        return "; ".join(filter(None, [call, ", ".join(names), ", ".join(followed)]))
+
     def __call__(self, x: NDArray[Any]) -> Any:
         """Return the function's output at a point (p,), or its outputs at points (n, p)."""
         for i, (kind, lower, upper) in self.coordinates.items():

@@ -62,7 +62,7 @@ class Evaluation:
         The parameters', for messages.
     check_output : callable
         Called with the output at x0, before further calls where calls are serial; raises if it
-        is not of the kind that is due.
+        is not of the kind that the tensor needs.
     watch : Watch, optional
         Gets every reply.
     lenient : bool
@@ -351,6 +351,8 @@ class Evaluation:
                     self.undefined_starts.add(key)
                     return reply
                 shown = reply.values if isinstance(reply, Shaped) else reply
+                if np.size(shown) == 0:
+                    raise TypeError("`function` must return at least one number, got none")
                 raise ModelError(
                     f"the model must be defined at x0, but it returned {shown} there; choose an "
                     f"x0 inside its domain, got x0 = {self._rays[line].place(t)}",

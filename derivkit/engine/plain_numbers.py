@@ -12,6 +12,7 @@ from derivkit.validation import (
     has,
     is_no_list,
     is_number,
+    shown,
     text_of,
     without_unit,
 )
@@ -38,6 +39,7 @@ def output_numbers(name: str, value: Any) -> NDArray[Any]:
         raise TypeError(
             f"`{name}` must return a number or an array of numbers, got {type(value).__name__}, of "
             f"which numpy cannot make one: {text_of(error)}"
+            + ("; make an array of each item" if isinstance(value, (list, tuple)) else "")
         ) from error
     if array.dtype.kind == "O" and all(is_number(each) for each in array.flat):
         array = from_objects(name, array)
@@ -48,12 +50,23 @@ def output_numbers(name: str, value: Any) -> NDArray[Any]:
         return np.asarray(array, dtype=float)
     raise TypeError(
         f"`{name}` must return a number or an array of numbers, got {type(value).__name__}"
+        + _what_is_in(array)
         + ("; is its `return` missing?" if value is None else "")
         + ("; has_aux=True is for what stands beside the output" if type(value) is tuple else "")
         + ("; give its .toarray()" if has(value, "toarray") else "")
         + ("; make it a list" if is_no_list(value) else "")
         + ("; it must not be async: await inside it, with asyncio.run" if _is_async(value) else "")
     )
+
+
+def _what_is_in(array: NDArray[Any]) -> str:
+    """Return what an array holds for numbers, to be said behind what kind of thing it is."""
+    if not array.ndim or not array.size:
+        return ""
+    if array.dtype.kind != "O":
+        return f" of {'text' if array.dtype.kind in 'US' else array.dtype}"
+    other = next(each for each in array.flat if not is_number(each))
+    return f" with {shown(other)} in it"
 
 
 def _is_async(y: Any) -> bool:

@@ -1,4 +1,4 @@
-"""A call of a kit without an evaluator: it runs until it needs a value that nobody has told.
+"""A call of a kit without an evaluator: it runs until it needs a value that is not known yet.
 
 Methods are deterministic: the same values give the same requests. So instead of keeping a call
 suspended between two rounds, it is run again from its start on all values told so far, and stops
@@ -26,7 +26,7 @@ NOT_KNOWN: Mapping[Key, float] = MappingProxyType({})  # values that the user te
 
 
 class _PointsNeededError(Exception):
-    """A call asks for points that nobody has told."""
+    """A call needs points whose values are not known yet."""
 
 
 class Replay(Generic[Result]):

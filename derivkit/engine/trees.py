@@ -20,6 +20,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from derivkit.engine.names import in_order, order_of
 from derivkit.validation import has
 
 __all__ = [
@@ -97,6 +98,8 @@ class Leaf:
     def build(self, flat: NDArray[Any]) -> Any:
         """Return the thing with these numbers (*lead, size), of many points if there is a lead."""
         lead = flat.shape[:-1]
+        if self.is_complex and flat.dtype.kind != "c":
+            flat = flat[..., : self.count] + 1j * flat[..., self.count :]
         if self.kind == "array" and not self.shape and not lead:
             return flat.item() if isinstance(flat, np.ndarray) else flat[0]
         block = flat.reshape(lead + self.shape)
@@ -367,7 +370,8 @@ def _labels(value: Any) -> tuple[str, tuple[Any, ...], Any]:
 def conformed(values: NDArray[Any], tree: Tree, wanted: Tree) -> NDArray[Any] | None:
     """Return a tree's numbers in the order of another tree; None if that has other entries.
 
-    A dict may have its keys in another order; where complex numbers are wanted, real ones will do.
+    A dict may have its keys in another order, a Series its labels; where complex numbers are
+    wanted, real ones will do.
     """
     start, mine = 0, {}
     for path, leaf in tree.leaves():
@@ -376,12 +380,23 @@ def conformed(values: NDArray[Any], tree: Tree, wanted: Tree) -> NDArray[Any] | 
     parts = []
     for path, leaf in wanted.leaves():
         own, part = mine.pop(path, (None, values))
-        if own is None or not own.same_place(leaf) or own.is_complex > leaf.is_complex:
+        if own is None or own.is_complex > leaf.is_complex:
             return None
+        if not own.same_place(leaf):
+            order = None if own.kind == "array" else order_of(own.names(), leaf.names())
+            if order is None or own.kind != leaf.kind or own.kind == "dataarray":
+                return None
+            part = _reordered(part, order)
         parts.append(part)
         if leaf.is_complex > own.is_complex:
             parts.append(np.zeros(own.size))
     return None if mine else np.concatenate(parts)
+
+
+def _reordered(part: NDArray[Any], order: list[int]) -> NDArray[Any]:
+    """Return a leaf's numbers in another order: of complex ones all real parts stand first."""
+    halves = part.reshape(-1, len(order), *part.shape[1:])
+    return halves[:, order].reshape(part.shape)
 
 
 def periods_of(tree: Tree, given: Mapping[Any, Any]) -> NDArray[np.float64]:
@@ -398,6 +413,8 @@ def periods_of(tree: Tree, given: Mapping[Any, Any]) -> NDArray[np.float64]:
         for depth, key in enumerate(path, 1):
             period = period.get(key, np.inf) if isinstance(period, Mapping) else period
             used.add(path[:depth])
+        if isinstance(period, Mapping):  # the labels of a Series
+            period = in_order("period", period, leaf.names(), np.inf, what="outputs")
         try:
             each = np.broadcast_to(np.asarray(period, dtype=float), leaf.shape).ravel()
         except (TypeError, ValueError) as error:
@@ -405,7 +422,7 @@ def periods_of(tree: Tree, given: Mapping[Any, Any]) -> NDArray[np.float64]:
                 f"`period` must be numbers like the outputs {', '.join(tree.names())}"
             ) from error
         parts += [each] * (2 if leaf.is_complex else 1)
-    unknown = [key for key in given if (key,) not in used]
+    unknown = [key for key in given if (key,) not in used and isinstance(tree, Branch)]
     if unknown:
         raise ValueError(
             f"`period` must be given for outputs among {', '.join(tree.names())}, got {unknown[0]}"

@@ -7,7 +7,7 @@ jax) are no run-time dependency, and name their paths otherwise than results do.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,10 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from derivkit.engine.calling import COORDINATES
-from derivkit.engine.trees import Branch, Leaf, Tree, wrapped
-from derivkit.validation import check_known, has, shown
+from derivkit.engine.names import order_of
+from derivkit.engine.trees import Branch, Leaf, Tree, flatten, wrapped
+from derivkit.validation import check_known, real_numbers
 
-__all__ = ["KINDS", "Labels", "in_order", "meant_by", "within"]
+__all__ = ["KINDS", "Labels"]
 
 KINDS = ("array", "dict", "pandas")
 
@@ -93,6 +94,23 @@ class Labels:
         flat = tensor.reshape(-1, *tensor.shape[tensor.ndim - parameter_axes :])
         return _hung(flat, 0, trees, [])
 
+    def taken_back(
+        self, nested: Any, name: str, shape: tuple[int, ...], parameter_axes: int
+    ) -> NDArray[Any] | None:
+        """Return a tensor of a shape from what is nested as `given_to` would; None if it is not.
+
+        Its entries go by their names, in whichever order they stand.
+        """
+        places = np.arange(np.prod(shape, dtype=int)).reshape(shape)
+        where, wanted = flatten(self.given_to(places, parameter_axes), name, real_numbers)
+        flat, own = flatten(nested, name, real_numbers)
+        order = order_of(own.names(), wanted.names())
+        if order is None:
+            return None
+        tensor = np.empty(flat.size)
+        tensor[where.astype(int)] = flat[order]
+        return tensor.reshape(shape)
+
 
 def _hung(block: NDArray[Any], axis: int, trees: Sequence[Tree], leaves: list[Leaf]) -> Any:
     """Hang a block on trees, of which each has one flat axis, the first of them ``axis``."""
@@ -109,79 +127,3 @@ def _hung(block: NDArray[Any], axis: int, trees: Sequence[Tree], leaves: list[Le
         parts.append(_hung(part, axis, [child, *others], leaves))
         start = stop
     return tree.of(parts)
-
-
-def in_order(argument: str, given: Any, names: Sequence[str], otherwise: Any) -> Any:
-    """Return what was given by parameter as a list in the parameters' order.
-
-    Parameters
-    ----------
-    argument : str
-        Its name, for the message.
-    given : object
-        A mapping by names, or nested as x0 is, is put in order; one entry for a whole array or
-        branch holds for all of it. Anything else is returned as it is.
-    names : sequence of p str
-    otherwise : object
-        Stands for the parameters that are not in the mapping.
-
-    Raises
-    ------
-    ValueError
-        If a key is no parameter.
-    """
-    if has(given, "to_dict", "index"):
-        given = given.to_dict()  # a Series
-    if not isinstance(given, Mapping):
-        return given
-    found = [otherwise] * len(names)
-    unknown: list[str] = []
-
-    def put(name: str, each: Any) -> None:
-        where = meant_by(name, names)
-        if not where:
-            unknown.append(name)
-        elif isinstance(each, Mapping):
-            for key, one in each.items():
-                put(f"{name}.{key}" if f"{name}[{key}]" not in names else f"{name}[{key}]", one)
-        else:
-            alone = len(where) == 1 and names[where[0]] == name
-            for i, one in zip(
-                where, [each] if alone else _spread(argument, each, len(where)), strict=True
-            ):
-                found[i] = one
-
-    for key, each in given.items():
-        put(str(key), each)
-    if unknown:
-        raise ValueError(
-            f"`{argument}` must be given for parameters among {', '.join(names)}, "
-            f"got {', '.join(sorted(unknown))}"
-        )
-    return found
-
-
-def meant_by(word: str, names: Sequence[str]) -> list[int]:
-    """Return the parameters that a word means: the one of that name, else all within it."""
-    alone = [i for i, name in enumerate(names) if name == word]
-    return alone or [i for i, name in enumerate(names) if within(name, word)]
-
-
-def within(name: str, whole: str) -> bool:
-    """Whether a parameter is the named one, or an entry of the array or branch of that name."""
-    return name == whole or name.startswith((f"{whole}.", f"{whole}["))
-
-
-def _spread(argument: str, each: Any, n: int) -> list[Any]:
-    """Return n entries: a number, or of bounds a pair, for all of them, or one for each."""
-    if argument != "bounds":
-        found = [each] * n if np.ndim(each) == 0 else np.ravel(each).tolist()
-    elif len(each) == 2 and not any(map(np.iterable, each)):
-        found = [each] * n
-    else:
-        found = [one for row in each for one in ([row] if len(each) == n else row)]
-    if len(found) != n:
-        raise ValueError(
-            f"`{argument}` must be one for all or {n} for an array of {n}, got {shown(each)}"
-        )
-    return found

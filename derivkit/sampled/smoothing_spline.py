@@ -27,9 +27,10 @@ _SMOOTHNESS_RATIO = 2.0
 # A fifth of the degrees of freedom is left to judge the noise by: a spline through every sample
 # would say that there is none.
 _MOST_FREEDOM = 0.8
-# The smoothness is known no better than this part of its probability on either side …
+# The error includes how well the smoothness is known: the spline is fitted again where this part
+# of the smoothness' probability lies beyond, on either side.
 _TAIL = 0.1
-# … and each of the two fits there stands for so much of it.
+# Weight of each of these two fits in the error.
 _SHARE = 0.25
 
 

@@ -228,6 +228,29 @@ def test_beyond_bounds_and_at_nan_an_adapter_gives_nan_and_the_sampler_turns_bac
         np.testing.assert_array_equal(gradient(beyond), [np.nan])
 
 
+def test_a_covariance_of_the_data_is_taken_as_by_curve_fit():
+    x, y = np.arange(5.0), np.array([0.1, 0.9, 2.1, 2.9, 4.1])
+    C = 0.01 * np.eye(5) + 0.001
+
+    def line(x, a, b):
+        return a + b * x
+
+    popt, pcov = scipy.optimize.curve_fit(line, x, y, sigma=C, absolute_sigma=True)
+    found = derivkit.standard_errors(line, x, y, popt, sigma=C)
+    np.testing.assert_allclose(found, np.sqrt(np.diag(pcov)), rtol=1e-5)
+
+
+def test_which_parameters_vary_is_the_other_packages_matter():
+    with pytest.raises(ValueError, match="`wrt` must be left out"):
+        derivkit.for_iminuit(lambda x: x[0], wrt=0)
+
+
+def test_complex_outputs_are_refused_and_not_cut_to_their_real_part():
+    gradient = derivkit.for_iminuit(lambda x: 1j * x[0] + x[1])
+    with pytest.raises(TypeError, match="must return real numbers, got complex ones"):
+        gradient([1.0, 2.0])
+
+
 def test_a_bug_in_the_model_is_shown_through_an_adapter():
     with pytest.raises(ModelError, match="KeyError"):
         derivkit.for_iminuit(lambda a: {}["a"])(1.0)

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from derivkit.engine.plain_numbers import output_numbers
-from derivkit.engine.tree_text import as_text, from_text
 from derivkit.engine.trees import flatten
 
 
@@ -53,18 +52,6 @@ def test_a_thing_comes_back_as_it_was(thing):
     assert numbers(again) == numbers(thing)
     if not isinstance(thing, (list, float)):
         assert type(again) is type(thing)
-
-
-@pytest.mark.parametrize("thing", THINGS[:6], ids=lambda t: type(t).__name__)
-def test_a_structure_without_classes_is_written_as_text_and_read_again(thing):
-    flat, tree = flatten(thing, "x0", output_numbers)
-    again = from_text(as_text(tree)).build(flat)
-    assert numbers(again) == numbers(thing)
-
-
-def test_a_structure_with_a_class_of_its_own_is_not_written():
-    _, tree = flatten(Model(0.5, np.ones(2)), "x0", output_numbers)
-    assert as_text(tree) is None
 
 
 def test_other_numbers_are_put_into_the_same_structure():

@@ -289,7 +289,7 @@ def heard(told: WireReply) -> Reply:
 
 
 def _error(who: str, text: str, pickled: bytes | None) -> BaseException:
-    """Return the model's exception, or what is known of it where it cannot be had."""
+    """Return the model's exception, or a description of it where it cannot be unpickled."""
     if pickled is not None:
         try:
             error = pickle.loads(pickled)  # noqa: S301 - from our own worker

@@ -22,6 +22,7 @@ from json import dumps, loads
 from threading import RLock
 from typing import Any, TypeAlias
 
+from derivkit.engine.calling import Calling
 from derivkit.engine.checkpoint.fingerprint import Fingerprint, fingerprint
 from derivkit.engine.checkpoint.store import PATIENCE, Store
 from derivkit.engine.model import Failure, Model, Output, Reply, Shaped
@@ -313,11 +314,7 @@ def open_checkpoint(
         If the file cannot be used.
     """
     _check(path, version, mismatch)
-    mark = (
-        fingerprint(function)
-        if version is None
-        else Fingerprint(f"version {version}", {"version": version})
-    )
+    mark = fingerprint(function) if version is None else _named(version, function)
     store = Store(path)
     try:
         model = _adopted(store, mark, mismatch, names)
@@ -339,6 +336,19 @@ def open_checkpoint(
         )
     followed = version is None and mark.size <= MOST_TRACKED
     return Checkpoint(store, model, _origin(mark.digest), followed)
+
+
+def _named(version: str, function: Callable[..., Any]) -> Fingerprint:
+    """Return the mark of a model that the user names, and of what its points mean.
+
+    Rows are kept by the numbers of a point. Which parameter each number is of is no matter of the
+    model's code or data: a dict with its keys in another order has the same numbers elsewhere.
+    """
+    parts = {"version": version}
+    meaning = function.meaning() if isinstance(function, Calling) else ""
+    if meaning:
+        parts["meaning of x0"] = meaning
+    return Fingerprint(f"version {' '.join(parts.values())}", parts)
 
 
 def _check(path: object, version: object, mismatch: object) -> None:

@@ -78,7 +78,7 @@ FREEDOMS = np.arange(1.0, len(STUDENT) + 1)
 
 @dataclass(frozen=True, slots=True)
 class Noise:
-    """What is known of the noise of f beforehand: its level (q,), worth so many contrasts (q,)."""
+    """Noise of f known beforehand: its level (q,), and with how many degrees of freedom (q,)."""
 
     level: Floats
     freedoms: Floats

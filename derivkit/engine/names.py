@@ -1,0 +1,116 @@
+"""What is given by name – of a parameter, an output, or a whole branch of them – put in order.
+
+What carries names, a dict or a Series, means its entries by them, in whichever order they stand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from derivkit.validation import has, shown
+
+__all__ = ["in_order", "meant_by", "order_of", "within"]
+
+
+def order_of(own: Sequence[str], wanted: Sequence[str]) -> list[int] | None:
+    """Return where the wanted entries stand among one's own, by name; None if these are others.
+
+    What carries names – a dict, a Series – means its entries by them, in whichever order.
+
+    Examples
+    --------
+    >>> order_of(["b", "a"], ["a", "b"])
+    [1, 0]
+    """
+    where = {name: i for i, name in enumerate(own)}
+    if not len(where) == len(own) == len(wanted) or where.keys() != set(wanted):
+        return None
+    return [where[name] for name in wanted]
+
+
+def in_order(
+    argument: str,
+    given: Any,
+    names: Sequence[str],
+    otherwise: Any,
+    *,
+    what: str = "parameters",
+) -> Any:
+    """Return what was given by parameter, or by output, as a list in the order of their names.
+
+    Parameters
+    ----------
+    argument : str
+        Its name, for the message.
+    given : object
+        A mapping by names, or nested as x0 is, is put in order; one entry for a whole array or
+        branch holds for all of it. Anything else is returned as it is.
+    names : sequence of p str
+    otherwise : object
+        Stands for those that are not in the mapping.
+    what : str
+        What has these names, for the message.
+
+    Raises
+    ------
+    ValueError
+        If a key is none of the names.
+    """
+    if has(given, "to_dict", "index"):
+        given = given.to_dict()  # a Series
+    if not isinstance(given, Mapping):
+        return given
+    found = [otherwise] * len(names)
+    unknown: list[str] = []
+
+    def put(name: str, each: Any) -> None:
+        where = meant_by(name, names)
+        if not where:
+            unknown.append(name)
+        elif isinstance(each, Mapping):
+            for key, one in each.items():
+                put(f"{name}.{key}" if f"{name}[{key}]" not in names else f"{name}[{key}]", one)
+        else:
+            alone = len(where) == 1 and names[where[0]] == name
+            for i, one in zip(
+                where, [each] if alone else _spread(argument, each, len(where)), strict=True
+            ):
+                found[i] = one
+
+    for key, each in given.items():
+        put(str(key), each)
+    if unknown:
+        raise ValueError(
+            f"`{argument}` must be given for {what} among {', '.join(names)}, "
+            f"got {', '.join(sorted(unknown))}"
+        )
+    return found
+
+
+def meant_by(word: str, names: Sequence[str]) -> list[int]:
+    """Return the parameters that a word means: the one of that name, else all within it."""
+    alone = [i for i, name in enumerate(names) if name == word]
+    return alone or [i for i, name in enumerate(names) if within(name, word)]
+
+
+def within(name: str, whole: str) -> bool:
+    """Whether a parameter is the named one, or an entry of the array or branch of that name."""
+    return name == whole or name.startswith((f"{whole}.", f"{whole}["))
+
+
+def _spread(argument: str, each: Any, n: int) -> list[Any]:
+    """Return n entries: a number, or of bounds a pair, for all of them, or one for each."""
+    if argument != "bounds":
+        found = [each] * n if np.ndim(each) == 0 else np.ravel(each).tolist()
+    elif len(each) == 2 and not any(map(np.iterable, each)):
+        found = [each] * n
+    else:
+        found = [one for row in each for one in ([row] if len(each) == n else row)]
+    if len(found) != n:
+        raise ValueError(
+            f"`{argument}` must be one for all or {n} for an array of {n}, got {shown(each)}"
+        )
+    return found
