@@ -60,12 +60,6 @@ if TYPE_CHECKING:  # for checkers and editors, which cannot read the table; a te
         UnresolvedWarning as UnresolvedWarning,
         WorkerDiedError as WorkerDiedError,
     )
-    from derivkit.forecast.covariance import (
-        BlockDiagonal as BlockDiagonal,
-        Cholesky as Cholesky,
-        Kronecker as Kronecker,
-        Precision as Precision,
-    )
     from derivkit.forecast.dali import DaliResult as DaliResult
     from derivkit.forecast.fisher import FisherResult as FisherResult
     from derivkit.forecast.laplace import LaplaceResult as LaplaceResult
@@ -73,6 +67,12 @@ if TYPE_CHECKING:  # for checkers and editors, which cannot read the table; a te
         DataBlock as DataBlock,
         GaussianMeanCov as GaussianMeanCov,
         Poisson as Poisson,
+    )
+    from derivkit.forecast.structures import (
+        BlockDiagonal as BlockDiagonal,
+        Cholesky as Cholesky,
+        Kronecker as Kronecker,
+        Precision as Precision,
     )
     from derivkit.forecast.verdict import Verdict as Verdict
     from derivkit.forecast_kit import ForecastKit as ForecastKit
@@ -122,11 +122,11 @@ _PUBLIC = {  # module: its public names; imported when first used (PEP 562), so 
         "CheckpointError CheckpointMismatchError CheckpointWarning ForecastWarning ModelError "
         "SamplingError TracingError UnresolvedWarning WorkerDiedError"
     ),
-    "forecast.covariance": "BlockDiagonal Cholesky Kronecker Precision",
     "forecast.dali": "DaliResult",
     "forecast.fisher": "FisherResult",
     "forecast.laplace": "LaplaceResult",
     "forecast.probe": "DataBlock GaussianMeanCov Poisson",
+    "forecast.structures": "BlockDiagonal Cholesky Kronecker Precision",
     "forecast.verdict": "Verdict",
     "forecast_kit": "ForecastKit",
     "likelihood_kit": "LikelihoodKit",

@@ -28,6 +28,7 @@ from derivkit.forecast.information import Array, Information
 from derivkit.forecast.inputs import Point, check_calls, check_keywords, check_names, known_name
 from derivkit.forecast.probe import Derivatives, Probe, probe_of
 from derivkit.forecast.probe_table import ProbeTable
+from derivkit.forecast.simulations import factor_of_simulations
 from derivkit.forecast.verdict import warn_of
 from derivkit.forecast.xy import Places, effective
 from derivkit.results.table import Shown, rows_of
@@ -73,9 +74,10 @@ class ForecastKit(Shown, DensityCalls):
     cross : mapping of (str, str) to array_like (m1, m2), optional
         Covariances between the data of two blocks; others are independent.
     circular : bool
-        Complex data whose noise is circular: the information counts twice.
+        Complex data whose noise is circular, of covariance C = E[n n^H]: their information counts
+        twice, that of real data beside them once.
     cov_samples : int, optional
-        How many simulations the covariance was estimated from.
+        How many simulations the covariance was estimated from, that of each block by itself.
     cov_correction : {"hartlap", "percival"}
         What is then done about its noise: its inverse is multiplied by the factor that makes it
         unbiased (Hartlap et al. 2007, doi:10.1051/0004-6361:20066170), and with the latter also
@@ -145,7 +147,10 @@ class ForecastKit(Shown, DensityCalls):
         self.function, self.theta0, self.cov = function, self.point.values.copy(), cov
         self.cross = dict(cross or {})
         for pair in self.cross:
-            check_names("cross", pair, list(self.probes))
+            if len(check_names("cross", pair, list(self.probes))) != 2 or len(pair) != 2:
+                raise ValueError(f"`cross` must be between two blocks, got {shown(pair)}")
+            if pair[::-1] in self.cross:
+                raise ValueError(f"`cross` must have each two blocks once, got {shown(pair)} twice")
         self.priors, self.latex = dict(priors or {}), dict(latex or {})
         check_names("priors", self.priors, self.point.names)
         check_names("latex", self.latex, self.point.names)
@@ -227,7 +232,7 @@ class ForecastKit(Shown, DensityCalls):
         part = self._each(lambda probe: probe.jacobian(method, **keywords))
         if self._varies:
             self._warn_of_mean_alone("gaussian_fisher() has both")
-        notes = (MEAN_ALONE,) if self._varies else ()
+        notes = (*((MEAN_ALONE,) if self._varies else ()), *self._notes)
         return self._forecast(part, self._whitener, with_priors=with_priors, notes=notes)
 
     def _warn_of_mean_alone(self, instead: str) -> None:
@@ -264,8 +269,9 @@ class ForecastKit(Shown, DensityCalls):
             means.append(mean)
             halves.append(half)
         others = [p.half_whitener() for p in self.probes.values() if p.pair is not None]
+        every = Derivatives.below([*means, *halves])
         return self._forecast(
-            Derivatives.below([*means, *halves]), self._whitener, others, with_priors=with_priors
+            every, self._whitener, others, with_priors=with_priors, notes=self._notes
         )
 
     def _each(self, derivatives_of: Callable[[Probe], Derivatives], order: int = 1) -> Derivatives:
@@ -286,8 +292,10 @@ class ForecastKit(Shown, DensityCalls):
     def _whitener(self) -> Whitener:
         """The whitener of all means, one probe after the other."""
         if self.cross:
-            return whitener_of(self._joint_covariance(), self._mean.size)
-        parts = [p.whitener() for p in self.probes.values() if p.model is not None]
+            joint = whitener_of(self._joint_covariance(), self._mean.size, name="cov with cross")
+            return scaled(joint, next(iter(self._factors.values()))[0])
+        factors = self._factors.items()
+        parts = [scaled(self.probes[name].whitener(), factor) for name, (factor, _) in factors]
         return joined(parts) if parts else whitener_of(1.0, 0)
 
     def _joint_covariance(self) -> Array:
@@ -336,8 +344,6 @@ class ForecastKit(Shown, DensityCalls):
             n = int(gone.sum())
             text = "data are left out, as their derivatives are not resolved"
             notes = (*notes, f"{n} of {gone.size} {text}: the information is a lower bound")
-        factor, note = self._factor(whitener.m)
-        whitener = scaled(whitener, factor)  # a factor of C is none of C^-1 dC
         every = joined([whitener, *others])
         result = FisherResult(
             names=self.point.names,
@@ -347,9 +353,9 @@ class ForecastKit(Shown, DensityCalls):
             free=self.point.names,
             bounds=self._bounds,
             nfev=whole.nfev if nfev is None else nfev,
-            notes=(*notes, *note),
+            notes=notes,
             latex=self.latex,
-            data=Data(m, ~gone[:m], whitener, factor, self._departure if called else None),
+            data=Data(m, ~gone[:m], whitener, self._departure if called else None),
         )
         if with_priors and self.priors:
             result = result.with_prior(self.priors)
@@ -358,24 +364,38 @@ class ForecastKit(Shown, DensityCalls):
         warn_of(result.verdict, result.message)
         return result
 
-    def _factor(self, m: int) -> tuple[float, tuple[str, ...]]:
-        """Return what the inverse of the covariance is to be multiplied by, and a note on it."""
-        factor = 2.0 if self.circular else 1.0
-        n = self.cov_samples
-        if n is None:
-            return factor, ()
-        more = 2 if self._correction == "hartlap" else 4
-        if n <= m + more:
-            raise ValueError(f"`cov_samples` must be more than {m + more} for {m} data, got {n}")
-        hartlap = (n - m - 2) / (n - 1)
-        note = f"C^-1 is multiplied by Hartlap's factor {hartlap:.4g}"
-        if self._correction == "hartlap":
-            return factor * hartlap, (note,)
-        p = int(np.sum(self._bounds[:, 0] < self._bounds[:, 1]))
-        both = (n - m - 1) * (n - m - 4)
-        A, B = 2 / both, (n - m - 2) / both
-        percival = (1 + B * (m - p)) / (1 + A + B * (p + 1))
-        return factor * hartlap / percival, (f"{note}, divided by Percival's {percival:.4g}",)
+    @cached_property
+    def _factors(self) -> dict[str, tuple[float, str]]:
+        """What C^-1 of each mean is multiplied by, with a note; correlated ones have one for all.
+
+        Of counts and of real data nothing is circular, and counts have no estimated covariance.
+        """
+        probes = {name: p for name, p in self.probes.items() if p.model is not None}
+        found = {}
+        for name, probe in probes.items():
+            m = self._mean.size if self.cross else probe.mean.size
+            factor, note = 2.0 if self.circular and probe.is_complex else 1.0, ""
+            if self.cov_samples is not None and not probe.is_counts:
+                p = len(self.varied.names)
+                of_c, note = factor_of_simulations(self.cov_samples, m, p, self._correction)
+                factor *= of_c
+            found[name] = factor, note
+        if self.circular and not any(p.is_complex for p in probes.values()):
+            raise ValueError("`circular` must be False for real data, got True")
+        if self.cov_samples is not None and all(p.is_counts for p in probes.values()):
+            raise ValueError(
+                f"`cov_samples` must be None for counts, whose variance is their mean, "
+                f"got {self.cov_samples}"
+            )
+        return found
+
+    @property
+    def _notes(self) -> tuple[str, ...]:
+        """What was done to C^-1, and of which probe if not of all."""
+        notes = {name: note for name, (_, note) in self._factors.items() if note}
+        if len(set(notes.values())) == 1:
+            return (f"C^-1 is {next(iter(notes.values()))}",)
+        return tuple(f"C^-1 of {name} is {note}" for name, note in notes.items())
 
     @cached_property
     def _bounds(self) -> Array:
@@ -441,18 +461,26 @@ class ForecastKit(Shown, DensityCalls):
         Keywords as for `fisher_result`; where a covariance depends on theta, it counts. Priors
         do not.
         """
-        shared: dict[str, Any] = {
-            "circular": self.circular,
-            "cov_samples": self.cov_samples,
-            "cov_correction": self._correction,
-        }
         alone = {}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ForecastWarning)  # one probe often is not enough
             for name, probe in self.probes.items():
-                kit = ForecastKit({name: probe}, probe.point.as_dict(), **shared)
+                kit = ForecastKit(
+                    {name: probe},
+                    probe.point.as_dict(),
+                    circular=self.circular and probe.is_complex,
+                    cov_samples=None if probe.is_counts else self.cov_samples,
+                    cov_correction=self._correction,
+                )
                 alone[name or "data"] = kit._whole_result(method=method, **keywords)
-        kit = ForecastKit(self.probes, self.point.as_dict(), cross=self.cross, **shared)
+        kit = ForecastKit(
+            self.probes,
+            self.point.as_dict(),
+            cross=self.cross,
+            circular=self.circular,
+            cov_samples=self.cov_samples,
+            cov_correction=self._correction,
+        )
         return ProbeTable.of(alone, kit._whole_result(method=method, **keywords))
 
     # -- errors in x -----------------------------------------------------------------------------
@@ -514,10 +542,21 @@ class ForecastKit(Shown, DensityCalls):
     ) -> FisherResult:
         check_calls(method, keywords)
         places = Places.of(mu_xy, x0, cov_xy)
+        if self.circular:
+            raise ValueError("`circular` must be False for data with errors in x, got True")
         part, R = effective(places, self.point, self._bounds, method, **keywords)
-        half = whitener_of_half(R)
+        factor, notes = 1.0, list[str]()
+        if self.cov_samples is not None:
+            size, p = len(places.x0) + len(R), len(self.varied.names)
+            factor, note = factor_of_simulations(self.cov_samples, size, p, self._correction)
+            notes.append(f"C^-1 is {note}")
         return self._forecast(
-            part, whitener_of(R, len(R)), [half], with_priors=with_priors, called=False
+            part,
+            scaled(whitener_of(R, len(R)), factor),
+            [whitener_of_half(R)],
+            with_priors=with_priors,
+            notes=tuple(notes),
+            called=False,
         )
 
     # -- beyond Gaussian -------------------------------------------------------------------------
@@ -571,7 +610,7 @@ class ForecastKit(Shown, DensityCalls):
             tensor = partial(Probe.tensor, order=k, method=method, **keywords)
             parts.append(self._each(tensor, k))
         every = Derivatives.beside(parts)
-        fisher = self._forecast(parts[0], self._whitener, nfev=every.nfev)
+        fisher = self._forecast(parts[0], self._whitener, nfev=every.nfev, notes=self._notes)
         data: Any = fisher.data
         places = {self.point.index(name) for name in fisher.names}
         varied = [places.issuperset(i) for i in multi_indices(len(self.point.names), order)]
@@ -619,8 +658,8 @@ class ForecastKit(Shown, DensityCalls):
         if not any(probe.model or probe.pair for probe in self.probes.values()):
             raise ValueError("`function` must be given to the kit for its posterior, got None")
         m = self._mean.size
-        factor, _ = self._factor(m)
-        data = Data(m, np.ones(m, bool), scaled(self._whitener, factor), factor)
+        kept = np.isfinite(self._mean)
+        data = Data(m, kept, without(self._whitener, ~kept))
         places = [self.point.names.index(name) for name in self.priors]
         sigmas = np.array(list(self.priors.values()))
         point = self.varied
@@ -640,16 +679,17 @@ class ForecastKit(Shown, DensityCalls):
 
     def _chi2(self, steps: Array, data: Data, n_workers: int | None = None) -> Array:
         """Return chi-square (n,) at steps (n, p), of data that are the means at theta0."""
-        away = self._departures(steps, n_workers)
+        away = self._departures(steps, n_workers)[:, data.kept]
         failed = np.asarray(~np.isfinite(away).all(axis=1))
-        rows = np.where(failed[:, None], 0.0, away)[:, data.kept].T
+        rows = np.where(failed[:, None], 0.0, away).T
         found = np.sum(data.whitener.whiten(rows) ** 2, axis=0)
         sizes = [0 if p.model is None else p.mean.size for p in self.probes.values()]
         kept = np.split(data.kept, np.cumsum(sizes)[:-1])
-        for probe, own in zip(self.probes.values(), kept, strict=True):
+        for (name, probe), own in zip(self.probes.items(), kept, strict=True):
             if probe.pair is not None:
                 points = self._points(probe, steps)
-                found = found + probe.divergences(points, own, data.factor, n_workers)
+                factor, _ = self._factors.get(name, (1.0, ""))
+                found = found + probe.divergences(points, own, factor, n_workers)
         return np.asarray(np.where(failed, np.inf, found))
 
     def _whole_result(self, **keywords: Any) -> FisherResult:
@@ -751,6 +791,7 @@ class ForecastKit(Shown, DensityCalls):
             raise ValueError("`kits` must be at least one, got none")
         values: dict[str, float] = {}
         probes: dict[str, Probe] = {}
+        known = dict(cross or {})
         for name, kit in kits.items():
             if not isinstance(kit, ForecastKit):
                 raise TypeError(f"{name!r} must be a ForecastKit, got {type(kit).__name__}")
@@ -761,16 +802,23 @@ class ForecastKit(Shown, DensityCalls):
                         f"{values[parameter]} and {value}"
                     )
             for inner, probe in kit.probes.items():
-                same = [other for other, each in probes.items() if each.is_same(probe)]
+                whole = f"{name}.{inner}" if inner else name
+                same = [
+                    other
+                    for other, each in probes.items()
+                    if each.is_same(probe) and not {(other, whole), (whole, other)} & {*known}
+                ]
                 if same:
                     raise ValueError(
-                        f"{name} and {same[0]} hold the same data, which must not count twice"
+                        f"{whole} and {same[0]} hold the same data, which must not count twice; if "
+                        "they are other data of the same kind, give their covariance in `cross`"
                     )
-                probes[f"{name}.{inner}" if inner else name] = probe
+                probes[whole] = probe
+            known |= {(f"{name}.{a}", f"{name}.{b}"): C for (a, b), C in kit.cross.items()}
         return cls(
             probes,
             values,
-            cross=cross,
+            cross=known,
             priors=_common_priors(kits),
             circular=_common_noise(kits),
             latex={n: s for kit in kits.values() for n, s in kit.latex.items()},
@@ -817,10 +865,12 @@ def _common_noise(kits: Mapping[str, ForecastKit]) -> bool:
                 f"`cov_samples` must be None in kits to combine, got {kit.cov_samples} in {name}; "
                 "multiply its covariance by (n - 1) / (n - m - 2) instead"
             )
-    circular = {kit.circular for kit in kits.values()}
-    if len(circular) > 1:
-        raise ValueError("`circular` must be the same in all kits, got True and False")
-    return circular.pop()
+    if not any(kit.circular for kit in kits.values()):
+        return False
+    for kit in kits.values():
+        if not kit.circular and any(probe.is_complex for probe in kit.probes.values()):
+            raise ValueError("`circular` must be the same in all kits, got True and False")
+    return True
 
 
 def _bounds_around(point: Point, bounds: Any, wrt: Any) -> list[tuple[float, float]]:

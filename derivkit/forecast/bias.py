@@ -40,8 +40,6 @@ class Data:
         Those that take part.
     whitener : Whitener
         Of those that do.
-    factor : float
-        What C^-1 is multiplied by in it.
     departure : callable or None
         Takes a step (p0,), returns f(theta0 + step) - f(theta0) (m,).
     """
@@ -49,7 +47,6 @@ class Data:
     m: int
     kept: Any
     whitener: Whitener
-    factor: float = 1.0
     departure: Callable[[Array], Array] | None = None
 
     def whitened(self, delta: Array) -> tuple[Array, Array]:
@@ -177,7 +174,7 @@ def _refitted(information: Information, data: Data, delta: Array, sigma: Array) 
             moved = np.zeros(0) if data.departure is None else data.departure(place)
         except (ModelError, ValueError, ArithmeticError):
             break
-        if not moved.size or not np.isfinite(moved).all():
+        if not moved.size or not np.isfinite(moved[data.kept]).all():
             break
     return np.full(len(information.outputs), np.nan)
 
@@ -194,7 +191,7 @@ def _second_order(information: Information, data: Data, step: Array) -> Array:
         moved = data.departure(step)
     except (ModelError, ValueError, ArithmeticError):
         moved = np.full(data.m, np.nan)
-    if not np.isfinite(moved).all():
+    if not np.isfinite(moved[data.kept]).all():
         return np.full(len(information.outputs), np.inf)
     residuals, duals = data.whitened(moved)
     tangent = information.rows[: len(residuals)] @ step

@@ -17,6 +17,7 @@ from scipy import linalg, sparse
 from scipy.sparse.linalg import LinearOperator, splu
 
 from derivkit.engine.plain_numbers import output_numbers
+from derivkit.forecast.complex_data import is_hermitian, of_real_numbers
 from derivkit.forecast.factors import (
     as_numbers,
     checked_matrix,
@@ -24,13 +25,10 @@ from derivkit.forecast.factors import (
     factor_of,
     sparse_factor,
 )
+from derivkit.forecast.structures import BlockDiagonal, Cholesky, Kronecker, Precision
 from derivkit.validation import check_sequence, has, shown
 
 __all__ = [
-    "BlockDiagonal",
-    "Cholesky",
-    "Kronecker",
-    "Precision",
     "Whitener",
     "joined",
     "of_sparse",
@@ -49,71 +47,6 @@ MOST_STEPS, FEW, EXACT = 400, 4, 1e-13
 
 SIGNS = 6
 """Random signs that are tried where the length of a whitened error cannot be bounded entrywise."""
-
-
-@dataclass(frozen=True, eq=False)
-class Cholesky:
-    """A covariance L L^T, given by its lower factor L (m, m).
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from derivkit import Cholesky, ForecastKit
-    >>> kit = ForecastKit(lambda t: [t[0], t[0]], [1.0], Cholesky([[2.0, 0.0], [0.0, 2.0]]))
-    >>> print(kit.fisher_result().sigma.round(6))
-    [1.414214]
-    """
-
-    factor: Any
-
-
-@dataclass(frozen=True, eq=False)
-class Precision:
-    """A covariance given by its inverse (m, m): an array, sparse, or a LinearOperator.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from derivkit import Precision, ForecastKit
-    >>> kit = ForecastKit(lambda t: [t[0], t[0]], [1.0], Precision(np.diag([0.25, 0.25])))
-    >>> print(kit.fisher_result().sigma.round(6))
-    [1.414214]
-    """
-
-    matrix: Any
-
-
-@dataclass(frozen=True, eq=False)
-class BlockDiagonal:
-    """A covariance of independent blocks, each given as any covariance (not as a number).
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from derivkit import BlockDiagonal, ForecastKit
-    >>> kit = ForecastKit(lambda t: [t[0], t[0]], [1.0], BlockDiagonal([[4.0], [4.0]]))
-    >>> print(kit.fisher_result().sigma.round(6))
-    [1.414214]
-    """
-
-    blocks: Sequence[Any]
-
-
-@dataclass(frozen=True, eq=False)
-class Kronecker:
-    """A covariance of data of shape (m1, m2), flattened: the Kronecker product of two matrices.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from derivkit import Kronecker, ForecastKit
-    >>> kit = ForecastKit(lambda t: [t[0], t[0]], [1.0], Kronecker([[4.0]], np.eye(2)))
-    >>> print(kit.fisher_result().sigma.round(6))
-    [1.414214]
-    """
-
-    first: Any
-    second: Any
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,6 +95,9 @@ def whitener_of(cov: Any, m: int, *, name: str = "cov") -> Whitener:  # noqa: PL
     ValueError
         If it is not symmetric, not positive definite, not finite, or not of m data.
     """
+    hermitian, cov = is_hermitian(cov), of_real_numbers(cov)
+    if hermitian and size_of(cov) == 2 * m:
+        raise ValueError(f"`{name}` must be real for real data, got one with imaginary parts")
     if isinstance(cov, Cholesky):
         return _of_factor(checked_matrix(cov.factor, m, name), name)
     if isinstance(cov, Precision):
@@ -362,7 +298,8 @@ def _of_blocks(blocks: Sequence[Any], m: int, name: str) -> Whitener:
 
 
 def size_of(cov: Any) -> int | None:
-    """Return how many data a covariance is of; None for a number, which is of any."""
+    """Return how many real data a covariance is of; None for a number, which is of any."""
+    cov = of_real_numbers(cov)
     if isinstance(cov, BlockDiagonal):
         sizes = [size_of(block) for block in check_sequence("blocks", cov.blocks)]
         return None if None in sizes else sum(filter(None, sizes))
@@ -374,10 +311,7 @@ def size_of(cov: Any) -> int | None:
     if isinstance(cov, (Cholesky, Precision)):
         inner = cov.factor if isinstance(cov, Cholesky) else cov.matrix
     shape = inner.shape if has(inner, "shape") else output_numbers("cov", inner).shape
-    if not shape:
-        return None
-    twice = len(shape) == 2 and np.iscomplexobj(inner)  # Hermitian: see as_numbers
-    return int(shape[-1]) * (2 if twice else 1)
+    return int(shape[-1]) if shape else None
 
 
 def joined(parts: Sequence[Whitener]) -> Whitener:

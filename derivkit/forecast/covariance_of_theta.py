@@ -22,10 +22,6 @@ from scipy import linalg, sparse
 from scipy.sparse.linalg import LinearOperator, splu
 
 from derivkit.forecast.covariance import (
-    BlockDiagonal,
-    Cholesky,
-    Kronecker,
-    Precision,
     Whitener,
     of_sparse,
     of_variances,
@@ -39,6 +35,7 @@ from derivkit.forecast.factors import (
     factor_of,
     sparse_factor,
 )
+from derivkit.forecast.structures import BlockDiagonal, Cholesky, Kronecker, Precision
 
 __all__ = [
     "divergence",
@@ -65,6 +62,8 @@ def plain(cov: Any, m: int) -> Any:
     TypeError
         For a LinearOperator, of whose entries nothing is known.
     """
+    if isinstance(getattr(cov, "matrix", cov), LinearOperator):
+        raise TypeError("`cov` of theta must return numbers, got a LinearOperator")
     if isinstance(cov, Cholesky):
         L = as_numbers(cov.factor, "cov")
         return L @ L.T
@@ -78,8 +77,6 @@ def plain(cov: Any, m: int) -> Any:
     if isinstance(cov, BlockDiagonal):
         each = [plain(block, size_of(block) or 1) for block in cov.blocks]
         return sparse.block_diag([sparse.diags(C) if C.ndim == 1 else C for C in each], "csc")
-    if isinstance(cov, LinearOperator):
-        raise TypeError("`cov` of theta must return numbers, got a LinearOperator")
     if hasattr(cov, "tocsc"):
         return cov.tocsc()
     array = as_numbers(cov, "cov")
@@ -90,7 +87,7 @@ def entries_of(C: Any) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Return where the lower triangle of a covariance has entries that may change."""
     if isinstance(C, np.ndarray):
         return np.tril_indices(len(C))
-    rows, columns = sparse.tril(C + C.T).nonzero()
+    rows, columns = sparse.tril(abs(C) + abs(C.T)).nonzero()  # rounding may be skew
     return rows.astype(np.intp), columns.astype(np.intp)
 
 

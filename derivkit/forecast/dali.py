@@ -261,7 +261,7 @@ class DaliResult(Report):
         """Standard deviations (p,) of the density, from importance samples; nan if they fail."""
         try:
             return self.sample(seed=0).sigma
-        except SamplingError:
+        except (SamplingError, ValueError):  # the latter where a parameter is not constrained
             return np.full(len(self.names), np.nan)
 
     @cached_property

@@ -16,13 +16,26 @@ from derivkit.errors import ForecastWarning, level_of_user
 from derivkit.forecast import getdist_export as export
 from derivkit.forecast.dali import LETTERS, DeltaChi2
 from derivkit.forecast.information import Array
-from derivkit.forecast.inputs import Point, check_points, check_vector
-from derivkit.forecast.laplace import LaplaceResult, inverse_of, laplace, scalar_kit
-from derivkit.forecast.priors import Prior, build_prior, chosen_prior
+from derivkit.forecast.inputs import Point, check_points, known_name, must_be_functions
+from derivkit.forecast.laplace import SKEW, LaplaceResult, inverse_of, laplace, scalar_kit
+from derivkit.forecast.priors import Prior, build_prior, check_bounds, chosen_prior
 from derivkit.forecast.samples import gaussian_samples, importance_samples
-from derivkit.validation import check_texts, is_count, real_numbers, shown, typed
+from derivkit.forecast.verdict import warn_of
+from derivkit.validation import (
+    check_count,
+    check_texts,
+    has,
+    is_count,
+    is_positive,
+    real_numbers,
+    shown,
+    typed,
+)
 
 __all__ = ["DensityCalls"]
+
+LEAST_STEPS = 4
+"""Steps of a chain that must be left: R-hat compares halves of them."""
 
 
 class DensityCalls:
@@ -53,14 +66,15 @@ class DensityCalls:
         ValueError
             If it has no second order.
         """
-        return self._along(theta, DeltaChi2(_up_to(dali, forecast_order)))
+        return self._along(theta, DeltaChi2(self._up_to(dali, forecast_order)))
 
     def logposterior_fisher(self, *, theta: Any, fisher: Any, **prior: Any) -> Any:
         """Return log prior - chi-square / 2 at points (..., p), of a Fisher matrix (p, p).
 
         Priors are given as ``prior_terms`` and ``prior_bounds``, or as ``logprior``.
         """
-        return self._with_prior(theta, self.delta_chi2_fisher(theta=theta, fisher=fisher), prior)
+        found = self.delta_chi2_fisher(theta=theta, fisher=fisher)
+        return self._with_prior(theta, found, prior)
 
     @typed
     def logposterior_dali(
@@ -71,7 +85,9 @@ class DensityCalls:
         return self._with_prior(theta, found, prior)
 
     def _with_prior(self, theta: Any, delta_chi2: Any, prior: dict[str, Any]) -> Any:
-        chosen = chosen_prior(**prior)
+        for key in prior:
+            known_name("keyword", key, ("logprior", "prior_bounds", "prior_terms"))
+        chosen = self._prior(**prior)
         log = 0.0 if chosen is None else chosen(theta)
         return log - 0.5 * delta_chi2
 
@@ -85,6 +101,9 @@ class DensityCalls:
         p = len(self.varied.names)
         if F.shape != (p, p) or not np.isfinite(F).all():
             raise ValueError(f"`fisher` must be ({p}, {p}) finite numbers, got shape {F.shape}")
+        size = np.sqrt(np.abs(np.diag(F)))
+        if (np.abs(F - F.T) > SKEW * np.outer(size, size)).any():
+            raise ValueError("`fisher` must be symmetric, got a matrix that is not")
         return F
 
     @typed
@@ -140,7 +159,8 @@ class DensityCalls:
         SamplingError
             If too few samples are inside.
         """
-        prior = chosen_prior(prior_terms, prior_bounds, logprior)
+        prior = self._prior(prior_terms, prior_bounds, logprior)
+        _check_sampling(n_samples=n_samples, seed=seed, kernel_scale=kernel_scale)
         if hard_bounds is not None and prior is not None:
             raise ValueError("`hard_bounds` must not be given with a prior; use prior_bounds")
         names, labels = self._names(names, labels)
@@ -148,7 +168,9 @@ class DensityCalls:
         density = export.Density(
             lambda x: -0.5 * self.delta_chi2_fisher(theta=x, fisher=F),
             prior,
-            prior_bounds if hard_bounds is None else hard_bounds,
+            self._limits("prior_bounds", prior_bounds)
+            if hard_bounds is None
+            else self._limits("hard_bounds", hard_bounds),
         )
         root = np.asarray(np.linalg.cholesky(self._covariance(F, names)))
         if prior is None and density.bounds is None and kernel_scale == 1:
@@ -178,7 +200,8 @@ class DensityCalls:
     ) -> Any:
         """Return GetDist's weighted samples of a DALI density times a prior."""
         names, labels = self._names(names, labels)
-        prior = chosen_prior(prior_terms, prior_bounds, logprior)
+        prior = self._prior(prior_terms, prior_bounds, logprior)
+        _check_sampling(n_samples=n_samples, seed=seed, kernel_scale=kernel_scale)
         density, root = self._dali_density(
             dali, forecast_order, prior, prior_bounds, sampler_bounds
         )
@@ -209,7 +232,15 @@ class DensityCalls:
     ) -> Any:
         """Return emcee's samples of a DALI density times a prior, for GetDist."""
         names, labels = self._names(names, labels)
-        prior = chosen_prior(prior_terms, prior_bounds, logprior)
+        prior = self._prior(prior_terms, prior_bounds, logprior)
+        _check_sampling(n_steps=n_steps, thin=thin, seed=seed, init_scale=init_scale)
+        if check_count("burn", burn, least=0) > n_steps - LEAST_STEPS * thin:
+            raise ValueError(
+                f"`n_steps` must be at least {LEAST_STEPS} times thin more than burn, "
+                f"got {n_steps}, {thin} and {burn}"
+            )
+        if n_walkers is not None:
+            check_count("n_walkers", n_walkers, least=2 * len(names))
         density, root = self._dali_density(
             dali, forecast_order, prior, prior_bounds, sampler_bounds
         )
@@ -231,8 +262,10 @@ class DensityCalls:
         self, dali: Any, order: int | None, prior: Prior | None, bounds: Any, more: Any
     ) -> tuple[export.Density, Array]:
         """Return the density of DALI's tensors with a prior, and a root to propose steps with."""
-        tensors = _up_to(dali, order)
-        limits = bounds if more is None else more
+        tensors = self._up_to(dali, order)
+        limits = self._limits("prior_bounds", bounds)
+        if more is not None:
+            limits = self._limits("sampler_bounds", more)
         chi2 = DeltaChi2(tensors)
         density = export.Density(lambda x: -0.5 * self._along(x, chi2), prior, limits)
         F = self._matrix(tensors[1][0])
@@ -244,6 +277,40 @@ class DensityCalls:
     def _covariance(self, fisher: Any, names: Sequence[str]) -> Array:
         """Return the inverse of a Fisher matrix; a ValueError names what it does not constrain."""
         return inverse_of(self._matrix(fisher), names=names, what="`fisher`")[0]
+
+    def _up_to(self, dali: Any, order: int | None) -> dict[int, tuple[Array, ...]]:
+        """Return DALI's tensors up to an order, of these parameters."""
+        p, found = len(self.varied.names), {}
+        for k, tensors in _up_to(dali, order).items():
+            each = [real_numbers("dali", tensor) for tensor in tensors]
+            for l, tensor in enumerate(each, 1):  # noqa: E741 - as in T_kl
+                if tensor.shape != (p,) * (k + l) or not np.isfinite(tensor).all():
+                    raise ValueError(
+                        f"`dali` must be finite tensors of {p} parameters, ({p},) * {k + l} for "
+                        f"number {l} of order {k}, got shape {tensor.shape}"
+                    )
+            found[k] = tuple(each)
+        return found
+
+    def _limits(self, name: str, bounds: Any) -> Array | None:
+        return None if bounds is None else check_bounds(name, bounds, len(self.varied.names))
+
+    def _prior(
+        self, prior_terms: Any = None, prior_bounds: Any = None, logprior: Any = None
+    ) -> Prior | None:
+        """Return the prior that is given; a function takes what theta0 is."""
+        self._limits("prior_bounds", prior_bounds)
+        must_be_functions(logprior=logprior)
+        if logprior is None or not has(self.point.like, "keys"):
+            return chosen_prior(prior_terms, prior_bounds, logprior)
+        places = [self.point.index(name) for name in self.varied.names]
+
+        def by_name(values: Array) -> Any:
+            whole = self.point.values.copy()
+            whole[places] = values
+            return logprior(self.point.given(whole))
+
+        return chosen_prior(prior_terms, prior_bounds, by_name)
 
     def _names(
         self, names: Sequence[str] | None, labels: Sequence[str] | None
@@ -270,7 +337,8 @@ class DensityCalls:
         ValueError
             If it is not finite there.
         """
-        value = -float(logposterior(self.point.given(check_vector("theta", theta))))
+        point = self.point.moved("theta", theta)
+        value = -float(logposterior(point.given(point.values)))
         if not np.isfinite(value):
             raise ValueError(f"`logposterior` must be finite at theta, got {-value}")
         return value
@@ -308,15 +376,11 @@ class DensityCalls:
         ForecastWarning
             If the point is not the minimum; the text has the Newton step to it.
         """
-        point = self.point
-        if theta_map is not None:
-            values = list(theta_map.values()) if isinstance(theta_map, Mapping) else theta_map
-            point = Point(
-                point.names, check_vector("theta_map", values, len(point.names)), point.like
-            )
+        point = self.point if theta_map is None else self.point.moved("theta_map", theta_map)
         found = laplace(neg_logposterior, point, self._options, method, **keywords)
-        if not (found.success and found.is_maximum):
+        if found.success and not found.is_maximum:
             warnings.warn(found.message, ForecastWarning, stacklevel=level_of_user())
+        warn_of(found.verdict, found.message)
         return found
 
     @typed
@@ -357,7 +421,7 @@ class DensityCalls:
         **options: Any,
     ) -> Array:
         """Return the Hessian (p, p) of a negative log-posterior."""
-        point = self.point if theta_map is None else Point.of(theta_map, self.point.names)
+        point = self.point if theta_map is None else self.point.moved("theta_map", theta_map)
         kit = scalar_kit(neg_logposterior, point, self._options)
         H = kit.hessian_result(method, n_workers=n_workers, **options).value
         varied = [self.point.index(name) for name in self.varied.names]
@@ -368,6 +432,18 @@ class DensityCalls:
         """Return the inverse of a positive definite Hessian (p, p)."""
         del rcond
         return inverse_of(hessian, names=self.varied.names)[0]
+
+
+def _check_sampling(seed: int | None, **given: Any) -> None:
+    """Check how many samples are asked for, and how far apart."""
+    if seed is not None:
+        check_count("seed", seed, least=0)
+    for name, value in given.items():
+        if name.endswith("scale"):
+            if not is_positive(value):
+                raise ValueError(f"`{name}` must be positive and finite, got {shown(value)}")
+        else:
+            check_count(name, value)
 
 
 def _up_to(dali: Any, order: int | None) -> dict[int, tuple[Any, ...]]:

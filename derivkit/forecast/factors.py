@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse.linalg import splu
 
+from derivkit.forecast.complex_data import of_real_numbers
 from derivkit.validation import shown
 
 __all__ = [
@@ -41,11 +42,11 @@ def as_numbers(cov: Any, name: str) -> Array:
     """Return a plain covariance as real numbers; a Hermitian one as that of both parts."""
     try:
         array = np.asarray(cov)
-        if np.iscomplexobj(array):  # Hermitian: of real and imaginary parts
-            array = np.block([[array.real, -array.imag], [array.imag, array.real]])
-        return np.asarray(array, dtype=float)
+        if not np.iscomplexobj(array):
+            return np.asarray(array, dtype=float)
     except Exception as error:  # whatever a user's __array__ raises
         raise TypeError(f"`{name}` must be numbers, got {shown(cov)}") from error
+    return np.asarray(of_real_numbers(array), dtype=float)
 
 
 def checked_variances(variances: Array, m: int, name: str) -> Array:

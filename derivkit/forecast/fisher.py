@@ -18,7 +18,7 @@ from derivkit.forecast.figures import Ellipse, Measured, Pivot
 from derivkit.forecast.information import Array, Information
 from derivkit.forecast.inputs import Point, check_names, check_points, known_name
 from derivkit.forecast.report import Report
-from derivkit.forecast.verdict import Verdict, worst
+from derivkit.forecast.verdict import NEAR_A_BOUND, Verdict, worst
 from derivkit.plot.corner import draw_corner
 from derivkit.plot.ellipse import Layer, draw_plane
 from derivkit.results.labels import Labels
@@ -36,9 +36,6 @@ __all__ = ["FisherResult"]
 
 NEAR_FLAT = 1e-5
 """Directions this much less certain than the best one are named, though they are constrained."""
-
-NEAR_A_BOUND = 2.0
-"""A fiducial point within this many sigma of a bound has a Gaussian that is cut off."""
 
 FIELDS = ("value", "error", "covariance", "correlation", "sigma", "sigma_error")
 

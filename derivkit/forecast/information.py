@@ -143,8 +143,16 @@ class Information:
 
     @cached_property
     def scale(self) -> Array:
-        """Length D (p,) of each parameter's column; 1 where it has none."""
+        """Length D (p,) of each parameter's column; 1 where it has none.
+
+        Where other parameters' columns cancel in it, to within what is known of them, that is what
+        is left of a direction in which nothing changes: it is measured by what cancelled.
+        """
         length = np.linalg.norm(self.triangle, axis=0)
+        parts = np.linalg.norm(self._data, axis=0) @ np.abs(self.basis)
+        parts = parts + np.linalg.norm(self.prior, axis=0)
+        nothing = length <= self.lengths + 8 * EPS * len(length) * parts
+        length = np.where(nothing, np.maximum(length, parts), length)
         return np.where(length > 0, length, 1.0)
 
     @cached_property

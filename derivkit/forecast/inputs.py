@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -85,6 +85,27 @@ class Point:
             return type(self.like)(values, index=self.like.index)
         return values
 
+    @property
+    def _keys(self) -> Iterable[Any]:
+        """What the user calls the parameters in what theta0 was."""
+        if isinstance(self.like, Mapping):
+            return self.like
+        return self.like.index if has(self.like, "index", "to_numpy") else self.names
+
+    def moved(self, name: str, theta: Any) -> Point:
+        """Return another point of the same parameters, given by name as theta0 was or in a row."""
+        if isinstance(theta, Mapping) or (has(theta, "to_dict") and has(self.like, "to_dict")):
+            given = theta if isinstance(theta, Mapping) else theta.to_dict()
+            values = {str(key): value for key, value in given.items()}
+            keys = [str(key) for key in self._keys]
+            for key in values:
+                known_name(f"parameter of {name}", key, keys)
+            if len(values) < len(keys):
+                gone = ", ".join(key for key in keys if key not in values)
+                raise ValueError(f"`{name}` must have all parameters, got none for {gone}")
+            theta = [values[key] for key in keys]
+        return replace(self, values=check_vector(name, theta, len(self.names)))
+
     def index(self, name: str, what: str = "parameter") -> int:
         """Return the place of a parameter; raise a TypeError with the nearest name if unknown."""
         return self.names.index(known_name(what, name, self.names))
@@ -101,15 +122,15 @@ class Model:
     function: Callable[..., Any]
     point: Point
     vectorized: bool = False
-    kinds: set[str] = field(default_factory=set)  # "complex", once an output was
+    kinds: set[str] = field(default_factory=set)  # "complex" or "real", once an output was
 
     def __call__(self, theta: Array, *args: Any, **keywords: Any) -> Array:
         """Return the outputs (m,), or (n, m) of a vectorised model."""
         given = theta if self.vectorized else self.point.given(theta)
         out = np.asarray(self.function(given, *args, **keywords))
         rows = out.reshape(len(theta), -1) if self.vectorized else out.reshape(-1)
+        self.kinds.add("complex" if np.iscomplexobj(rows) else "real")
         if np.iscomplexobj(rows):
-            self.kinds.add("complex")
             rows = np.concatenate([rows.real, rows.imag], axis=-1)
         return rows
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from derivkit.calculus_kit import CalculusKit
 from derivkit.forecast.information import Array
 from derivkit.forecast.inputs import Point, check_points
 from derivkit.forecast.report import Report
-from derivkit.forecast.verdict import Verdict
+from derivkit.forecast.verdict import NEAR_A_BOUND, Verdict, quiet
 from derivkit.status import Status
 from derivkit.validation import real_numbers
 
@@ -23,6 +24,15 @@ FLAT = 1e-10
 
 MOST_OFF = 1e-3
 """A point within this many sigma of the maximum is the maximum."""
+
+MOST_UNKNOWN = 1.0
+"""Whether a point is the maximum is not known if errors leave room for one as many sigma away."""
+
+BAR = 20.0
+"""Bars of slopes are about ten times the noise over the step; twice that is safe."""
+
+SKEW = 1e-6
+"""A matrix may be asymmetric by this part of its diagonal, as numerical Hessians are."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +49,10 @@ class LaplaceResult(Report):
     hessian, hessian_error : ndarray (p, p)
     covariance, covariance_error : ndarray (p, p)
     newton_step : ndarray (p,)
-        From the point to the maximum, as far as the second order tells.
+        From the point to the maximum, as far as the second order tells; 0 for a parameter on a
+        bound beyond which it would be.
+    truncated : tuple of str
+        Parameters within two sigma of a bound.
     verdict : Verdict
     nfev : int
 
@@ -64,6 +77,7 @@ class LaplaceResult(Report):
     covariance: Array
     covariance_error: Array
     newton_step: Array
+    truncated: tuple[str, ...]
     verdict: Verdict
     nfev: int
 
@@ -98,16 +112,26 @@ class LaplaceResult(Report):
         """One sentence on how it went, naming the parameters that did not."""
         if self.verdict is Verdict.UNRESOLVED:
             bad = ~np.isfinite(self.sigma_error)
-            names = ", ".join(np.array(self.names)[bad].tolist())
-            return f"second derivatives of {names} are not resolved"
+            order = "second" if bad.any() else "first"
+            names = np.array(self.names)[bad if bad.any() else ~self.settled].tolist()
+            return f"{order} derivatives of {', '.join(names)} are not resolved"
         if self.is_maximum:
-            return "the point is the maximum of the posterior, within its errors"
+            cut = f"{', '.join(self.truncated)}: {self.verdict}, {self.verdict.text}; "
+            there = "the point is the maximum of the posterior, within its errors"
+            return (cut if self.truncated else "") + there
         steps = ", ".join(
             f"{name} {step:+.4g}"
             for name, step, sigma in zip(self.names, self.newton_step, self.sigma, strict=True)
             if abs(step) >= MOST_OFF * sigma
         )
         return f"theta_map is not the maximum of the posterior; a Newton step there is {steps}"
+
+    @property
+    def settled(self) -> NDArray[np.bool_]:
+        """Which parameters (p,) have their maximum where it is said to be, within some sigma."""
+        return np.asarray(
+            np.abs(self.covariance) @ self.gradient_error <= MOST_UNKNOWN * self.sigma
+        )
 
     def as_derivkit(self) -> dict[str, Any]:
         """Return DerivKit's dict."""
@@ -160,7 +184,10 @@ def inverse_of(
     size = np.sqrt(np.abs(np.diag(H)))
     size = np.where(size > 0, size, np.sqrt(np.abs(H).max(axis=0)))
     size = np.where(size > 0, size, 1.0)
-    scaled = 0.5 * (H + H.T) / np.outer(size, size)
+    scaled = H / np.outer(size, size)
+    if np.abs(scaled - scaled.T).max() > SKEW:
+        raise ValueError(f"{what} must be symmetric, got one that is not")
+    scaled = 0.5 * (scaled + scaled.T)
     values, vectors = np.linalg.eigh(scaled)
     if values[0] <= len(H) * np.finfo(float).eps * np.abs(values).max():
         direction = vectors[:, 0] / size
@@ -169,8 +196,11 @@ def inverse_of(
         moves = ", ".join(
             f"{n} {d:+.3g}" for n, d, s in zip(names, direction, share, strict=True) if s > 1e-3
         )
-        flat = abs(values[0]) <= FLAT * np.abs(values).max()
-        kind = "0: nothing is known there" if flat else "negative: theta is no maximum there"
+        kind = "negative: theta is no maximum there"
+        if abs(values[0]) <= share @ (E / np.outer(size, size)) @ share:
+            kind = "lost in the errors of the derivatives: look at the noise of the function"
+        if abs(values[0]) <= FLAT * np.abs(values).max():
+            kind = "0: nothing is known there"
         raise ValueError(
             f"{what} must be positive definite, got one whose curvature along ({moves}) is {kind}"
         )
@@ -182,6 +212,10 @@ def inverse_of(
         np.sqrt(np.diag(C)), np.sqrt(np.diag(C))
     )
     loss = part @ (~np.isfinite(E)).astype(float) @ part > 0
+    share = np.diag(off) / np.diag(C)
+    with np.errstate(divide="ignore", invalid="ignore"):  # what higher orders add
+        off = off / np.sqrt(np.outer(1 - share, 1 - share))
+    loss |= np.logical_or.outer(share >= 1, share >= 1)
     return C, np.where(loss, np.inf, off)
 
 
@@ -201,15 +235,21 @@ def laplace(
 ) -> LaplaceResult:
     """Return the Gaussian about a point; see `ForecastKit.laplace_result`."""
     kit = scalar_kit(function, point, options)
-    value, gradient, hessian = kit.value_gradient_hessian_result(method, **keywords)
+    with quiet():
+        value, gradient, hessian = kit.value_gradient_hessian_result(method, **keywords)
     varies = gradient.status != Status.FIXED
     names = tuple(np.array(point.names)[varies].tolist())
-    g, g_error = gradient.value[varies], gradient.error[varies]
+    if np.iscomplexobj(hessian.value):
+        raise TypeError("`neg_logposterior` must return real numbers, got complex ones")
+    g, g_error = gradient.value[varies], _bounded(gradient, hessian)[varies]
     H, H_error = (each[np.ix_(varies, varies)] for each in (hessian.value, hessian.error))
     C, E = inverse_of(H, H_error, names)
-    step = -C @ g
-    resolved = np.isfinite(np.diag(E)).all() and np.isfinite(g_error).all()
-    return LaplaceResult(
+    problem = kit._problem  # noqa: SLF001 - its checked bounds
+    below = (point.values - problem.lower)[varies]
+    above = (problem.upper - point.values)[varies]
+    cut = np.minimum(below, above) < NEAR_A_BOUND * np.sqrt(np.diag(C))
+    step = _newton_step(H, g, ((below <= 0) & (g > g_error)) | ((above <= 0) & (g < -g_error)))
+    found = LaplaceResult(
         names=names,
         theta_map=point.values[varies],
         neg_logposterior=float(value.value),
@@ -220,9 +260,36 @@ def laplace(
         covariance=C,
         covariance_error=E,
         newton_step=step,
-        verdict=Verdict.NOT_CHECKED if resolved else Verdict.UNRESOLVED,
+        truncated=tuple(np.array(names)[cut].tolist()),
+        verdict=Verdict.TRUNCATED if cut.any() else Verdict.NOT_CHECKED,
         nfev=hessian.nfev,
     )
+    resolved = np.isfinite(np.diag(E)).all() and found.settled.all()
+    return found if resolved else replace(found, verdict=Verdict.UNRESOLVED)
+
+
+def _bounded(gradient: Any, hessian: Any) -> Array:
+    """Return what a gradient may be off (p,); a bound where its error is not told.
+
+    At a maximum it is 0, and lost in rounding: what it is at most is all there is to know. Where
+    the curvature is resolved, samples follow a polynomial, whose slope is as uncertain as rounding
+    is over the step.
+    """
+    bound = gradient.finite_bound
+    bound = np.full(gradient.error.shape, np.inf) if bound is None else bound
+    bound = np.where(np.isnan(bound), np.inf, bound)
+    curved = np.isfinite(np.diag(hessian.error)) & (gradient.status == Status.LOST_IN_ROUNDING)
+    slope = BAR * gradient.noise / np.where(gradient.step > 0, gradient.step, np.nan)
+    bound = np.where(curved & np.isfinite(slope), np.minimum(bound, slope), bound)
+    return np.where(np.isfinite(gradient.error), gradient.error, bound)
+
+
+def _newton_step(H: Array, g: Array, held: NDArray[np.bool_]) -> Array:
+    """Return the step (p,) to the minimum of g d + d H d / 2, some parameters held."""
+    step, free = np.zeros(g.size), ~held
+    if free.any():
+        step[free] = -inverse_of(H[np.ix_(free, free)])[0] @ g[free]
+    return step
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logsumexp, xlog1py, xlogy
 
-from derivkit.forecast.covariance import Precision, whitener_of
+from derivkit.forecast.covariance import whitener_of
 from derivkit.forecast.inputs import known_name
 from derivkit.forecast.samples import outside
-from derivkit.validation import check_sequence, shown
+from derivkit.forecast.structures import Precision
+from derivkit.validation import check_count, check_sequence, shown
 
 __all__ = ["PRIORS", "Prior", "build_prior", "chosen_prior"]
 
@@ -33,7 +34,7 @@ def none() -> LogDensity:
 def uniform(bounds: Any) -> LogDensity:
     """Return a flat prior inside (lower, upper) pairs, None or inf where open."""
     limits = check_bounds("bounds", bounds)
-    return lambda x: np.where(outside(x, limits), -np.inf, 0.0)
+    return lambda x: np.where(outside(_of(len(limits), x), limits), -np.inf, 0.0)
 
 
 def gaussian(mean: Any, cov: Any = None, inv_cov: Any = None) -> LogDensity:
@@ -44,7 +45,7 @@ def gaussian(mean: Any, cov: Any = None, inv_cov: Any = None) -> LogDensity:
     whitener = whitener_of(cov if inv_cov is None else Precision(inv_cov), centre.size)
 
     def log(x: Array) -> Array:
-        flat = (x - centre).reshape(-1, centre.size)
+        flat = (_of(centre.size, x) - centre).reshape(-1, centre.size)
         return np.asarray(-0.5 * np.sum(whitener.whiten(flat.T) ** 2, axis=0).reshape(x.shape[:-1]))
 
     return log
@@ -123,16 +124,28 @@ def gaussian_mixture(
     )
 
 
+def _of(p: int, x: Array) -> Array:
+    """Return points (..., p); of other numbers of parameters there is no density."""
+    if x.shape[-1:] != (p,):
+        raise ValueError(f"the prior is of {p} parameters, got points of {x.shape[-1]}")
+    return x
+
+
 def _positive(
     index: int, log: LogDensity, *, closed: bool = False, **positive: float
 ) -> LogDensity:
     """Return a log-density of one positive parameter; 0 belongs to it if ``closed``."""
+    check_count("index", index, least=0)
     for name, value in positive.items():
         if not (np.isfinite(value) and value > 0):
             raise ValueError(f"`{name}` must be positive, got {shown(value)}")
 
     def of_one(x: Array) -> Array:
         with np.errstate(divide="ignore", invalid="ignore"):
+            if index >= x.shape[-1]:
+                raise ValueError(
+                    f"`index` must be one of {x.shape[-1]} parameters, from 0, got {index}"
+                )
             one = x[..., index]
             inside = (one >= 0) if closed else (one > 0)
             return np.where(inside, log(one), -np.inf)
@@ -262,5 +275,8 @@ def check_bounds(name: str, bounds: Any, p: int | None = None) -> Array:
         raise ValueError(f"`{name}` must be (lower, upper) pairs, got {shown(bounds)}") from error
     limits = np.array(pairs).reshape(-1, 2)
     if (p is not None and len(limits) != p) or not (limits[:, 0] < limits[:, 1]).all():
-        raise ValueError(f"`{name}` must be pairs with lower < upper, got {shown(bounds)}")
+        how_many = "" if p is None else f"{p} "
+        raise ValueError(
+            f"`{name}` must be {how_many}pairs with lower < upper, got {shown(bounds)}"
+        )
     return limits

@@ -6,7 +6,6 @@ counts (`Poisson`), or a mean and a covariance that both depend on theta (`Gauss
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -20,7 +19,7 @@ from scipy.sparse.linalg import LinearOperator
 from derivkit.batch import outputs_at
 from derivkit.calculus.problem import check_problem
 from derivkit.calculus_kit import CalculusKit
-from derivkit.errors import UnresolvedWarning
+from derivkit.forecast.complex_data import is_hermitian, of_real_numbers
 from derivkit.forecast.covariance import Whitener, joined, size_of, whitener_of
 from derivkit.forecast.covariance_of_theta import (
     divergence,
@@ -35,6 +34,7 @@ from derivkit.forecast.covariance_of_theta import (
 from derivkit.forecast.information import Array
 from derivkit.forecast.inputs import Model, Point, must_be_functions
 from derivkit.forecast.noise import apart, noise_patterns
+from derivkit.forecast.verdict import quiet
 from derivkit.status import Status
 from derivkit.validation import check_flag, shown
 
@@ -240,9 +240,10 @@ class _Pair:
             C = self.block.cov(theta)
             mean = [] if self.block.mu is None else self.block.mu(theta)
         means = np.asarray(mean).ravel()
-        C = plain(C, means.size)
+        hermitian = is_hermitian(C)
+        C = plain(of_real_numbers(C), means.size * (2 if hermitian else 1))
         if np.iscomplexobj(means):
-            C = twice(C) if C.shape[0] == means.size else C  # a Hermitian one is already
+            C = C if hermitian else twice(C)
             means = np.concatenate([means.real, means.imag])
         return np.asarray(means, dtype=float), C
 
@@ -326,7 +327,8 @@ class Probe:
     @cached_property
     def mean(self) -> Array:
         """The model's outputs (m,) at the fiducial point."""
-        return np.asarray(self.kit.hyper_hessian(order=0))
+        with quiet():  # a datum that is not a number is left out, and said so
+            return np.asarray(self.kit.hyper_hessian(order=0))
 
     def values(self, points: Array, n_workers: int | None = None) -> Array:
         """Return the outputs (n, m) at n points (n, p); nan where the model fails."""
@@ -411,16 +413,37 @@ class Probe:
         if size is not None:
             whitener_of(self.cov, size)
 
+    @cached_property
+    def is_complex(self) -> bool:
+        """Whether the model's outputs are complex."""
+        if self.model is None:
+            return False
+        size = None if self.cov is None or self.pair is not None else size_of(self.cov)
+        if not self.mean.size or self._kinds:
+            return "complex" in self._kinds
+        if size is not None:  # all outputs are from a checkpoint: both parts of each, if complex
+            return is_hermitian(self.cov) or self.mean.size == 2 * size
+        options = {key: each for key, each in self.options.items() if key != "checkpoint"}
+        replace(self, options=options).kit.hyper_hessian(order=0)
+        return "complex" in self._kinds
+
+    @property
+    def is_counts(self) -> bool:
+        """Whether the variance of the data is their mean."""
+        return self.cov is None and self.pair is None
+
     def is_same(self, other: Probe) -> bool:
         """Return whether another probe has the same model and the same covariance."""
-        return self.model is other.model and self.cov is other.cov and self.pair is other.pair
+        pairs = [None if p.pair is None else (p.pair.mu, p.pair.cov) for p in (self, other)]
+        models = [None if p.pair is not None else p.model for p in (self, other)]
+        return models[0] == models[1] and pairs[0] == pairs[1] and _is_same(self.cov, other.cov)
 
     def dense_covariance(self) -> Array:
         """Return the covariance as a matrix, where data are correlated across probes."""
         m = self.mean.size
         C = self.mean if self.cov is None else self.cov
         C = np.asarray(C.toarray() if hasattr(C, "toarray") else C)
-        if self.pair is not None or C.dtype == object or "complex" in self._kinds:
+        if self.pair is not None or C.dtype == object or self.is_complex:
             raise TypeError("`cross` must be between real data with variances or matrices")
         return np.diag(np.broadcast_to(C, m)) if C.ndim < 2 else C
 
@@ -429,11 +452,13 @@ class Probe:
         if self.pair is not None:
             return whitener_of(self.covariance_here, self.mean.size)
         if self.cov is None:
+            if self.is_complex:
+                raise ValueError("the rates of counts must be real, got complex numbers")
             return _of_rates(self.mean)
         m = self.mean.size
-        if "complex" in self._kinds:
-            return _of_complex(self.cov, m // 2)
-        return whitener_of(self.cov, m)
+        if np.ndim(self.cov) == 0 and np.isscalar(self.cov):
+            return whitener_of(self.cov, m)
+        return _of_complex(self.cov, m // 2) if self.is_complex else whitener_of(self.cov, m)
 
     def half_whitener(self) -> Whitener:
         """Return the whitener of the covariance's half."""
@@ -445,18 +470,18 @@ class Probe:
         return _Pair(self._pair).parts(self.point.given(self.point.values.copy()))[1]
 
 
-class quiet(warnings.catch_warnings):  # noqa: N801 - a context
-    """Leave it to the forecast to say what is not resolved."""
-
-    def __enter__(self) -> None:
-        super().__enter__()
-        warnings.simplefilter("ignore", UnresolvedWarning)
+def _is_same(a: Any, b: Any) -> bool:
+    """Return whether two covariances are one, or the same numbers."""
+    if a is b:
+        return True
+    both = [np.asarray(each) for each in (a, b) if isinstance(each, (np.ndarray, list, float, int))]
+    return len(both) == 2 and np.array_equal(both[0], both[1])
 
 
 def _of_complex(cov: Any, m: int) -> Whitener:
     """Return the whitener of real parts and imaginary parts after them; C Hermitian, or real."""
-    if np.ndim(cov) == 2 and np.iscomplexobj(cov):
-        return whitener_of(cov, 2 * m)  # it stacks them itself
+    if is_hermitian(cov):
+        return whitener_of(cov, 2 * m)  # of both parts
     return joined([whitener_of(cov, m)] * 2)
 
 
@@ -490,6 +515,6 @@ def probe_of(function: Any, point: Point, cov: Any, options: Mapping[str, Any]) 
         return Probe(mean, None, point, options, function)
     if function is not None and not callable(function):
         raise TypeError(f"`function` must be callable, got {type(function).__name__}")
-    if cov is None:
+    if cov is None and function is not None:
         raise ValueError("`cov` must be the data's covariance, got None; counts are Poisson(rate)")
     return Probe(function, cov, point, options)

@@ -8,7 +8,10 @@ from enum import Enum
 
 from derivkit.errors import ForecastWarning, UnresolvedWarning, level_of_user
 
-__all__ = ["Verdict", "warn_of", "worst"]
+__all__ = ["NEAR_A_BOUND", "Verdict", "quiet", "warn_of", "worst"]
+
+NEAR_A_BOUND = 2.0
+"""A point within this many sigma of a bound has a Gaussian that is cut off."""
 
 
 class Verdict(Enum):
@@ -84,3 +87,11 @@ def warn_of(verdict: Verdict, message: str) -> None:
     if not verdict.success:
         kind = UnresolvedWarning if verdict is Verdict.UNRESOLVED else ForecastWarning
         warnings.warn(message, kind, stacklevel=level_of_user())
+
+
+class quiet(warnings.catch_warnings):  # noqa: N801 - a context
+    """Leave it to the forecast to say what is not resolved."""
+
+    def __enter__(self) -> None:
+        super().__enter__()
+        warnings.simplefilter("ignore", UnresolvedWarning)

@@ -23,10 +23,14 @@ from derivkit.forecast.covariance import whitener_of
 from derivkit.forecast.covariance_of_theta import half_of
 from derivkit.forecast.information import Array
 from derivkit.forecast.inputs import Point, check_vector
-from derivkit.forecast.probe import Derivatives, quiet
+from derivkit.forecast.probe import Derivatives
+from derivkit.forecast.verdict import quiet
 from derivkit.validation import real_numbers, shown
 
 __all__ = ["Places", "effective"]
+
+LEAST = 1e-10
+"""A correlation matrix may have an eigenvalue this far below 0, by rounding."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +66,20 @@ class Places:
             )
         if not np.isfinite(C).all() or not np.allclose(C, C.T, rtol=1e-8, atol=0):
             raise ValueError("`cov_xy` must be finite and symmetric, got one that is not")
+        uncertain = C.any(axis=0)  # others are exact
+        known = np.diag(C)[uncertain]
+        if not (known > 0).all():
+            raise ValueError(
+                f"`cov_xy` must be positive definite but for x that are exact, got {known.min():g} "
+                "on its diagonal"
+            )
+        scaled = C[np.ix_(uncertain, uncertain)] / np.sqrt(np.outer(known, known))
+        least = float(np.linalg.eigvalsh(scaled).min(initial=1.0))
+        if least < -LEAST:
+            raise ValueError(
+                f"`cov_xy` must be positive definite but for x that are exact, got {least:.3g} as "
+                "the least eigenvalue of its correlation matrix"
+            )
         return cls(function, x, C[:n, :n], C[:n, n:], C[n:, n:])
 
 
@@ -95,12 +113,14 @@ def effective(
         dT, dE = np.zeros((2, p, m, n))
         nfev = first.nfev
         for i in uncertain:
-            for j in range(p):
+            for j in np.flatnonzero(bounds[:, 0] < bounds[:, 1]).tolist():
                 mixed = kit.mixed_result(i, n + j, method=method, **keywords)
-                dT[j, :, i], dE[j, :, i] = mixed.value, mixed.error
+                dT[j, :, i], dE[j, :, i] = mixed.value, _bounded(mixed)
                 nfev += mixed.nfev
     T, E = np.zeros((2, m, n))
-    T[:, uncertain], E[:, uncertain] = first.value[:, uncertain], first.error[:, uncertain]
+    held = np.r_[np.zeros(n, bool), bounds[:, 0] >= bounds[:, 1]]
+    slope, slope_error = np.where(held, 0.0, [first.value, _bounded(first)])
+    T[:, uncertain], E[:, uncertain] = slope[:, uncertain], slope_error[:, uncertain]
     lever = places.xx @ T.T - places.xy  # R changes by dT lever, and its transpose
     slack = np.abs(places.xx) @ E.T
     R = places.yy - T @ places.xy - (T @ places.xy).T + T @ places.xx @ T.T
@@ -111,13 +131,18 @@ def effective(
     ]
     whitener = whitener_of(R, m, name="the effective covariance")
     inverse = np.abs(whitener.adjoint(whitener.whiten(np.eye(m))))
-    J = first.value[:, n:]
+    J = slope[:, n:]
     # an error of R acts on F as one of J by R_error R^-1 J / 2, and alike for dR
-    J_error = first.error[:, n:] + 0.5 * R_error @ inverse @ np.abs(J)
+    J_error = slope_error[:, n:] + 0.5 * R_error @ inverse @ np.abs(J)
     halves = [e + _both(R_error @ inverse @ np.abs(d)) for d, e in zip(dR, dR_error, strict=True)]
     value = np.concatenate([J, np.stack([half_of(d) for d in dR], axis=1)])
     error = np.concatenate([J_error, np.stack([half_of(e) for e in halves], axis=1)])
     return Derivatives(value, error, np.zeros_like(error), nfev, np.zeros((0, *error.shape))), R
+
+
+def _bounded(result: Any) -> Array:
+    """Return the errors of a result; where one is not told, the largest that can be defended."""
+    return np.asarray(np.where(np.isfinite(result.error), result.error, result.finite_bound))
 
 
 def _both(M: Array) -> Array:

@@ -657,3 +657,70 @@ def test_a_precision_may_be_an_operator():
     close(found.bias(0.01 * X**2).shift, exact.bias(0.01 * X**2).shift, 1e-10)
     with pytest.raises(ValueError, match="positive definite"):
         ForecastKit(line, [1.0, 0.5], Precision(aslinearoperator(-P.tocsc()))).fisher()
+
+
+def test_a_datum_that_is_no_number_is_left_out_of_all_that_follows():
+    kit = ForecastKit(lambda t: [t[0], np.nan, t[0] + t[1], t[1]], [1.0, 2.0], 0.01)
+    without = ForecastKit(lambda t: [t[0], t[0] + t[1], t[1]], [1.0, 2.0], 0.01)
+    result = kit.fisher_result()
+    close(result.value, without.fisher(), 1e-12)
+    assert "1 of 4 data are left out" in result.message
+    assert result.bias([0.1, 0.0, 0.1, 0.0], refit=True).verdict is Verdict.TRUSTWORTHY
+    assert kit.check_gaussian().verdict is Verdict.TRUSTWORTHY
+    close(kit.posterior.log_density([1.1, 2.1]), without.posterior.log_density([1.1, 2.1]), 1e-12)
+
+
+def test_a_direction_that_is_not_constrained_stays_so_in_other_parameters():
+    x = np.linspace(0, 1, 24)
+    kit = ForecastKit(lambda t: t[0] * t[1] * x, [2.0, 3.0], 0.1, names=["A", "B"])
+    with pytest.warns(ForecastWarning, match="nothing is known"):
+        result = kit.fisher_result()
+    close(result.derived({"AB": lambda t: t[0] * t[1]}).sigma, [np.sqrt(0.1 / np.sum(x**2))], 1e-9)
+    other = result.reparametrise({"AB": lambda t: t[0] * t[1], "A": "A"})
+    assert other.verdict is Verdict.UNCONSTRAINED
+    close(other.sigma[:1], [np.sqrt(0.1 / np.sum(x**2))], 1e-9)
+    assert np.isinf(other.sigma[1])
+    assert other.unconstrained == [{"direction": {"A": 1.0}, "sigma": np.inf}]
+
+
+def test_a_dali_result_that_is_not_constrained_can_be_printed():
+    kit = ForecastKit(lambda t: [t[0] + t[1]], [1.0, 2.0], 0.1, names=["A", "B"])
+    with pytest.warns(ForecastWarning, match="nothing is known"):
+        result = kit.dali_result(2)
+    assert np.isnan(result.sigma).all()
+    assert "do not constrain" in str(result)
+
+
+@pytest.mark.parametrize(
+    ("cov_xy", "says"),
+    [
+        (np.diag([-0.01, 0.9]), "got -0.01 on its diagonal"),
+        ([[0.01, 0.05], [0.05, 0.04]], "got -1.5 as the least eigenvalue"),
+        ([[0.0, 0.05], [0.05, 0.04]], "got 0 on its diagonal"),
+    ],
+)
+def test_a_covariance_of_x_and_y_that_is_none_is_refused(cov_xy, says):
+    with pytest.raises(ValueError, match=says):
+        ForecastKit(None, [1.0]).xy_fisher(
+            x0=[1.0], mu_xy=lambda x, t: t[0] * x, cov_xy=np.array(cov_xy)
+        )
+
+
+def test_errors_in_x_with_a_held_parameter_and_scales_of_1e9():
+    x = np.linspace(0.1, 2, 8)
+    cov_xy = np.diag(np.r_[np.full(8, 0.01), np.full(8, 0.04)])
+
+    def model(x, t):
+        return t[0] * np.exp(-t[1] * x) + 1e9 * t[2] * x**2
+
+    at = [1.0, 0.5, 0.3e-9]
+    every = ForecastKit(None, at).xy_fisher_result(x0=x, mu_xy=model, cov_xy=cov_xy)
+    assert every.success
+    bounds = [(None, None), (0.5, 0.5), (None, None)]
+    held = ForecastKit(None, at, bounds=bounds).xy_fisher_result(x0=x, mu_xy=model, cov_xy=cov_xy)
+    assert held.names == ("p0", "p2")
+    close(held.value, every.fix("p1").value, 1e-9)
+    scaled = ForecastKit(None, [1.0, 0.5, 0.3]).xy_fisher_result(
+        x0=x, mu_xy=lambda x, t: model(x, [t[0], t[1], 1e-9 * t[2]]), cov_xy=cov_xy
+    )
+    close(every.sigma * [1, 1, 1e9], scaled.sigma, 1e-8)

@@ -1,0 +1,123 @@
+r"""Covariances of complex data: what they are for real parts, and imaginary parts after them.
+
+A Hermitian C stands for the real matrix of both parts,
+
+.. math:: \begin{pmatrix} \Re C & -\Im C \\ \Im C & \Re C \end{pmatrix},
+
+with which :math:`\Re(z^H C^{-1} z)` is a square of real numbers as any other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+from scipy.sparse.linalg import LinearOperator
+
+from derivkit.forecast.structures import BlockDiagonal, Cholesky, Kronecker, Precision
+from derivkit.validation import check_sequence
+
+__all__ = ["is_hermitian", "of_real_numbers"]
+
+
+def is_hermitian(cov: Any) -> bool:  # noqa: PLR0911 - a table
+    """Return whether a covariance of any kind has imaginary parts."""
+    if isinstance(cov, (Cholesky, Precision)):
+        return is_hermitian(cov.factor if isinstance(cov, Cholesky) else cov.matrix)
+    if isinstance(cov, BlockDiagonal):
+        return any(map(is_hermitian, check_sequence("blocks", cov.blocks)))
+    if isinstance(cov, Kronecker):
+        return is_hermitian(cov.first) or is_hermitian(cov.second)
+    if isinstance(cov, LinearOperator):
+        return np.issubdtype(cov.dtype, np.complexfloating)
+    if hasattr(cov, "tocsc"):
+        return np.issubdtype(cov.dtype, np.complexfloating) and bool(np.any(cov.tocsc().data.imag))
+    try:
+        array = np.asarray(cov)
+    except Exception:  # noqa: BLE001 - told of where numbers are needed
+        return False
+    return bool(np.iscomplexobj(array) and array.imag.any())
+
+
+def of_real_numbers(cov: Any) -> Any:  # noqa: PLR0911 - a table
+    """Return a covariance of complex numbers as one of real numbers; others as they are.
+
+    Without imaginary parts it keeps its size; a Hermitian one is twice as large. A product or a
+    factor of matrices becomes a matrix, blocks become a sparse one.
+
+    Raises
+    ------
+    ValueError
+        For variances that are not real.
+    """
+    if not is_hermitian(cov):
+        return _real(cov)
+    if isinstance(cov, Precision):
+        return Precision(of_real_numbers(cov.matrix))
+    if isinstance(cov, LinearOperator):
+        return _operator_on_both_parts(cov)
+    if isinstance(cov, Cholesky):
+        L = np.asarray(cov.factor)
+        return _both_parts(L @ L.conj().T)
+    if isinstance(cov, Kronecker):
+        return _both_parts(np.kron(np.atleast_2d(cov.first), np.atleast_2d(cov.second)))
+    if isinstance(cov, BlockDiagonal):
+        return _both_parts(sparse.block_diag([_as_matrix(block) for block in cov.blocks], "csc"))
+    if not sparse.issparse(cov) and np.ndim(cov) < 2:
+        raise ValueError("variances must be real, got some with an imaginary part")
+    return _both_parts(cov)
+
+
+def _real(cov: Any) -> Any:
+    """Return a covariance without imaginary parts as real numbers."""
+    if isinstance(cov, Cholesky):
+        return replace(cov, factor=_real(cov.factor))
+    if isinstance(cov, Precision):
+        return replace(cov, matrix=_real(cov.matrix))
+    if isinstance(cov, Kronecker):
+        return Kronecker(_real(cov.first), _real(cov.second))
+    if isinstance(cov, BlockDiagonal):
+        return BlockDiagonal([_real(block) for block in cov.blocks])
+    is_array = isinstance(cov, np.ndarray) or sparse.issparse(cov)
+    return cov.real if is_array and np.iscomplexobj(cov) else cov
+
+
+def _as_matrix(block: Any) -> Any:
+    """Return a block of any kind as a matrix."""
+    if isinstance(block, Cholesky):
+        return np.asarray(block.factor) @ np.asarray(block.factor).conj().T
+    if isinstance(block, Kronecker):
+        return np.kron(np.atleast_2d(block.first), np.atleast_2d(block.second))
+    if isinstance(block, BlockDiagonal):
+        return sparse.block_diag([_as_matrix(each) for each in block.blocks], "csc")
+    if isinstance(block, (Precision, LinearOperator)):
+        raise TypeError("`blocks` of complex data must be matrices, got an inverse or an operator")
+    return block if np.ndim(block) == 2 or sparse.issparse(block) else sparse.diags(block)
+
+
+def _both_parts(C: Any) -> Any:
+    if not hasattr(C, "tocsc"):
+        C = np.asarray(C)
+        return np.block([[C.real, -C.imag], [C.imag, C.real]])
+    turn: Any = np.array([[0.0, -1.0], [1.0, 0.0]])
+    C = C.tocsc()
+    return sparse.csc_matrix(sparse.kron(np.eye(2), C.real) + sparse.kron(turn, C.imag))
+
+
+def _operator_on_both_parts(W: LinearOperator) -> LinearOperator:
+    """Return an operator on complex vectors as one on real parts and imaginary parts after them."""
+    n, m = W.shape
+
+    def apart(Z: Any) -> Any:
+        return np.concatenate([Z.real, Z.imag])
+
+    return LinearOperator(
+        (2 * n, 2 * m),
+        matvec=lambda x: apart(W.matvec(x[:m] + 1j * x[m:])),
+        matmat=lambda X: apart(W.matmat(X[:m] + 1j * X[m:])),
+        rmatvec=lambda y: apart(W.rmatvec(y[:n] + 1j * y[n:])),
+        rmatmat=lambda Y: apart(W.rmatmat(Y[:n] + 1j * Y[n:])),
+        dtype=np.float64,
+    )
