@@ -474,11 +474,15 @@ class OutputSearch:
         """Halve the octaves between a distance at which f is calm and one at which it moves."""
         while moves > BRACKET * calm:
             middle = step_below(math.sqrt(calm * moves), self.line.origin)
-            if self.column.t[0] < 0 < self.column.t[-1]:
-                side = -side
             if not calm < middle < moves:
                 break
-            yield from self._ask(self._one(middle, side))
+            sides = (-side, side) if self.column.t[0] < 0 < self.column.t[-1] else (side,)
+            for way in sides:  # in turn, but not beyond a wall
+                if self.column.wall(way) > middle:
+                    yield from self._ask(self._one(middle, way))
+                if self._holds(middle):
+                    side = way
+                    break
             if not self._holds(middle):
                 break
             if self._moved(middle) > LOUD * sigma:

@@ -431,3 +431,10 @@ def test_what_rounding_allows_a_window_is_told_by_the_samples_that_it_holds():
             estimate, _, _ = follow(f, x0)
         exact = -math.exp(3 / 17) / 17
         assert abs(estimate.value[0] - exact) <= estimate.error[0]
+
+
+@pytest.mark.parametrize("wall", [1e-12, 1e-10, 1e-9])
+def test_a_scale_is_bracketed_on_the_open_side_where_the_other_ends_at_a_wall(wall):
+    with np.errstate(all="ignore"):
+        estimate, _, _ = follow(lambda x: float(np.log(np.float64(x + wall))), 0.0)
+    assert abs(estimate.value[0] * wall - 1) <= estimate.error[0] * wall < 1e-9
