@@ -438,3 +438,15 @@ def test_a_scale_is_bracketed_on_the_open_side_where_the_other_ends_at_a_wall(wa
     with np.errstate(all="ignore"):
         estimate, _, _ = follow(lambda x: float(np.log(np.float64(x + wall))), 0.0)
     assert abs(estimate.value[0] * wall - 1) <= estimate.error[0] * wall < 1e-9
+
+
+@pytest.mark.parametrize("ratio", [300.0, 1e4])
+@pytest.mark.parametrize("x0", [0.05, 1.0, 12.0])
+def test_a_bend_is_seen_though_the_derivative_of_one_side_is_lost_beside_that_of_the_other(
+    x0, ratio
+):
+    bent = lambda u: math.exp(u) / ratio + 6 * u + max(u, 0.0) ** 2 * (2 + 0.6 * u)
+    estimate, calls, _ = follow(lambda x: bent(x - x0), x0, order=2)
+    assert estimate.statuses() == (Status.KINK,)
+    assert math.isinf(estimate.error[0])
+    assert calls <= 28  # the half-way value ± 7 % after 31 to 40, where both sides had to be told
