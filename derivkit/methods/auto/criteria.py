@@ -186,7 +186,8 @@ class Sides(NamedTuple):
     values, errors : tuple of float
         That derivative on the two sides.
     contradict : bool
-        Whether both are smooth, and differ.
+        Whether both are smooth, or at least each by itself explained by a polynomial, and differ.
+        Beside a large derivative on one side a small one on the other is not known well.
     jumps : bool
         Whether f itself differs.
     depth : float
@@ -254,10 +255,12 @@ def _concluded(fits: list[tuple[Finding, Finding]], joint: Finding, noise: float
     order, last = len(fits) - 1, fits[-1]
     left = max(joint.sigma, joint.misfit)
     shown = left > VISIBLE * joint.floor
-    smooth = [shown and APART * v.sigma < left and v.error <= POOR * v.size for v in last]
+    apart = [shown and APART * v.sigma < left for v in last]
+    smooth = [good and v.error <= POOR * v.size for good, v in zip(apart, last, strict=True)]
     differs = [abs(a.value - b.value) > CONTRADICTION * (a.error + b.error) for a, b in fits]
     at = next((k for k in range(1, order + 1) if differs[k]), order)
     a, b = fits[at]
+    clear = all(apart) and a.error + b.error <= POOR * abs(a.value - b.value)
     sizes = [v.size for v, good in zip((a, b), smooth, strict=True) if good]
     size = abs(a.value - b.value) if differs[at] and all(smooth) else max(sizes, default=0.0)
     level = min(v.floor for v in last) if noise is None else noise
@@ -266,7 +269,7 @@ def _concluded(fits: list[tuple[Finding, Finding]], joint: Finding, noise: float
         at,
         (a.value, b.value),
         (a.error, b.error),
-        all(smooth) and any(differs),
+        (all(smooth) or clear) and any(differs),
         all(smooth) and differs[0],
         (10.0 ** (at + 4) * level / size) ** (1 / max(at, 1)) if size else 0.0,
     )

@@ -76,8 +76,13 @@ def both_sides(steps: Iterable[float], origin: float) -> Floats:
 
 
 def to_side(step: float, side: float, origin: float) -> float:
-    """Return the place this step to the right, or nearly its mirror image to the left."""
-    return _beside(step, origin) if side > 0 else -_beside(LEFT * step, origin)
+    """Return the place this step to the right, or nearly its mirror image to the left.
+
+    A step that has been rounded already leads to the same place as the step it was rounded from:
+    else the place would be sampled twice, a unit of x0 apart.
+    """
+    right = _beside(step, origin)
+    return right if side > 0 else -_beside(LEFT * right, origin)
 
 
 def two_sided_rungs(
@@ -89,11 +94,10 @@ def two_sided_rungs(
         e = np.where(np.ldexp(MANTISSAS[e % PHASES], e) > radii, e - 1, e)
     exponents = e[:, None] - np.arange(PAIRS)
     rungs = np.ldexp(MANTISSAS[exponents % PHASES], exponents)
-    rungs = np.repeat(rungs, 2, axis=1) * np.tile([1.0, LEFT], PAIRS)
-    grain = np.spacing(np.abs(origins)[:, None] + rungs)
-    snapped = np.where(origins[:, None] == 0, rungs, np.round(rungs / grain) * grain)
-    exact = rungs[:, -1] >= 2.0**23 * np.spacing(np.abs(origins))
-    return snapped * np.tile([1.0, -1.0], PAIRS), e % PHASES, exact
+    exact = LEFT * rungs[:, -1] >= 2.0**23 * np.spacing(np.abs(origins))
+    right = _all_beside(rungs, origins)
+    left = _all_beside(LEFT * right, origins)
+    return np.stack([right, -left], axis=2).reshape(len(radii), -1), e % PHASES, exact
 
 
 def spread(radius: float, origin: float, pairs: int) -> Floats:
@@ -119,6 +123,11 @@ def one_sided(radius: float, origin: float, side: float) -> Floats:
 
 def _rung(e: int) -> float:
     return math.ldexp(MANTISSAS[e % PHASES], e)
+
+
+def _all_beside(steps: Floats, origins: Floats) -> Floats:
+    grain = np.spacing(np.abs(origins)[:, None] + steps)
+    return np.asarray(np.where(origins[:, None] == 0, steps, np.round(steps / grain) * grain))
 
 
 def _beside(step: float, origin: float) -> float:

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from derivkit.methods.auto.criteria import VISIBLE, granular, precision
-from derivkit.methods.fit.window import DEEPEST, EPS, Finding, Noise, Verdict, findings, judge
+from derivkit.methods.fit.window import EPS, Finding, Noise, Verdict, findings, judge, window
 
 __all__ = ["SELECTION", "Selection", "select"]
 
@@ -234,10 +234,7 @@ def _windows(distance: Floats, order: int) -> list[Flags]:
     """Return which samples each window holds, for windows that can say something."""
     radii = np.unique(distance)
     radii = radii[np.append(radii[1:] > PAIR * radii[:-1], True)]  # a pair is one step
-    windows = [
-        (distance <= radius) & ((distance >= radius / DEEPEST) | (distance == 0))
-        for radius in radii
-    ]
+    windows = [window(distance, radius) for radius in radii]
     counts = [int(np.count_nonzero(w)) for w in windows]
     enough = order + 3 if max(counts) >= order + 3 else order + 2  # one contrast at least
     enough = max(enough, min(FEWEST, max(counts)))

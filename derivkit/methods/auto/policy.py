@@ -45,7 +45,7 @@ from derivkit.methods.auto.lepski import SELECTION, Selection
 from derivkit.methods.auto.moves import BURIED, above, below, first_radius, ladder, towards_walls
 from derivkit.methods.auto.questions import FitQuestion, Question, Reply, SidesQuestion
 from derivkit.methods.fit.samples import Column, Samples
-from derivkit.methods.fit.window import EPS, Finding
+from derivkit.methods.fit.window import EPS, Finding, window
 from derivkit.methods.protocol import Line
 from derivkit.status import Status
 
@@ -415,13 +415,17 @@ class OutputSearch:
     def _resolve(self, radius: float, sigma: float) -> Course:
         """Ask for a ladder on a structure; if f is straight there, it moves in treads."""
         yield from self._move(ladder(self.line, self.column, radius))
-        c = self.column
-        t, rises = c.t[np.abs(c.t) <= radius], c.f[np.abs(c.t) <= radius] - c.value_at(0.0)
-        if len(t) < 4 or self.seen is None:
+        if self.seen is None:
             return
+        c, radius = self.column, min(radius, self.seen.best.radius)  # the ladder may end beyond
+        near = np.abs(c.t) <= radius
+        t, f = c.t[near], c.f[near]
+        if len(t) < 4:
+            return
+        rises = f - c.value_at(0.0)
         chord = (rises[-1] - rises[0]) / (t[-1] - t[0])
         bend = float(np.max(np.abs(rises - chord * t)))
-        straight = bend < 1e-3 * sigma and bend <= 64 * EPS * float(np.max(np.abs(c.f)))
+        straight = bend < 1e-3 * sigma and bend <= 64 * EPS * float(np.max(np.abs(f)))
         wide = (c.f[-1] - c.f[0]) / (c.t[-1] - c.t[0])
         if straight and abs(chord - wide) > 0.5 * abs(wide):
             self._inner = 1.01 * radius
@@ -470,11 +474,15 @@ class OutputSearch:
         """Halve the octaves between a distance at which f is calm and one at which it moves."""
         while moves > BRACKET * calm:
             middle = step_below(math.sqrt(calm * moves), self.line.origin)
-            if self.column.t[0] < 0 < self.column.t[-1]:
-                side = -side
             if not calm < middle < moves:
                 break
-            yield from self._ask(self._one(middle, side))
+            sides = (-side, side) if self.column.t[0] < 0 < self.column.t[-1] else (side,)
+            for way in sides:  # in turn, but not beyond a wall
+                if self.column.wall(way) > middle:
+                    yield from self._ask(self._one(middle, way))
+                if self._holds(middle):
+                    side = way
+                    break
             if not self._holds(middle):
                 break
             if self._moved(middle) > LOUD * sigma:
@@ -583,18 +591,16 @@ class OutputSearch:
         moves = float(np.ptp(self.column.f)) > VISIBLE * v.floor
         if v.radius <= self._inner or (v.size == 0 and moves):
             return Status.TREADS
-        if self.noise is not None or v.error <= self._rounding_on_the_scale:
+        if self.noise is not None or v.error <= self._rounding_on_the_scale(v):
             return None
         if v.truncation_part > 10 * v.noise_part or visible(v) or self._probes:
             return Status.UNRESOLVED
         return Status.LOST_IN_ROUNDING
 
-    @property
-    def _rounding_on_the_scale(self) -> float:
-        """What rounding at most does to the derivative where steps suit the scale."""
+    def _rounding_on_the_scale(self, v: Finding) -> float:
+        """Return what rounding at most does to the derivative where steps suit the scale."""
         c = self.column
-        near = np.abs(c.t) <= (math.inf if self.best is None else self.best.radius)
-        largest = np.max(np.abs(c.f[near]))
+        largest = np.max(np.abs(c.f[window(np.abs(c.t), v.radius)]))
         reach = np.float64(first_radius(self.order) * self._farthest)
         with np.errstate(all="ignore"):  # scales of 1e-300 and 1e300 are allowed
             rounding = EPS * largest / reach**self.order

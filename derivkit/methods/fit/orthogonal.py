@@ -137,7 +137,9 @@ def basis(nodes: tuple[float, ...], order: int) -> Basis:
 
 def _basis(t: Floats, rows: Floats, slopes: Floats, leads: Floats, order: int) -> Basis:
     m = t.size
-    small = 1e-12 * np.max(np.abs(slopes))  # parity makes every second one vanish to rounding
+    # parity makes every second one vanish to rounding, which is that of the degrees before it: on
+    # places two of which nearly coincide the highest ones are so large that all others would vanish
+    small = 1e-12 * np.maximum.accumulate(np.abs(slopes))
     slopes = np.where(np.abs(slopes) < small, 0.0, slopes)
     symmetric = np.allclose(t, -t[::-1], rtol=NEARLY_SYMMETRIC, atol=0.0)
     degrees = np.arange(order, m, 2 if symmetric else 1)

@@ -93,6 +93,10 @@ class Column:
         """Whether any value nearer to x0 than this differs from that at x0."""
         return bool((self.f[np.abs(self.t) < distance] != self.value_at(0.0)).any())
 
+    def wall(self, side: float) -> float:
+        """Return how far f is known to be defined on a side (+1 or -1), at the most."""
+        return self.wall_above if side > 0 else self.wall_below
+
     @property
     def one_sided(self) -> bool:
         """Whether f is undefined at all samples of one side."""

@@ -34,6 +34,7 @@ __all__ = [
     "judge_scaled",
     "least_noise",
     "truncation_of",
+    "window",
 ]
 
 Floats = NDArray[np.float64]
@@ -145,6 +146,12 @@ class Finding(NamedTuple):
     size: float
     radius: float
     sides: int
+
+
+def window(distance: Floats, radius: float) -> NDArray[np.bool_]:
+    """Return which of the samples at these distances from x0 a window of this radius holds."""
+    deep = (distance >= radius / DEEPEST) | (distance == 0)
+    return np.asarray((distance <= radius) & deep)
 
 
 def findings(v: Verdict) -> list[Finding]:

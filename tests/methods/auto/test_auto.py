@@ -8,6 +8,7 @@ from hypothesis import given, settings, strategies as st
 
 from derivkit import CalculusKit, Status, UnresolvedWarning
 from derivkit.methods.auto.auto import Auto
+from derivkit.methods.auto.ladder import both_sides, step_below, two_sided, two_sided_rungs
 from derivkit.methods.protocol import BudgetSpentError, Line
 
 
@@ -396,3 +397,57 @@ def test_treads_of_a_rounded_sum_are_noise_though_f_is_smooth_on_each():
     for c in (2964.0, 13258.0, 69578.0):
         estimate, _, _ = follow(lambda x, c=c: math.exp((c + 0.7 * x) - c) * (1 + 0.1 * x), 0.0)
         assert abs(estimate.value[0] - 0.8) <= estimate.error[0] < 1e-6
+
+
+@pytest.mark.parametrize("x0", [0.37, 1024.5, 738025.06, 2460723.3, 1.187e9])
+def test_no_place_is_sampled_twice_a_unit_of_x0_apart(x0):
+    """A step that is rounded already leads to the same place on the left as one that is not."""
+    for radius in (0.9 * x0, x0 * 2.0**-7, x0 * 2.0**-20):
+        ladder = two_sided(radius, x0)
+        rounded = [step_below(h, x0) for h in ladder[ladder > 0] * (1 + 1e-9)]
+        assert both_sides(rounded, x0).tolist() == ladder.tolist()
+    bundled, _, _ = two_sided_rungs(np.array([0.9 * x0]), np.array([x0]))
+    assert bundled[0].tolist() == two_sided(0.9 * x0, x0).tolist()
+
+
+@pytest.mark.parametrize("w", [-5.272e6, -4.383e6, -4.5e6, 4.943e6])
+def test_a_structure_is_not_called_straight_because_f_is_huge_far_from_it(w):
+    with np.errstate(over="ignore"):
+        estimate, _, _ = follow(lambda x: float(np.exp(w * x)), 0.0)
+    assert abs(estimate.value[0] - w) <= estimate.error[0] < 1e-9 * abs(w)
+
+
+def test_the_slope_within_a_tread_is_not_taken_for_that_of_f():
+    """Wherever x0 lies on its tread, and though a ladder within it may reach the next."""
+    for x0 in np.random.default_rng(1).uniform(0.3, 2.0, 40).tolist():
+        estimate, _, _ = follow(lambda x: math.sin(3e-8 * math.floor(x / 3e-8)) + 1e-3 * x, x0)
+        assert abs(estimate.value[0] - math.cos(x0) - 1e-3) <= 10 * estimate.error[0]
+
+
+def test_what_rounding_allows_a_window_is_told_by_the_samples_that_it_holds():
+    """f is -1 far to the left; on the right it is 1e16 close to x0, and then undefined."""
+    for x0 in np.random.default_rng(1).uniform(2460000.0, 2461000.0, 12).tolist():
+        with np.errstate(over="ignore"):
+            f = lambda x, c=x0 - 3: -1.0 - float(np.exp((math.floor(x) - c) / 17))
+            estimate, _, _ = follow(f, x0)
+        exact = -math.exp(3 / 17) / 17
+        assert abs(estimate.value[0] - exact) <= estimate.error[0]
+
+
+@pytest.mark.parametrize("wall", [1e-12, 1e-10, 1e-9])
+def test_a_scale_is_bracketed_on_the_open_side_where_the_other_ends_at_a_wall(wall):
+    with np.errstate(all="ignore"):
+        estimate, _, _ = follow(lambda x: float(np.log(np.float64(x + wall))), 0.0)
+    assert abs(estimate.value[0] * wall - 1) <= estimate.error[0] * wall < 1e-9
+
+
+@pytest.mark.parametrize("ratio", [300.0, 1e4])
+@pytest.mark.parametrize("x0", [0.05, 1.0, 12.0])
+def test_a_bend_is_seen_though_the_derivative_of_one_side_is_lost_beside_that_of_the_other(
+    x0, ratio
+):
+    bent = lambda u: math.exp(u) / ratio + 6 * u + max(u, 0.0) ** 2 * (2 + 0.6 * u)
+    estimate, calls, _ = follow(lambda x: bent(x - x0), x0, order=2)
+    assert estimate.statuses() == (Status.KINK,)
+    assert math.isinf(estimate.error[0])
+    assert calls <= 28  # the half-way value ± 7 % after 31 to 40, where both sides had to be told

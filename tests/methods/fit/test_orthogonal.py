@@ -37,6 +37,13 @@ def test_a_basis_knows_at_which_degrees_its_derivative_changes():
     assert basis(tuple(np.linspace(0, 1, 5).tolist()), 1).degrees.tolist() == [1, 2, 3, 4]
 
 
+def test_two_places_that_nearly_coincide_do_not_hide_the_derivatives_of_low_degrees():
+    """Else the noise of those fits would be 0, and 0 ± 0 the answer."""
+    nodes = (-1.0, -0.5 - 1e-14, -0.5, -0.2, 0.0, 0.2, 0.5, 1.0)
+    assert (basis(nodes, 1).norms > 0.1).all()
+    assert (basis(nodes, 2).norms > 0.1).all()
+
+
 def test_what_is_combined_does_not_depend_on_how_many_columns_there_are():
     rng = np.random.default_rng(0)
     rows, samples = rng.standard_normal((5, 9)), rng.standard_normal((9, 300))
