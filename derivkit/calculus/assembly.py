@@ -310,7 +310,7 @@ def _statuses(estimates: Sequence[Estimate], whole: tuple[int, ...]) -> NDArray[
         table[:] = found
     else:
         for line, estimate in enumerate(estimates):
-            table[:, line] = estimate.statuses()
+            table[:, line] = estimate.status
     return table.reshape(whole)
 
 

@@ -29,7 +29,8 @@ def block_of(rays: Sequence[Ray], lines: Sequence[int], places: Sequence[NDArray
         if t.dtype.kind != "c":
             return rays.block(which, t)
     every = [each for t in places for each in t.tolist()]
-    return Listed(rays, which.tolist(), every)
+    keys = [rays[line].key(t) for line, t in zip(which.tolist(), every, strict=True)]
+    return Listed(rays, which.tolist(), every, keys)
 
 
 class RayTable(Sequence[Ray]):
@@ -189,10 +190,11 @@ class Table:
 class Listed:
     """Points of any rays, each made out by its own."""
 
-    def __init__(self, rays: Sequence[Ray], lines: list[int], places: list[Any]) -> None:
+    def __init__(
+        self, rays: Sequence[Ray], lines: list[int], places: list[Any], keys: list[Key]
+    ) -> None:
         self._rays = rays
-        self.lines, self.places = lines, places
-        self.keys = [rays[line].key(t) for line, t in zip(lines, places, strict=True)]
+        self.lines, self.places, self.keys = lines, places, keys
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -203,7 +205,12 @@ class Listed:
 
     def taken(self, which: list[int]) -> Listed:
         """Return some of the points."""
-        return Listed(self._rays, [self.lines[n] for n in which], [self.places[n] for n in which])
+        return Listed(
+            self._rays,
+            [self.lines[n] for n in which],
+            [self.places[n] for n in which],
+            [self.keys[n] for n in which],
+        )
 
 
 Block: TypeAlias = Table | Listed

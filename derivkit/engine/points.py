@@ -137,7 +137,7 @@ class ObliqueRay:
         where, moved = self._where, self._coordinates(t)
         changed = moved != self.x0[where]
         if np.count_nonzero(changed) > MOST_LISTED:
-            return blake2b(self.place(t).tobytes(), digest_size=16).digest()
+            return blake2b(self.place(t).data, digest_size=16).digest()
         pairs = zip(where[changed].tolist(), moved[changed].tolist(), strict=True)
         return tuple(entry for pair in pairs for entry in pair)
 

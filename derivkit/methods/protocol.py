@@ -100,7 +100,7 @@ class Estimate:
     error : ndarray (q,)
         Absolute error in the same units; 0 only where the value is exact, inf where nothing is
         known.
-    status : Status or tuple of q Status
+    status : Status, or a sequence of q of them
     step : ndarray (q,) or float
         Half-width of the samples used, in units of t.
     noise : ndarray (q,) or float
@@ -119,7 +119,7 @@ class Estimate:
 
     value: NDArray[np.float64]
     error: NDArray[np.float64]
-    status: Status | tuple[Status, ...] = Status.CONVERGED
+    status: Status | Sequence[Status] | NDArray[Any] = Status.CONVERGED
     step: NDArray[np.float64] | float = np.nan
     noise: NDArray[np.float64] | float = np.nan
     reach: float = np.nan
@@ -133,7 +133,7 @@ class Estimate:
         """Return one status for each output."""
         if isinstance(self.status, Status):
             return (self.status,) * len(self.value)
-        return self.status
+        return tuple(self.status)
 
 
 Solver: TypeAlias = Generator[Points, Values, Estimate]

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from derivkit.results.table import MOST_ROWS, Shown, rows_of
+from derivkit.status import Status
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -94,7 +95,7 @@ class SparseResult(Shown):
             error=matrix(error),
             noise_error=matrix(noise_error),
             finite_bound=matrix(finite_bound),
-            statuses={str(each): n for each, n in Counter(status.tolist()).items()},
+            statuses=_counted(status.tolist()),
             unresolved=list(zip(rows[bad].tolist(), columns[bad].tolist(), strict=True)),
             **kept,
         )
@@ -133,3 +134,9 @@ class SparseResult(Shown):
         )
         first = f"; the first {MOST_ROWS}, unresolved ones before others:"
         return rows, f"{what}: {self.message}{first if order.size < value.nnz else ''}"
+
+
+def _counted(statuses: list[Status]) -> dict[str, int]:
+    """Return how often each comes; of millions, as the few objects they are."""
+    which = {id(each): str(each) for each in Status}
+    return {which[each]: n for each, n in Counter(map(id, statuses)).items()}

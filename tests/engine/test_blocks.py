@@ -54,3 +54,10 @@ def test_a_vectorised_gradient_is_that_of_single_calls_where_its_calls_are_cut(p
     one = CalculusKit(lambda x: (x**3).sum(), x0).gradient_result()
     assert many.value.tolist() == one.value.tolist()
     assert many.nfev == one.nfev == 8 * p + 1
+
+
+def test_points_that_are_picked_out_keep_the_keys_that_they_have(monkeypatch):
+    block = block_of(MIXED, range(3), [np.array([0.0, 0.1])] * 3)  # keys of long rays cost a digest
+    monkeypatch.delattr(ObliqueRay, "key")
+    monkeypatch.delattr(AxisRay, "key")
+    assert block.taken([1, 3, 5]).keys == block.keys[1::2]

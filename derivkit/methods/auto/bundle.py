@@ -8,8 +8,9 @@ goes its own way from there.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,8 @@ from derivkit.methods.auto.ladder import PHASES, two_sided, two_sided_rungs
 from derivkit.methods.auto.lepski import SELECTION
 from derivkit.methods.auto.moves import first_radius
 from derivkit.methods.byproduct import Byproduct
-from derivkit.methods.fit.window import Verdict, judge_scaled
+from derivkit.methods.fit.orthogonal import basis, side_by_side
+from derivkit.methods.fit.window import Verdict, judge_by
 from derivkit.methods.protocol import Estimate, Line
 
 __all__ = ["Bundle"]
@@ -33,9 +35,23 @@ ASCENDING = np.argsort(PLACES[0])
 UNITS = [tuple((places[ASCENDING] / places.max()).tolist()) for places in PLACES]
 """The same in ascending order and scaled to 1, by phase."""
 
+COLUMNS = np.array(UNITS).T
+
+TOGETHER = 1024
+"""Up to about so many columns are judged at a time: values are gathered for no more of them."""
+
+
+class _Judged(NamedTuple):
+    """The verdict on one line, (q,) each; errors with what selection adds."""
+
+    value: Floats
+    error: Floats
+    sigma: Floats
+    noise_part: Floats
+
 
 class Bundle:
-    """The first ladders of many lines, in groups that are the same but for their scale."""
+    """The first ladders of many lines, most of which are the same but for their scale."""
 
     def __init__(self, lines: Sequence[Line], order: int, goal: Goal) -> None:
         origins = np.array([line.origin for line in lines])
@@ -43,10 +59,15 @@ class Bundle:
         rungs, phases, exact = two_sided_rungs(radii, origins)
         room = np.array([min(-line.lower, line.upper) for line in lines])
         spare = np.array([np.inf if line.budget is None else line.budget for line in lines])
-        self._alike = exact & (room >= radii) & (spare >= rungs.shape[1])
+        self._alike = (exact & (room >= radii) & (spare >= rungs.shape[1])).tolist()
         self._ladders = np.column_stack([np.zeros(len(lines)), rungs])
-        groups = [_Group(UNITS[n], self._ladders, origins, order, goal) for n in range(PHASES)]
-        self._groups: list[_Group] = [groups[phase] for phase in phases.tolist()]
+        self._origins = origins
+        self._phases: list[int] = phases.tolist()
+        self._order = order
+        self._goal = goal
+        self._values: dict[int, Floats] = {}
+        self._judged: dict[int, _Judged | None] = {}
+        self._seconds: dict[int, _Judged | None] = {}
 
     def ladder(self, k: int) -> Floats | None:
         """Return x0 and the first ladder of line k; None if it is not like the others'."""
@@ -54,79 +75,87 @@ class Bundle:
 
     def leave(self, k: int, values: Floats) -> bool:
         """Take the values of line k, unless f is undefined somewhere."""
-        return self._groups[k].leave(k, values)
-
-    def estimate(self, k: int) -> Estimate | None:
-        """Return the answer for line k; None if its first ladder does not settle it."""
-        return self._groups[k].estimate(k)
-
-
-class _Group:
-    """Lines whose first ladders are the same but for their scale."""
-
-    def __init__(
-        self, unit: tuple[float, ...], ladders: Floats, origins: Floats, order: int, goal: Goal
-    ) -> None:
-        self._unit = unit
-        self._ladders = ladders
-        self._radii = ladders[:, 1]
-        self._origins = origins
-        self._order = order
-        self._goal = goal
-        self._values: dict[int, Floats] = {}
-        self._columns: dict[int, slice] = {}
-        self._verdict: Verdict | None = None
-        self._content: NDArray[np.bool_] = np.empty(0, dtype=bool)
-        self._second: Verdict | None = None
-
-    def leave(self, k: int, values: Floats) -> bool:
         if not np.isfinite(values).all():
             return False
         self._values[k] = values
         return True
 
     def estimate(self, k: int) -> Estimate | None:
-        v = self._judged()
-        columns = self._columns[k]
-        if not self._content[columns].all():
+        """Return the answer for line k; None if its first ladder does not settle it."""
+        if k not in self._judged:
+            self._judged |= self._judge(sorted(self._values.keys() - self._judged), self._order)
+        found = self._judged[k]
+        if found is None:
             return None
-        radius, error = float(self._radii[k]), v.error[columns] * (1 + SELECTION)
+        radius = float(self._ladders[k, 1])
         return Estimate(
-            v.value[columns],
-            error,
+            found.value,
+            found.error,
             step=radius,
-            noise=v.sigma[columns],
+            noise=found.sigma,
             reach=radius,
-            noise_error=v.noise_part[columns] * (1 + SELECTION),
-            finite_bound=error,
-            also=Byproduct(2, partial(self.second, k)) if self._order == 1 else {},
+            noise_error=found.noise_part,
+            finite_bound=found.error,
+            also=self._also(k) if found.value.size == 1 else {},
         )
+
+    def _also(self, k: int) -> Mapping[int, tuple[Floats, Floats]]:
+        """Return what else is known of one output; it holds on to the values of all lines."""
+        return Byproduct(2, partial(self.second, k)) if self._order == 1 else {}
 
     def second(self, k: int) -> tuple[Floats, Floats]:
         """Return the second derivative along line k, from the samples of the first."""
-        if self._second is None:
-            self._second = self._judge(2)
-        v, columns = self._second, self._columns[k]
-        return v.value[columns], v.error[columns] * (1 + SELECTION)
+        if not self._seconds:
+            settled = [n for n, found in self._judged.items() if found is not None]
+            self._seconds = self._judge(sorted(settled), 2)
+        found = self._seconds[k]
+        assert found is not None  # noqa: S101 - other orders are judged whatever comes out
+        return found.value, found.error
 
-    def _judged(self) -> Verdict:
-        if self._verdict is None:
-            start = 0
-            self._values = dict(sorted(self._values.items()))  # not as the workers finished
-            for k, values in self._values.items():
-                self._columns[k] = slice(start, start + values.shape[1])
-                start += values.shape[1]
-            self._verdict = self._judge(self._order)
-            self._content = content(self._verdict, self._goal, self._order)
-        return self._verdict
+    def _judge(self, ks: list[int], order: int) -> dict[int, _Judged | None]:
+        """Return what the ladders of lines say; None where the first order leaves an output open.
 
-    def _judge(self, order: int) -> Verdict:
-        ks = list(self._values)
-        repeats = [values.shape[1] for values in self._values.values()]
-        values = np.concatenate(list(self._values.values()), axis=1)[ASCENDING]
-        radii, origins = (np.repeat(a[ks], repeats) for a in (self._radii, self._origins))
+        Some columns are worked out at a time: the many arrays that this takes stay in the cache.
+        """
+        ks = sorted(ks, key=self._phases.__getitem__)  # not as the workers finished
+        q = self._values[ks[0]].shape[1]
+        found = np.empty((4, len(ks), q))
+        settled = np.ones(len(ks), dtype=bool)
+        lines = max(1, TOGETHER // max(q, 1))
+        for first in range(0, len(ks), lines):
+            part = slice(first, first + lines)
+            for start in range(0, q, TOGETHER):
+                block = slice(start, start + TOGETHER)
+                v = self._verdict(ks[part], block, order)
+                fields = (v.value, v.error, v.sigma, v.noise_part)
+                found[:, part, block] = np.reshape(fields, (4, len(ks[part]), -1))
+                if order == self._order:
+                    good = content(v, self._goal, order)
+                    settled[part] &= good.reshape(len(ks[part]), -1).all(axis=1)
+                    if not settled[part].any():
+                        break
+        found[1] *= 1 + SELECTION
+        found[3] *= 1 + SELECTION
+        rows = zip(ks, settled.tolist(), map(_Judged, *found), strict=True)
+        return {k: row if ok else None for k, ok, row in rows}
+
+    def _verdict(self, ks: list[int], block: slice, order: int) -> Verdict:
+        """Return the verdict on a block of the outputs of some lines, side by side."""
+        values = [self._values[k] for k in ks]
+        q = values[0].shape[1]
+        if q > TOGETHER:
+            values = [each[:, block] for each in values]
+        f = np.concatenate(values, axis=1)[ASCENDING]
+        phases = [self._phases[k] for k in ks]
+        b = side_by_side(
+            [basis(unit, order) for unit in UNITS], [q * phases.count(n) for n in range(PHASES)]
+        )
         # steps were rounded to what x0 + t can hold: values move back to the unit's along the chord
-        steps = np.repeat(self._ladders[ks][:, ASCENDING].T, repeats, axis=1)
-        chord = (values[-1] - values[0]) / (steps[-1] - steps[0])
-        values = values - chord * (steps - np.multiply.outer(np.array(self._unit), radii))
-        return judge_scaled(self._unit, radii, values, order, origins)
+        radii, origins = self._ladders[ks, 1], self._origins[ks]
+        steps = self._ladders[ks][:, ASCENDING].T
+        span, moved = steps[-1] - steps[0], steps - COLUMNS[:, phases] * radii
+        if 1 < q <= TOGETHER and len(ks) > 1:
+            radii, origins, span = (a.repeat(q) for a in (radii, origins, span))
+            moved = moved.repeat(q, axis=1)
+        f -= (f[-1] - f[0]) / span * moved
+        return judge_by(b, radii, f, order, origins)

@@ -283,7 +283,7 @@ class OutputSearch:
 
     @property
     def _alone_or_all_flat(self) -> bool:
-        return self._alone or bool((self._samples.values == self._samples.values[0]).all())
+        return self._alone or self._samples.flat
 
     def _leave_flat(self) -> Course:
         """Go out to where f moves, at most to its scale; if it does not move there, it is constant.

@@ -190,17 +190,19 @@ class Search:
             value, error, step, noise = (np.full(q, x) for x in (np.nan, np.inf, np.nan, np.nan))
             noise_error, bound = np.full(q, np.nan), np.full(q, np.nan)
         one_sided_first = self._first is not None and self._first.sides != 0
-        status = [Status.ONE_SIDED if one_sided_first else Status.CONVERGED] * q
+        status = np.full(q, Status.ONE_SIDED if one_sided_first else Status.CONVERGED)
         for j, track in self._tracks.items():
             value[j], error[j], status[j] = self._result(j, track)
             if track.best is not None:
                 step[j], noise[j] = track.best.radius, track.best.sigma
                 noise_error[j], bound[j] = track.noise_error, track.finite_bound
         if not self._tracks and self._first is None:
-            status = [Status.BUDGET_SPENT] * q
-        also = Byproduct(2, partial(self.other_order, 2)) if self.order == 1 else {}
+            status = np.full(q, Status.BUDGET_SPENT)
+        # it holds on to the samples, which are many where there are many outputs
+        single = self.order == 1 and q == 1
+        also = Byproduct(2, partial(self.other_order, 2)) if single else {}
         reach = self.samples.reach
-        return Estimate(value, error, tuple(status), step, noise, reach, noise_error, bound, also)
+        return Estimate(value, error, status, step, noise, reach, noise_error, bound, also)
 
     def _judge_last(self) -> None:
         """Judge by all samples what was heard before the last of them came, or never."""

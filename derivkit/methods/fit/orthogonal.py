@@ -9,13 +9,14 @@ truncation or noise, and every least-squares fit is a partial sum.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Basis", "Polynomials", "basis", "combined", "polynomials"]
+__all__ = ["Basis", "Polynomials", "basis", "combined", "polynomials", "side_by_side"]
 
 Floats = NDArray[np.float64]
 
@@ -49,6 +50,12 @@ class Basis:
         How many such coefficients there are.
     next_two : tuple of float
         What unit coefficients of t**m and t**(m+1) do to the derivative of the full interpolant.
+    gaps : ndarray (m - 1, 1)
+        Between neighbouring nodes, as they were given.
+    sides : int
+        0 if there are nodes on both sides of x0, else the side they are on.
+
+    Of several bases `side_by_side`, what has one column here has one for each sample's column.
     """
 
     rows: Floats
@@ -59,7 +66,30 @@ class Basis:
     unseen: Floats
     starts: NDArray[np.int64]
     freedoms: Floats
-    next_two: tuple[float, float]
+    next_two: tuple[float | Floats, float | Floats]
+    gaps: Floats
+    sides: int
+
+    def coefficients(self, samples: Floats) -> Floats:
+        """Return the coefficients g (m, q) of the columns of samples (m, q)."""
+        return combined(self.rows, samples)
+
+
+@dataclass(frozen=True, slots=True)
+class SideBySide(Basis):
+    """Bases of equally many nodes and equal degrees, each for a run of columns.
+
+    Attributes
+    ----------
+    runs : tuple of (slice, ndarray (m, m))
+        Columns, and the `rows` that are theirs.
+    """
+
+    runs: tuple[tuple[slice, Floats], ...]
+
+    def coefficients(self, samples: Floats) -> Floats:
+        """Return the coefficients g (m, q) of the columns of samples (m, q)."""
+        return np.concatenate([combined(rows, samples[:, run]) for run, rows in self.runs], axis=1)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -132,10 +162,37 @@ def basis(nodes: tuple[float, ...], order: int) -> Basis:
     t = np.asarray(nodes)
     t = t / np.max(np.abs(t))
     p = polynomials(tuple(t.tolist()), order)
-    return _basis(t, p.contrasts, p.derivatives[order], p.leads, order)
+    return _basis(np.asarray(nodes), t, p, order)
 
 
-def _basis(t: Floats, rows: Floats, slopes: Floats, leads: Floats, order: int) -> Basis:
+def side_by_side(bases: Sequence[Basis], counts: Sequence[int]) -> Basis:
+    """Return bases for counts[n] columns each, in a row; of one kind of nodes, as ladders are."""
+    several = [(b, count) for b, count in zip(bases, counts, strict=True) if count]
+    first = several[0][0]
+    if len(several) == 1:
+        return first
+    repeats = np.array([count for _, count in several])
+    ends = np.cumsum(repeats).tolist()
+    runs = zip([0, *ends], ends, several, strict=False)
+    columns = {
+        name: np.concatenate([getattr(b, name) for b, _ in several], axis=1).repeat(repeats, axis=1)
+        for name in ("slopes", "leads", "norms", "unseen", "gaps")
+    }
+    two, one = (np.array([b.next_two[n] for b, _ in several]).repeat(repeats) for n in (0, 1))
+    return SideBySide(
+        **columns,
+        rows=first.rows,
+        degrees=first.degrees,
+        starts=first.starts,
+        freedoms=first.freedoms,
+        next_two=(two, one),
+        sides=first.sides,
+        runs=tuple((slice(start, end), b.rows) for start, end, (b, _) in runs),
+    )
+
+
+def _basis(nodes: Floats, t: Floats, p: Polynomials, order: int) -> Basis:
+    rows, slopes, leads = p.contrasts, p.derivatives[order], p.leads
     m = t.size
     # parity makes every second one vanish to rounding, which is that of the degrees before it: on
     # places two of which nearly coincide the highest ones are so large that all others would vanish
@@ -155,6 +212,8 @@ def _basis(t: Floats, rows: Floats, slopes: Floats, leads: Floats, order: int) -
         starts=starts,
         freedoms=(m - starts)[:, None].astype(float),
         next_two=_next_two(t, order),
+        gaps=np.diff(nodes)[:, None],
+        sides=int(nodes[0] >= 0) - int(nodes[-1] <= 0),
     )
 
 

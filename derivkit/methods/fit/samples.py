@@ -22,6 +22,7 @@ class Samples:
         self._defined: Flags = np.empty((0, 0), dtype=bool)
         self._everywhere: Flags = np.empty(0, dtype=bool)  # outputs defined at all places
         self._places: set[float] = set()
+        self._flat: bool | None = None
         self.reach = 0.0  # the largest distance from x0
 
     def add(self, t: Floats, values: Floats) -> None:
@@ -34,6 +35,7 @@ class Samples:
         self._defined = np.isfinite(self.values)
         self._everywhere = np.asarray(self._defined.all(axis=0))
         self._places = set(self.t.tolist())
+        self._flat = None
         self.reach = float(np.max(np.abs(self.t), initial=0.0))
 
     def new(self, t: Floats) -> list[float]:
@@ -50,6 +52,13 @@ class Samples:
             return self.t, self.values[:, js]
         defined = self._defined[:, js[0]]
         return self.t[defined], self.values[defined][:, js]
+
+    @property
+    def flat(self) -> bool:
+        """Whether no output moves at all: every one asks, so it is worked out once."""
+        if self._flat is None:
+            self._flat = bool((self.values == self.values[0]).all())
+        return self._flat
 
     def inside(self, distance: float) -> float:
         """Return the largest distance from x0 that has been sampled below this one."""

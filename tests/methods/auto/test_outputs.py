@@ -4,11 +4,14 @@ import numpy as np
 import pytest
 
 from derivkit import CalculusKit
+from derivkit.methods.auto import bundle
+from derivkit.methods.auto.auto import Auto
 from derivkit.methods.auto.criteria import Goal, content
 from derivkit.methods.auto.lepski import select
 from derivkit.methods.auto.questions import FitQuestion, SidesQuestion, answers
 from derivkit.methods.fit.samples import Samples
 from derivkit.methods.fit.window import EPS, Noise
+from derivkit.methods.protocol import Line
 
 OUTPUTS = 300
 SMOOTH = 4  # outputs without noise among those of `columns`
@@ -170,3 +173,50 @@ def test_outputs_of_unlike_scales_and_frequencies_are_each_judged_on_their_own_l
         assert result.success
         assert np.mean(off <= result.error[:, 0]) >= 0.95  # 0.75 by everybody's ladders
         assert np.max(off / (size * w)) < 1e-4  # 0.03
+
+
+@pytest.mark.parametrize("together", [7, 40, 10**6])
+def test_lines_and_outputs_are_judged_to_the_bit_alike_in_blocks_of_any_size(together, monkeypatch):
+    x0 = [2.0, 0.4, 1.3, 0.8]  # of three phases
+    smooth = {f: CalculusKit(f, x0).jacobian_result() for f in (spectrum, lambda x: x * x + x[0])}
+    monkeypatch.setattr(bundle, "TOGETHER", together)
+    for model, before in smooth.items():
+        again = CalculusKit(model, x0).jacobian_result()
+        for field in ("value", "error", "noise", "noise_error", "step"):
+            assert getattr(again, field).tobytes() == getattr(before, field).tobytes()
+        assert (again.status == before.status).all()
+
+
+def test_a_line_of_very_many_outputs_is_judged_no_further_than_to_the_first_that_is_open(
+    monkeypatch,
+):
+    judged = []
+
+    def counted(b, radii, f, order, origins):
+        judged.append(f.shape[1])
+        return judge_by(b, radii, f, order, origins)
+
+    judge_by = bundle.judge_by
+    monkeypatch.setattr(bundle, "judge_by", counted)
+    monkeypatch.setattr(bundle, "TOGETHER", 10)
+    waves = np.append(300.0, np.full(99, 0.1))
+    CalculusKit(lambda x: np.sin(waves * x[0]) + np.exp(x[1]), [1.0, 1.0]).jacobian()
+    assert judged == [10] + [10] * 10  # along the first parameter output 0 is open
+
+
+def test_many_outputs_do_not_hold_on_to_their_samples_for_a_second_derivative():
+    def answer(q):
+        a, b = Auto().solve_together([Line(), Line(scale=2.0)], 1)
+        for solver in (a, b):
+            solver.send(None)
+        at = [
+            bundle.Bundle([Line(), Line(scale=2.0)], 1, Goal(None, 0.0)).ladder(k) for k in (0, 1)
+        ]
+        for solver, t in zip((a, b), at, strict=True):
+            solver.send(np.exp(np.outer(t, np.linspace(0.5, 1.0, q))))
+        with pytest.raises(StopIteration) as stop:
+            a.send(np.empty((0, q)))
+        return stop.value.value
+
+    assert 2 in answer(1).also
+    assert 2 not in answer(2).also

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from derivkit.methods.fit.orthogonal import basis, combined, polynomials
+from derivkit.methods.fit.orthogonal import basis, combined, polynomials, side_by_side
 
 distinct_nodes = st.lists(st.integers(-64, 64), min_size=3, max_size=12, unique=True).map(
     lambda ks: tuple(k / 64 for k in ks)
@@ -51,3 +51,16 @@ def test_what_is_combined_does_not_depend_on_how_many_columns_there_are():
     assert np.allclose(together, rows @ samples, rtol=1e-13)
     for k in range(0, 300, 7):
         assert combined(rows, samples[:, k : k + 1]).tobytes() == together[:, k].tobytes()
+
+
+def test_of_bases_side_by_side_each_column_has_its_own():
+    bases = [basis(tuple((s * np.linspace(-1, 1, 9) ** 3).tolist()), 1) for s in (1.0, 0.5, 0.9)]
+    samples = np.random.default_rng(1).standard_normal((9, 7))
+    together, of_column = side_by_side(bases, [2, 0, 5]), [bases[0]] * 2 + [bases[2]] * 5
+    g = together.coefficients(samples)
+    for k, own in enumerate(of_column):
+        assert g[:, k].tobytes() == own.coefficients(samples[:, k : k + 1]).tobytes()
+        for name in ("slopes", "leads", "norms", "unseen", "gaps"):
+            assert getattr(together, name)[:, k].tolist() == getattr(own, name)[:, 0].tolist()
+        assert (together.next_two[0][k], together.next_two[1][k]) == own.next_two
+    assert side_by_side(bases, [0, 4, 0]) is bases[1]

@@ -52,3 +52,20 @@ def test_infinite_values_count_as_undefined():
     found = Samples()
     found.add(np.array([0.0, 1.0]), np.array([[1.0], [np.inf]]))
     assert found.column(0).wall_above == 1.0
+
+
+def test_whether_all_outputs_are_flat_is_worked_out_once_and_anew_with_new_samples(monkeypatch):
+    class Counted(np.ndarray):
+        def __eq__(self, other):
+            compared.append(1)
+            return np.asarray(self) == np.asarray(other)
+
+        __hash__ = None
+
+    compared, found = [], Samples()
+    found.add(np.array([0.0, 0.5]), np.ones((2, 3)))
+    monkeypatch.setattr(found, "values", found.values.view(Counted))
+    assert [found.flat for _ in range(1000)] == [True] * 1000
+    assert len(compared) == 1  # of a million outputs, thousands ask
+    found.add(np.array([1.0]), np.array([[1.0, 1.0, 2.0]]))
+    assert not found.flat

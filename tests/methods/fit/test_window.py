@@ -84,3 +84,12 @@ def test_columns_judged_in_blocks_are_judged_to_the_bit_as_all_at_once(known, mo
         one, other = getattr(whole, field.name), getattr(parts, field.name)
         assert np.array_equal(one, other)
         assert np.shape(one) == np.shape(other)
+
+
+def test_sums_over_rows_are_those_of_numpy_to_the_bit_however_many_columns_there_are():
+    rng = np.random.default_rng(6)
+    for q in (1, 30, window.MANY_COLUMNS, 300):
+        rows = rng.standard_normal((9, q)) * 10.0 ** rng.uniform(-9, 9, (9, q))
+        for order in (rows, rows[::-1]):
+            sums = order.cumsum(axis=0)
+            assert window._running_sums(order.copy()).tobytes() == sums.tobytes()
