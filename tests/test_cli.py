@@ -224,6 +224,13 @@ def test_a_function_in_a_package_is_found(monkeypatch, tmp_path, capsys):
     ("words", "code", "text"),
     [
         (["gradient", "{model}:loss", "--at", "0.5", "two"], 2, "`--at` must be numbers"),
+        (["gradient", "{model}:loss", "--at", "0.5,2"], 2, "`--at` must be separated by spaces"),
+        (["gradient", "{model}:loss", "--at", "a=1,b=2"], 2, "must be separated by spaces"),
+        (
+            ["gradient", "{model}:loss", "--at", "1", "2", "--scale", "1,2"],
+            2,
+            "`--scale` must be separated by spaces",
+        ),
         (["gradient", "{model}:loss", "--at", "a=0.5", "2"], 2, "name=number for each"),
         (["gradient", "{model}:loss", "--at", "a=1", "a=2"], 2, "name each parameter once"),
         (["gradient", "{model}:los", "--at", "1"], 2, "has no function 'los'; it has loss"),

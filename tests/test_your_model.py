@@ -636,7 +636,9 @@ def test_periods_go_by_the_keys_of_outputs():
     [
         ((9.0, "ok"), "has_aux=True"),
         ([9.0, None], "got list with None in it"),
-        (["9.0"], "got list of text"),
+        (["9.0"], "got list with '9.0' in it"),
+        (np.array(["9.0"]), "got ndarray of text"),
+        ([[9.0, "a"]], "got list of text"),
         (pd.Series(["a"]), "'a' in it"),
         (((1.0, 2.0), (1.0,)), "make an array of each item"),
         ([], "must return at least one number, got none"),

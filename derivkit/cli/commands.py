@@ -149,7 +149,7 @@ def model_of(arguments: Namespace, other: str | None = None) -> Any:
 
 def point_of(words: list[str]) -> Point:
     """Return the point as typed: numbers, or a dict of name=number."""
-    pairs = [word.rpartition("=") for word in words]
+    pairs = _pairs("--at", words)
     named = [bool(equals) for _, equals, _ in pairs]
     if any(named) and not all(named):
         raise ValueError(f"`--at` must be numbers, or name=number for each, got {' '.join(words)}")
@@ -160,6 +160,21 @@ def point_of(words: list[str]) -> Point:
     if len(set(names)) < len(names):
         raise ValueError(f"`--at` must name each parameter once, got {' '.join(words)}")
     return dict(zip(names, numbers, strict=True))
+
+
+def _pairs(option: str, words: list[str]) -> list[tuple[str, str, str]]:
+    """Return name, "=" and value of each word; both are empty where it has no name.
+
+    A name may have a comma, "W[0,1]"; a value has none.
+    """
+    pairs = [word.rpartition("=") for word in words]
+    for word, (name, _, value) in zip(words, pairs, strict=True):
+        if "=" in name or "," in value:
+            raise ValueError(
+                f"`{option}` must be separated by spaces, and have decimal points, got "
+                f"{shown(word.strip())}"
+            )
+    return pairs
 
 
 def number(option: str, word: str) -> float:
@@ -215,7 +230,7 @@ def _own_name(arguments: Namespace, word: str) -> str:
 
 def _each(option: str, words: list[str], parsed: Callable[[str], Any]) -> Any:
     """Return a value for each word, or a dict of them where they are typed as name=value."""
-    pairs = [word.rpartition("=") for word in words]
+    pairs = _pairs(option, words)
     if not any(equals for _, equals, _ in pairs):
         return [parsed(word) for word in words]
     if not all(equals for _, equals, _ in pairs):

@@ -50,7 +50,7 @@ def output_numbers(name: str, value: Any) -> NDArray[Any]:
         return np.asarray(array, dtype=float)
     raise TypeError(
         f"`{name}` must return a number or an array of numbers, got {type(value).__name__}"
-        + _what_is_in(array)
+        + _what_is_in(value, array)
         + ("; is its `return` missing?" if value is None else "")
         + ("; has_aux=True is for what stands beside the output" if type(value) is tuple else "")
         + ("; give its .toarray()" if has(value, "toarray") else "")
@@ -59,14 +59,15 @@ def output_numbers(name: str, value: Any) -> NDArray[Any]:
     )
 
 
-def _what_is_in(array: NDArray[Any]) -> str:
+def _what_is_in(value: Any, array: NDArray[Any]) -> str:
     """Return what an array holds for numbers, to be said behind what kind of thing it is."""
     if not array.ndim or not array.size:
         return ""
-    if array.dtype.kind != "O":
-        return f" of {'text' if array.dtype.kind in 'US' else array.dtype}"
-    other = next(each for each in array.flat if not is_number(each))
-    return f" with {shown(other)} in it"
+    items = value if isinstance(value, (list, tuple)) else array.flat if array.dtype == "O" else ()
+    others = [each for each in items if not (is_number(each) or isinstance(each, (list, tuple)))]
+    if others:
+        return f" with {shown(others[0])} in it"
+    return f" of {'text' if array.dtype.kind in 'US' else array.dtype}"
 
 
 def _is_async(y: Any) -> bool:
