@@ -320,7 +320,7 @@ def _evaluated(
     q = int(np.prod(shape))
     known = [_nothing_known(q) if _has_seen_nothing(e, q) else e for e in estimates]
     starts = evaluation.undefined_starts
-    for k in [k for k, ray in enumerate(stage.rays) if starts and ray.key(0.0) in starts]:
+    for k in [k for k, ray in enumerate(stage.rays) if ray.key(0.0) in starts] if starts else ():
         known[k] = _nothing_known(q, Status.UNDEFINED)
     found = StageResults(known, shape, evaluation.nfev_of, evaluation.undefined_of)
     if not own_error:

@@ -75,7 +75,7 @@ class Bundle:
 
     def leave(self, k: int, values: Floats) -> bool:
         """Take the values of line k, unless f is undefined somewhere."""
-        if not np.isfinite(values).all():
+        if not np.logical_and.reduce(np.isfinite(values), axis=None):
             return False
         self._values[k] = values
         return True
