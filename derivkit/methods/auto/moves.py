@@ -122,9 +122,10 @@ def above(
     noisy: bool,
     alone: bool,
 ) -> Floats:
-    """Return two pairs above: as far as the error calls for, and not beyond the cap.
+    """Return two pairs or a ladder above: as far as the error calls for, and not beyond the cap.
 
-    ``limit``: where f is seen to be another.
+    ``limit``: where f is seen to be another. Far below it, where rounding rules, a whole ladder on
+    the way costs less than pairs that grow by `FARTHEST_UP` a round.
 
     A scale that must be wrong, since rounding hides how f varies on it, is left at once.
 
@@ -134,12 +135,17 @@ def above(
     top = float(np.max(steps))
     if v.radius < top / FARTHEST_UP:  # wider windows say less: something lies between
         limit = min(limit, float(np.min(steps[steps > 8.0 * v.radius])))
+    worth = loose(order) * v.size
+    wanted = v.error / worth if worth > 0 else 0.0
     if limit < math.inf:
+        half_way = math.sqrt(v.radius) * math.sqrt(limit)  # in octaves: f may break before it
+        if not noisy and min(wanted, half_way / v.radius) > FAR_OFF:
+            return ladder(line, c, min(wanted * v.radius, half_way))
         radius = min(FARTHEST_UP * v.radius, BELOW_STRUCTURE * limit)
         return _pairs(line, v.radius, radius) if radius > 1.5 * v.radius else NOTHING
     factor = FARTHEST_UP
     if not noisy and v.size > 0:
-        factor = min(max(v.error / (loose(order) * v.size), 4.0), 64.0)
+        factor = min(max(wanted, 4.0), 64.0)
     cap = WIDEST * line.scale
     if noisy and alone and v.error > BURIED * v.size > 0:
         cap *= FARTHEST_UP

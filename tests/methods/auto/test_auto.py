@@ -451,3 +451,13 @@ def test_a_bend_is_seen_though_the_derivative_of_one_side_is_lost_beside_that_of
     assert estimate.statuses() == (Status.KINK,)
     assert math.isinf(estimate.error[0])
     assert calls <= 28  # the half-way value ± 7 % after 31 to 40, where both sides had to be told
+
+
+@pytest.mark.parametrize("beside", [3e-5, 3e-4, 3e-3])
+def test_below_what_breaks_f_steps_do_not_grow_by_sixteen_a_round(beside):
+    for x0 in (0.3, 1.7, 40.0):
+        kink = x0 * (1 + beside)
+        f = lambda x, k=kink, x0=x0: math.sin(x / x0) + 2 * max(x - k, 0.0) / x0
+        estimate, calls, _ = follow(f, x0)
+        assert abs(estimate.value[0] * x0 - math.cos(1)) <= estimate.error[0] * x0 < 1e-7
+        assert calls <= 33  # 36 and more when they did
