@@ -1,5 +1,6 @@
 """The command as typed: what it prints, and what it returns to the shell."""
 
+import contextlib
 import csv
 import io
 import json
@@ -392,12 +393,13 @@ def test_what_a_program_has_started_ends_with_its_time(tmp_path):
     script.write_text(f"#!/bin/sh\nsleep 60 & echo $! > {tmp_path}/kid\nwait\n")
     script.chmod(0o755)
     with pytest.raises(ModelError, match="longer than timeout"):
-        CalculusKit(Program(f"{script} {{theta}}"), [1.0], timeout=2.0).gradient()
+        CalculusKit(Program(f"{script} {{theta}}"), [1.0], timeout=5.0).gradient()
     kid = int((tmp_path / "kid").read_text())
-    end = time.monotonic() + 10
-    while psutil.pid_exists(kid) and psutil.Process(kid).status() != "zombie":
-        assert time.monotonic() < end
-        time.sleep(0.05)
+    end = time.monotonic() + 30
+    with contextlib.suppress(psutil.NoSuchProcess):
+        while psutil.Process(kid).status() != "zombie":
+            assert time.monotonic() < end
+            time.sleep(0.05)
 
 
 def test_an_edited_model_is_another_model_to_its_checkpoint(tmp_path):

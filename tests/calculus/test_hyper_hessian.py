@@ -97,7 +97,7 @@ def test_only_as_many_lines_as_distinct_entries_are_followed():
 
 @pytest.mark.filterwarnings("ignore")
 def test_the_work_of_a_high_order_does_not_go_as_its_factorial():
-    faulthandler.dump_traceback_later(60, exit=True)
+    faulthandler.dump_traceback_later(600, exit=True)
     tensor = CalculusKit(lambda x: x[0] ** 3, [1.0]).hyper_hessian_result(order=13)
     faulthandler.cancel_dump_traceback_later()
     assert tensor.value.shape == (1,) * 13

@@ -212,6 +212,13 @@ def test_the_documented_laplace_approximation():
     assert np.allclose(kit.laplace_hessian(neg_logposterior=quadratic), found["hessian"])
 
 
+@pytest.mark.parametrize("theta", [[1.0], [1.0, 2.0, 3.0]])
+def test_a_point_has_as_many_numbers_as_the_kit_has_parameters(theta):
+    kit = ForecastKit(None, MAP, np.eye(1))
+    with pytest.raises(ValueError, match=r"`theta` must be 2 numbers, got shape"):
+        kit.negative_logposterior(theta, logposterior=quadratic)
+
+
 def test_a_point_that_is_no_maximum_is_told_the_newton_step():
     kit = ForecastKit(None, [0.0, 0.0], np.eye(1), names=["a", "b"])
     keywords = {"method": "finite", "stepsize": 1e-3, "num_points": 5, "extrapolation": "ridders"}

@@ -345,6 +345,13 @@ def test_what_is_no_derivative_is_refused(what):
         Plan(what, X0)
 
 
+@pytest.mark.parametrize("path", ["", ".", "/", "a\0b"])
+def test_a_path_without_the_name_of_a_file_is_refused(path):
+    for use in (Plan("gradient", X0).save, Plan.load):
+        with pytest.raises(ValueError, match="`path` must be the name of a file"):
+            use(path)
+
+
 @pytest.mark.parametrize("content", ["", "[]", '{"format": "another"}', "\x00"])
 def test_another_file_is_refused(tmp_path, content):
     (tmp_path / "plan.json").write_text(content)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
+import threading
 import weakref
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import suppress
-from functools import partial
+from functools import cache, partial
 from multiprocessing import get_all_start_methods, get_context, parent_process
 from multiprocessing.util import Finalize
 from pathlib import Path
-from threading import Thread
 from typing import Any
 from uuid import uuid4
 
@@ -28,6 +29,7 @@ __all__ = ["ThroughFork", "local_pool", "worker_environment"]
 
 SOON = 0.2  # seconds in which the thread of a pool ends by itself, unless it waits for a pipe
 MOST_SECONDS_TO_END = 1.0  # waited for the thread of a pool that was killed
+MOST_SECONDS_TO_EXIT = 5.0  # in which idle workers may end by themselves when Python ends
 IDLE = 300  # seconds after which idle workers end; joblib's
 THREADS_OF = (  # what the libraries of linear algebra read when they are loaded; joblib's list
     "OMP_NUM_THREADS",
@@ -38,6 +40,50 @@ THREADS_OF = (  # what the libraries of linear algebra read when they are loaded
     "NUMBA_NUM_THREADS",
     "NUMEXPR_NUM_THREADS",
 )
+
+
+class _Workers(LokyExecutor):  # type: ignore[misc]
+    """Loky's workers, for which Python does not wait for ever at its end.
+
+    Loky waits there until each has ended by itself. One that is stopped, or that was killed with
+    a lock the others need, would never let the program end.
+    """
+
+    def __init__(self, *args: Any, **keywords: Any) -> None:
+        super().__init__(*args, **keywords)
+        self._tasks: weakref.WeakSet[Future[Any]] = weakref.WeakSet()
+
+    def submit(self, fn: Callable[..., Any], *args: Any, **keywords: Any) -> Future[Any]:
+        future: Future[Any] = super().submit(fn, *args, **keywords)
+        self._tasks.add(future)
+        _begun.add(self)
+        _end_before_loky_waits()
+        return future
+
+    @property
+    def idle(self) -> bool:
+        """Whether every task has ended; another thread may still wait for one."""
+        return all(task.done() for task in list(self._tasks))
+
+
+_begun: weakref.WeakSet[_Workers] = weakref.WeakSet()
+
+
+@cache
+def _end_before_loky_waits() -> None:
+    """Have idle workers ended when Python ends, before loky waits for them.
+
+    What was asked for last comes first, and loky asks when its first task is submitted.
+    """
+    threading._register_atexit(_end_idle, os.getpid())  # type: ignore[attr-defined]  # noqa: SLF001
+
+
+def _end_idle(parent: int) -> None:
+    if os.getpid() == parent:  # a forked child has the list, but not the workers
+        for executor in list(_begun):
+            if executor.idle:
+                _end(executor, MOST_SECONDS_TO_EXIT)
+
 
 _kept: dict[tuple[Any, ...], LokyExecutor] = {}  # at most one: the last used
 
@@ -84,7 +130,7 @@ class _LokyPools:
         return self._pool(self._started(1), 1)
 
     def _started(self, n: int) -> LokyExecutor:
-        executor = LokyExecutor(
+        executor = _Workers(
             n, timeout=IDLE, env=self._environment, initializer=born, initargs=(os.getpid(),)
         )
         if parent_process() is not None:  # a child of multiprocessing waits for idle workers
@@ -139,7 +185,7 @@ def _end(executor: Any, patience: float = 0.0) -> None:
     _ended(thread, MOST_SECONDS_TO_END)
 
 
-def _ended(thread: Thread, seconds: float) -> bool:
+def _ended(thread: threading.Thread, seconds: float) -> bool:
     if thread.is_alive():
         thread.join(seconds)
     return not thread.is_alive()

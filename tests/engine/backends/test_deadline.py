@@ -37,9 +37,9 @@ def test_an_alarm_of_the_users_own_rings_in_time_during_the_call_and_after_it(ra
 
 
 def test_an_alarm_of_the_users_own_is_still_set_after_a_kit_with_a_timeout(rang):
-    signal.setitimer(signal.ITIMER_REAL, 30.0)
+    signal.setitimer(signal.ITIMER_REAL, 600.0)
     CalculusKit(lambda x: x[0] ** 2, [1.0], timeout=60).gradient()
-    assert 20 < signal.getitimer(signal.ITIMER_REAL)[0] <= 30
+    assert 300 < signal.getitimer(signal.ITIMER_REAL)[0] <= 600
 
 
 def test_the_handler_is_never_left_behind_whenever_the_alarm_rings(rang):

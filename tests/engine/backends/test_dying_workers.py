@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -31,6 +32,7 @@ class Simple:
 
 
 X0 = [1.0, 2.0]
+PACKAGE = str(Path(__file__).parents[3])
 PARENT = os.getpid()
 LARGE = 4_000_000  # numbers: an output of 32 MB goes through a pipe in 500 pieces
 
@@ -173,6 +175,34 @@ def test_a_worker_that_died_with_the_lock_of_the_results_leaves_no_other_behind(
     for worker in workers:
         worker.join(20)
     assert [worker.exitcode for worker in workers].count(None) == 0
+
+
+AT_THE_END = """
+import os, signal, sys
+from derivkit import CalculusKit
+from derivkit.engine.backends import processes
+processes.MOST_SECONDS_TO_EXIT = 0.5
+print(CalculusKit(lambda x: x[0] ** 2, [1.0]).gradient("finite", n_workers=2)[0])
+(executor,) = processes._kept.values()
+if sys.argv[1] == "lock":  # as a worker leaves it that is killed at that moment
+    executor._result_queue._wlock.acquire()
+if sys.argv[1] == "stopped":
+    os.kill(next(iter(executor._processes)), signal.SIGSTOP)
+"""
+
+
+@pytest.mark.parametrize("how", ["lock", "stopped", "nothing"])
+def test_workers_that_do_not_end_by_themselves_keep_no_program_from_ending(how):
+    done = subprocess.run(
+        [sys.executable, "-c", AT_THE_END, how],
+        env={**os.environ, "PYTHONPATH": PACKAGE},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert float(done.stdout) == pytest.approx(2.0)
 
 
 def children():

@@ -3,6 +3,7 @@
 import argparse
 import ast
 import re
+import threading
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_all_start_methods, get_context
 from pathlib import Path
@@ -67,6 +68,11 @@ def test_loky_ends_a_process_with_all_of_its_children():
     must_have(utils, "kill_process_tree", "backends/processes.py ends workers with")
 
 
+def test_threading_tells_when_python_ends():
+    use = "backends/processes.py ends idle workers with, before loky waits for them"
+    must_have(threading, "_register_atexit", use)
+
+
 def test_argparse_tells_its_options_and_sub_commands():
     parser = argparse.ArgumentParser()
     kinds = parser.add_subparsers(dest="command")
@@ -81,7 +87,7 @@ def test_argparse_tells_its_options_and_sub_commands():
 TESTED = {  # here, or part of the language
     *("group_columns", "_actions", "_SubParsersAction", "_choices_actions"),
     *("_executor_manager_thread", "_result_queue", "_call_queue", "_make", "_replace"),
-    *("_exit", "_getframe"),
+    *("_exit", "_getframe", "_register_atexit"),
 }
 
 
