@@ -131,6 +131,8 @@ function basics(page, theme) {{
         e.querySelector("img[alt]"))).map(e => e.outerHTML.slice(0, 80)),
     faint: faint(root, {least}),
     unreachable: unreachable(root),
+    fixed: [...root.querySelectorAll("img.only-light, img.only-dark")].filter(
+      e => e.closest("a")?.href !== e.src).map(e => e.src),
   }};
 }}
 async function results(word) {{
@@ -266,6 +268,12 @@ def test_text_stands_out_from_what_is_behind_it_in_light_and_dark(measured):
 def test_links_and_buttons_have_names_and_what_scrolls_takes_the_keyboard(measured):
     assert [(c["page"], c["nameless"]) for c in measured["checks"] if c["nameless"]] == []
     assert [(c["page"], c["unreachable"]) for c in measured["checks"] if c["unreachable"]] == []
+
+
+@needs_site
+@needs_browser
+def test_a_picture_opens_alone_to_be_enlarged_on_a_phone(measured):
+    assert [(c["page"], c["fixed"]) for c in measured["checks"] if c["fixed"]] == []
 
 
 @needs_site
