@@ -478,8 +478,9 @@ class OutputSearch:
                 break
             sides = (-side, side) if self.column.t[0] < 0 < self.column.t[-1] else (side,)
             for way in sides:  # in turn, but not beyond a wall
-                if self.column.wall(way) > middle:
-                    yield from self._ask(self._one(middle, way))
+                place = self._one(middle, way)
+                if self.column.wall(way) > middle and self._samples.new(place):
+                    yield from self._ask(place)
                 if self._holds(middle):
                     side = way
                     break

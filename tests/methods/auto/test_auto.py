@@ -461,3 +461,15 @@ def test_below_what_breaks_f_steps_do_not_grow_by_sixteen_a_round(beside):
         estimate, calls, _ = follow(f, x0)
         assert abs(estimate.value[0] * x0 - math.cos(1)) <= estimate.error[0] * x0 < 1e-7
         assert calls <= 33  # 36 and more when they did
+
+
+@pytest.mark.parametrize("x0", [1.0, 3.0, 67.4])
+def test_a_search_beside_a_wall_goes_on_from_samples_that_are_there(x0):
+    resolved = 0
+    for distance in np.geomspace(1e-8, 1e-6, 12):
+        wall = x0 - distance
+        told, _, _ = follow(lambda x, wall=wall: np.log(x - wall) if x > wall else np.nan, x0)
+        off = abs(told.value[0] * (x0 - wall) - 1.0)
+        assert off <= told.error[0] * (x0 - wall)
+        resolved += np.isfinite(told.error[0])
+    assert resolved >= 11
