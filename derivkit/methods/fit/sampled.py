@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from derivkit.methods.fit.orthogonal import combined, polynomials
 from derivkit.methods.fit.window import EPS, judge_scaled
 from derivkit.methods.protocol import Estimate, Line
-from derivkit.methods.weights import fornberg_weights
+from derivkit.methods.weights import fornberg_weights, per_power
 from derivkit.status import Status
 
 __all__ = [
@@ -423,6 +423,7 @@ def at_own_places(
     best = yield FitQuestion(samples.where(~samples.undefined_places), order, line)
     with np.errstate(all="ignore"):  # beyond the range of floats: no claim
         # each sample is rounded, and each product with its weight; few samples show less by chance
-        terms = np.abs(fornberg_weights(kept.t, order)) @ np.abs(kept.values)
-        fit = fit.narrowed(best).rounded(EPS * terms)
+        weights = np.abs(fornberg_weights(kept.t / kept.reach, order))
+        rounding = per_power(EPS * (weights @ np.abs(kept.values)), kept.reach, order)
+        fit = fit.narrowed(best).rounded(rounding)
     return conclude(kept, fit, reach=samples.reach)
