@@ -21,6 +21,9 @@ def kit(**keywords):
 
 TABLE = np.linspace(0, 3, 7)
 
+CIRCLE = [1.0]
+CIRCLE.append(CIRCLE)
+
 BEFORE_ANY_CALL = {
     "no function": (lambda: CalculusKit(None, [1.0]), TypeError, "`function`"),
     "a number as function": (lambda: CalculusKit(3.0, [1.0]), TypeError, "`function`"),
@@ -47,6 +50,7 @@ BEFORE_ANY_CALL = {
     "zero scale": (lambda: kit(scale=[1.0, 0.0]), ValueError, "`scale`"),
     "scale of another length": (lambda: kit(scale=[1.0] * 3), ValueError, "`scale`"),
     "scale as text": (lambda: kit(scale="big"), TypeError, "`scale`"),
+    "a period that holds itself": (lambda: kit(period=CIRCLE), TypeError, "`period`"),
     "too few names": (lambda: kit(names=["a"]), ValueError, "`names`"),
     "equal names": (lambda: kit(names=["a", "a"]), ValueError, "`names`"),
     "names as text": (lambda: kit(names="ab"), TypeError, "`names`"),

@@ -223,7 +223,11 @@ def standard_errors(
         )
     result = host.kit(popt).jacobian_result(method, **host.of_call)
     if sigma is not None:
-        deviations = {"cov" if np.ndim(sigma) == 2 else "sigma": sigma}
+        try:
+            matrix = np.ndim(sigma) == 2
+        except Exception:  # noqa: BLE001 - told of where numbers are needed
+            matrix = False
+        deviations = {"cov" if matrix else "sigma": sigma}
         return covariance(result, **deviations).standard_errors
     model = np.asarray(function(xdata, *popt), dtype=float)
     if measured.shape != model.shape:

@@ -383,7 +383,10 @@ def _checked_period(period: Any) -> NDArray[np.float64] | Mapping[Any, Any] | No
     if has(period, "to_dict", "index"):
         named = period.to_dict().items()  # a Series goes by its labels, and has nan for None
         period = {key: None if each != each else each for key, each in named}  # noqa: PLR0124
-    period = _with_inf(period)
+    try:
+        period = _with_inf(period)
+    except RecursionError:
+        raise TypeError(f"`period` must be numbers, got {shown(period)}") from None
     periods, _ = flatten(period, "period", real_numbers)
     if not (periods > 0).all() or not periods.size:
         raise ValueError(f"`period` must be positive, inf where there is none, got {shown(period)}")

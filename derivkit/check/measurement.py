@@ -325,9 +325,9 @@ def _negligible(
         changes = np.nan_to_num(slopes if order == 1 else np.diagonal(slopes, 0, 1, 2) * reach)
         changes = changes * reach
     largest = np.max(changes, axis=1, keepdims=True)
-    own = np.divide(changes, reach**order, out=np.zeros(changes.shape), where=reach > 0)
     lengths = np.where(given, scale, np.maximum(reach, np.maximum(np.abs(x0), 1.0)))
     with np.errstate(over="ignore", divide="ignore"):  # a scale of no size: anything is negligible
+        own = np.divide(changes, reach**order, out=np.zeros(changes.shape), where=reach > 0)
         any_ = largest / lengths**order
     if order == 2:  # in each plane the geometric mean of the two
         own, any_ = (np.sqrt(each[:, :, None] * each[:, None, :]) for each in (own, any_))

@@ -101,7 +101,8 @@ class RayTable(Sequence[Ray]):
     def block(self, lines: Integers, t: Floats) -> Table:
         """Return the points at places t (m,) on the rays of lines (m,)."""
         moved = t[:, None] * self._weights.take(lines, axis=0)
-        moved += self._start.take(lines, axis=0)
+        with np.errstate(over="ignore"):  # beyond the floats is where no model is defined
+            moved += self._start.take(lines, axis=0)
         if self._bounded:
             np.maximum(moved, self._lower[lines], out=moved)
             np.minimum(moved, self._upper[lines], out=moved)

@@ -17,7 +17,7 @@ from scipy import sparse
 from scipy.sparse.linalg import LinearOperator
 
 from derivkit.forecast.structures import BlockDiagonal, Cholesky, Kronecker, Precision
-from derivkit.validation import check_sequence
+from derivkit.validation import check_sequence, has
 
 __all__ = ["is_hermitian", "of_real_numbers"]
 
@@ -32,7 +32,7 @@ def is_hermitian(cov: Any) -> bool:  # noqa: PLR0911 - a table
         return is_hermitian(cov.first) or is_hermitian(cov.second)
     if isinstance(cov, LinearOperator):
         return np.issubdtype(cov.dtype, np.complexfloating)
-    if hasattr(cov, "tocsc"):
+    if has(cov, "tocsc"):
         return np.issubdtype(cov.dtype, np.complexfloating) and bool(np.any(cov.tocsc().data.imag))
     try:
         array = np.asarray(cov)

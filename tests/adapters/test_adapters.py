@@ -178,6 +178,11 @@ def test_curve_fit_takes_the_jacobian_and_its_standard_errors_are_those_of_its_c
     np.testing.assert_allclose(sigma, np.sqrt(np.diag(C)), rtol=1e-4)
 
 
+def test_a_sigma_that_is_no_array_is_refused_by_its_name():
+    with pytest.raises((TypeError, ValueError), match="`sigma`"):
+        derivkit.standard_errors(decay, X, DATA, [1.0, -0.1], sigma=[[0.1, 0.2], [0.1]])
+
+
 def test_standard_errors_are_those_of_one_row_of_parameters():
     with pytest.raises(ValueError, match="`popt` must be one row of parameters"):
         derivkit.standard_errors(decay, X, DATA, [[2.0, 1.0]])

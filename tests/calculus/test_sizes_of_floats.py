@@ -45,3 +45,11 @@ def test_what_is_beyond_the_floats_is_covered_or_unresolved(lengths, method):
                 assert off <= result.error[index] + 1e-9 * truth + 5e-324, index
             else:
                 assert not result.status[index].resolved, index
+
+
+@pytest.mark.parametrize("x0", [[1.7e308], [-1.7e308, 1.0], [1.7e308] * 40])
+def test_steps_beyond_the_largest_float_are_no_places(x0):
+    kit = CalculusKit(lambda x: np.array([1.0, 2.0]) * np.sum(x * 1e-300), x0)
+    result = kit.jacobian_result()
+    assert result.success
+    np.testing.assert_allclose(result.value[0, 0], 1e-300, rtol=1e-6)

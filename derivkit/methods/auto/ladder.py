@@ -126,13 +126,16 @@ def _rung(e: int) -> float:
 
 
 def _all_beside(steps: Floats, origins: Floats) -> Floats:
-    grain = np.spacing(np.abs(origins)[:, None] + steps)
-    return np.asarray(np.where(origins[:, None] == 0, steps, np.round(steps / grain) * grain))
+    with np.errstate(all="ignore"):  # beyond the floats: no place, and so no rounding
+        ends = np.abs(origins)[:, None] + steps
+        grain = np.spacing(ends)
+        free = (origins[:, None] == 0) | np.isinf(ends)
+        return np.asarray(np.where(free, steps, np.round(steps / grain) * grain))
 
 
 def _beside(step: float, origin: float) -> float:
     """Return the step, rounded to what origin + step can hold; at least one such unit."""
-    if not origin:
+    if not origin or math.isinf(abs(origin) + step):
         return step
     grain = math.ulp(abs(origin) + step)
     return max(round(step / grain), 1) * grain
