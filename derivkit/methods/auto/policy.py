@@ -479,7 +479,9 @@ class OutputSearch:
             sides = (-side, side) if self.column.t[0] < 0 < self.column.t[-1] else (side,)
             for way in sides:  # in turn, but not beyond a wall
                 place = self._one(middle, way)
-                if self.column.wall(way) > middle and self._samples.new(place):
+                # alone it goes on from a sample that is there; many outputs have enough of others
+                fresh = not self._alone or self._samples.new(place)
+                if self.column.wall(way) > middle and fresh:
                     yield from self._ask(place)
                 if self._holds(middle):
                     side = way

@@ -66,8 +66,9 @@ def test_workers_are_kept_from_call_to_call_with_what_the_model_set_up():
             handles.append(len(handles) + os.getpid() + time.monotonic())
         return handles[0]
 
-    found = [set(replies(model, range(20))) for _ in range(3)]  # one worker may have done them all
-    assert len(set.union(*found)) <= 2
+    found = [set(replies(model, range(20))) for _ in range(8)]  # one worker may have done them all
+    # two, and as many again where loky has replaced workers that grew; else eight or more
+    assert len(set.union(*found)) < 8
 
 
 def test_a_captured_large_array_may_be_written_to():
