@@ -14,7 +14,6 @@ import argparse
 import gc
 import json
 import os
-import re
 import resource
 import tempfile
 import time
@@ -25,7 +24,7 @@ import numpy as np
 
 from benchmarks.environment import available, work
 from benchmarks.peer_sizes import best, chain, sines, sines_of_first_axis, sums_of_sines
-from benchmarks.scoring import table
+from benchmarks.scoring import table, written
 from derivkit import CalculusKit, DerivativeKit, Plan, gradients
 
 RESULT = Path(__file__).parent / "results" / "large.md"
@@ -298,16 +297,7 @@ def main():
         text = f"### {title}\n\n{table(['', 'measured', 'goal'], cells)}\n"
         print(text, flush=True)
         if wanted.write:
-            written(title, text)
-
-
-def written(title, text):
-    """Put a part into the file of results, in the place of its predecessor."""
-    old = RESULT.read_text() if RESULT.exists() else ""
-    found = re.findall("^### .*?(?=^### |\\Z)", old, flags=re.MULTILINE | re.DOTALL)
-    parts = {part.splitlines()[0]: part for part in found}
-    parts[f"### {title}"] = text
-    RESULT.write_text("\n".join(part.strip() + "\n" for part in parts.values()))
+            written(RESULT, title, text)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ to do with each other. The peers are measured in the same run, in their own envi
 import argparse
 import math
 import os
-import re
 import resource
 import tempfile
 import time
@@ -22,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.environment import available, work
-from benchmarks.scoring import table
+from benchmarks.scoring import table, written
 from derivkit import CalculusKit
 
 RESULT = Path(__file__).parent / "results" / "parallel.md"
@@ -264,16 +263,7 @@ def main():
         text = f"### {title}\n\n{table(head, cells)}\n"
         print(text, flush=True)
         if wanted.write:
-            written(title, text)
-
-
-def written(title, text):
-    """Put a part into the file of results, in the place of its predecessor."""
-    old = RESULT.read_text() if RESULT.exists() else ""
-    found = re.findall("^### .*?(?=^### |\\Z)", old, flags=re.MULTILINE | re.DOTALL)
-    parts = {part.splitlines()[0]: part for part in found}
-    parts[f"### {title}"] = text
-    RESULT.write_text("\n".join([HEAD, *(part.strip() + "\n" for part in parts.values())]))
+            written(RESULT, title, text, HEAD)
 
 
 if __name__ == "__main__":

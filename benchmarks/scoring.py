@@ -1,5 +1,6 @@
 """Turns outcomes into the figures of the tables: digits, calls, failures, certified, coverage."""
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -152,3 +153,12 @@ def table(header, rows):
 
 def _line(cells, widths):
     return "| " + " | ".join(c.ljust(w) for c, w in zip(cells, widths, strict=True)) + " |"
+
+
+def written(result, title, text, *head):
+    """Put a part into a file of results, in the place of its predecessor, below the head."""
+    old = result.read_text() if result.exists() else ""
+    found = re.findall("^### .*?(?=^### |\\Z)", old, flags=re.MULTILINE | re.DOTALL)
+    parts = {part.splitlines()[0]: part for part in found}
+    parts[f"### {title}"] = text
+    result.write_text("\n".join([*head, *(part.strip() + "\n" for part in parts.values())]))
