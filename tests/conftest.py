@@ -4,6 +4,11 @@ import signal
 import sys
 
 import pytest
+from hypothesis import settings
+
+# The same examples in every run; `pytest --hypothesis-profile=default` seeks new ones.
+settings.register_profile("the same", derandomize=True, database=None)
+settings.load_profile("the same")
 
 # A job in the background ignores SIGINT, and so do the programs it starts: here they must not.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -14,8 +14,7 @@ from derivkit.forecast.covariance import (
 )
 
 M = 30
-generator = np.random.default_rng(0)
-_B = generator.standard_normal((M, M))
+_B = np.random.default_rng(0).standard_normal((M, M))
 C = _B @ _B.T + 3 * np.eye(M)
 BAND = sparse.diags([np.full(M, 4.0), np.full(M - 1, -1.0), np.full(M - 1, -1.0)], [0, 1, -1])
 MIXED = np.zeros((M, M))
@@ -40,8 +39,14 @@ KINDS = {
 }
 
 
+@pytest.fixture
+def generator():
+    """Random numbers that are the same in whatever order the tests run."""
+    return np.random.default_rng(1)
+
+
 @pytest.mark.parametrize("kind", KINDS)
-def test_whitening_is_multiplication_by_the_root_of_the_inverse(kind):
+def test_whitening_is_multiplication_by_the_root_of_the_inverse(kind, generator):
     cov, full = KINDS[kind]
     scale = np.sqrt(np.diag(full))[:, None]
     X = scale * generator.standard_normal((M, 4))
@@ -53,17 +58,18 @@ def test_whitening_is_multiplication_by_the_root_of_the_inverse(kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_size_of_a_whitened_error_is_not_underestimated(kind):
+def test_the_size_of_a_whitened_error_is_not_underestimated(kind, generator):
     cov, full = KINDS[kind]
-    E = np.sqrt(np.diag(full))[:, None] * generator.random((M, 2))
+    E = np.sqrt(np.diag(full))[:, None] * generator.random((M, 20))
     whitener = whitener_of(cov, M)
     signs = generator.choice([-1.0, 1.0], (M, 200))
-    lengths = np.linalg.norm(whitener.whiten(signs * E[:, :1]), axis=0)
-    assert whitener.size(E)[0] >= np.quantile(lengths, 0.8) * (1 - 1e-12)
+    lengths = [np.linalg.norm(whitener.whiten(signs * e[:, None]), axis=0) for e in E.T]
+    # Of eight signs that are tried for an operator one is beyond the median but for 1 in 256.
+    assert np.all(whitener.size(E) >= np.quantile(lengths, 0.5, axis=1) * (1 - 1e-12))
 
 
 @pytest.mark.parametrize("kind", ["variances", "a matrix", "sparse", "blocks", "a factor"])
-def test_data_can_be_left_out(kind):
+def test_data_can_be_left_out(kind, generator):
     cov, full = KINDS[kind]
     gone = np.zeros(M, dtype=bool)
     gone[[3, 17]] = True
