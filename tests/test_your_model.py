@@ -989,6 +989,7 @@ def test_an_ode_solver_that_stops_early_is_undefined_there():
     result = CalculusKit(trajectory, [1.0]).jacobian_result()
     np.testing.assert_allclose(result.value[:, 0], np.arange(5.0), atol=1e-8)
     assert result.raised[0].text == "shape (3,) where shape (5,) is due"
+    assert "away from x0 the model gave another shape 4 times, first at x[0] = 1" in result.message
 
 
 def test_sys_exit_in_a_vectorized_model_is_an_error_of_the_model():

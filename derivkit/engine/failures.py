@@ -71,7 +71,8 @@ class Raised:
     def __str__(self) -> str:
         times = f"{self.count} times" if self.count > 1 else "once"
         at = ", ".join(f"{name} = {value!r}" for name, value in self.point.items())
-        return f"{self.type} {times}, first at {at}: {self.text}"
+        what = "gave another shape" if self.type == "shape" else f"raised {self.type}"
+        return f"{what} {times}, first at {at}: {self.text}"
 
 
 def summed(found: Sequence[Raised]) -> tuple[Raised, ...]:

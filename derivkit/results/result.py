@@ -190,7 +190,7 @@ class DerivativeResult:
 
     def _what_was_raised(self) -> str:
         notes = ", and ".join(map(str, self.raised))
-        return f"; away from x0 the model raised {notes}" if notes else ""
+        return f"; away from x0 the model {notes}" if notes else ""
 
     @property
     def unresolved(self) -> list[str]:
