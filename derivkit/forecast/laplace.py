@@ -196,7 +196,7 @@ def inverse_of(
         moves = ", ".join(
             f"{n} {d:+.3g}" for n, d, s in zip(names, direction, share, strict=True) if s > 1e-3
         )
-        kind = "negative: theta is no maximum there"
+        kind = "negative: the negative log-likelihood has no minimum there"
         if abs(values[0]) <= share @ (E / np.outer(size, size)) @ share:
             kind = "lost in the errors of the derivatives: look at the noise of the function"
         if abs(values[0]) <= FLAT * np.abs(values).max():
