@@ -69,8 +69,19 @@ def deaths(cluster, folder):
         thread.join()
 
 
+def wait_until_two_run(client, seconds=90):
+    """Wait until two workers take tasks; those that deaths cost it for good are replaced."""
+    cluster, end = client.cluster, time.monotonic() + seconds
+    while len(started(cluster)) < 2:
+        assert time.monotonic() < end, "Dask has not started two workers"
+        if len(cluster.workers) < 2:
+            cluster.scale(2)
+        time.sleep(0.05)
+    client.wait_for_workers(2, timeout=seconds)
+
+
 @pytest.fixture(scope="module")
-def client():
+def one_client():
     import dask
 
     with warnings.catch_warnings():
@@ -84,6 +95,12 @@ def client():
         ):
             yield client
             wait_until_none_is_being_started(cluster)  # one that is being started cannot be closed
+
+
+@pytest.fixture
+def client(one_client):
+    wait_until_two_run(one_client)
+    return one_client
 
 
 @pytest.fixture
