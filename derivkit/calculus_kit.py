@@ -278,7 +278,8 @@ class CalculusKit(Shown, Generic[Labelled]):
         **options
             ``max_seconds``, after which no further call is begun and the best honest answer is
             returned; ``side``: +1 or -1 for one-sided derivatives at a kink or a wall, for all
-            parameters or by name; and the method's own options, where it is given by name.
+            parameters or by name; ``start``: the result at a point nearby, with whose steps to
+            begin; and the method's own options, where it is given by name.
 
         Raises
         ------
@@ -303,6 +304,11 @@ class CalculusKit(Shown, Generic[Labelled]):
 
         Parameters
         ----------
+        start : DerivativeResult, optional
+            Of a gradient, a Jacobian or a Hessian with respect to the same parameters at a point
+            nearby: ``"auto"`` begins with the steps that it found there. That takes fewer calls
+            where f is noisy or its scale is not that of x0; what the samples say is judged as
+            ever. A method that is told its steps has no use for it.
         compare : callable, optional
             The same model at a tighter setting of its solver, of its grid …: its own smooth error
             is what no sample shows. It is called at the final samples; what its derivatives differ

@@ -27,8 +27,16 @@ from derivkit.engine.trees import Tree, flatten
 from derivkit.errors import ModelError
 from derivkit.methods.registry import MethodLike
 from derivkit.results.labels import Labels
+from derivkit.results.result import DerivativeResult
 from derivkit.results.sparse_result import SparseResult
-from derivkit.validation import check_known, check_sequence, is_count, real_numbers, shown
+from derivkit.validation import (
+    check_flag,
+    check_known,
+    check_sequence,
+    is_count,
+    real_numbers,
+    shown,
+)
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -84,6 +92,8 @@ class _OfPoint:
     at_undefined : {"nan", "raise"}
     kit, call : dict
         Keywords of the kit, and of the call.
+    warm : bool
+        Whether each point begins with the steps of the last one.
     """
 
     function: Callable[..., Any]
@@ -93,7 +103,9 @@ class _OfPoint:
     at_undefined: str = "nan"
     kit: dict[str, Any] = field(default_factory=dict)
     call: dict[str, Any] = field(default_factory=dict)
+    warm: bool = False
     _seen: list[_Outputs] = field(default_factory=list)  # the last ones
+    _last: list[DerivativeResult] = field(default_factory=list)  # the last one, where it is kept
 
     def _found(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any, Any]:
         """Return the derivative, the value where it is known, and aux."""
@@ -103,13 +115,17 @@ class _OfPoint:
             if self.at_undefined == "raise":
                 raise
             return self._nowhere(args, kwargs)
+        start = next((last for last in self._last if last.names == kit.labels.names), None)
+        begun = {} if start is None else {"start": start}
         try:
-            result = self.compute(kit, **self.call)
+            result = self.compute(kit, **self.call, **begun)
         except ModelError as error:
             if self.at_undefined == "raise" or not error.undefined:
                 raise
             return self._nowhere_defined(kit.labels, error)
         self._seen[:] = [_Outputs.of(result, self.order)]
+        if self.warm:
+            self._last[:] = [result]
         return result.labelled(), kit, getattr(result, "aux", None)
 
     def _at(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> CalculusKit[Any]:
@@ -260,6 +276,7 @@ def grad(
     progress: bool | Show | None = None,
     argnums: int | Sequence[int] = 0,
     at_undefined: str = "nan",
+    warm: bool = False,
     **keywords: Any,
 ) -> Transform:
     """Return the function x -> gradient, as nested as x, of a scalar function.
@@ -277,6 +294,11 @@ def grad(
     at_undefined : {"nan", "raise"}
         What to do where the function itself is undefined at x: return nan, so that line searches
         and samplers go on – also at an x that is nan –, or raise the ModelError.
+    warm : bool
+        Begin at each point with the steps that suited the last one (``start`` of
+        `CalculusKit.gradient_result`): fewer calls where f is noisy or its scale is not that of x,
+        as an optimiser goes from point to point. The derivative at a point then depends, within its
+        error, on the points before.
     **keywords
         Those of `CalculusKit` (``bounds``, ``scale``, ``has_aux``, …), ``side``, and the method's
         options. With ``has_aux=True`` it returns (gradient, aux).
@@ -301,7 +323,7 @@ def grad(
     (12.0, 9.0)
     """
     keywords |= {"argnums": argnums, "at_undefined": at_undefined, "n_workers": n_workers}
-    keywords |= {"max_evaluations": max_evaluations, "progress": progress}
+    keywords |= {"max_evaluations": max_evaluations, "progress": progress, "warm": warm}
     return _transform(Transform, CalculusKit.gradient_result, 1, function, method, **keywords)
 
 
@@ -502,6 +524,7 @@ def _transform(
     *,
     argnums: int | Sequence[int] = 0,
     at_undefined: str = "nan",
+    warm: bool = False,
     **keywords: Any,
 ) -> Kind:
     if not callable(function):
@@ -513,10 +536,13 @@ def _transform(
         raise TypeError(f"`argnums` must be whole numbers, got {shown(argnums)}")
     if len(set(several)) < len(several):
         raise ValueError(f"`argnums` must be different arguments, got {shown(argnums)}")
+    warm = check_flag("warm", warm)
+    if warm and keywords.get("sparsity") is not None:
+        raise ValueError("`warm` must be False with `sparsity`: columns that are moved together")
     kit, others = split_keywords(keywords)
     check_arguments(kit.get("args", ()), kit.get("kwargs"))
     options = {key: value for key, value in others.items() if key not in OF_THE_CALL}
     check_run(method, options)  # a wrong keyword is to be found here, not inside an optimiser
     where = int(several[0]) if single else several
     of_call = {"method": method, **others}
-    return kind(function, order, compute, where, at_undefined, kit, of_call)
+    return kind(function, order, compute, where, at_undefined, kit, of_call, warm)

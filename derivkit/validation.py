@@ -421,7 +421,8 @@ _OF_THE_KIT = (
     "kwargs names period scale speculate timeout transform undefined vectorized version wrt"
 )
 _OF_THE_CALL = (
-    "compare from_gradient max_evaluations max_seconds method n_workers progress side sparsity"
+    "compare from_gradient max_evaluations max_seconds method n_workers progress side sparsity "
+    "start"
 )
 
 _CALLED_HERE = {  # what to say: to whom types one of these words, known from elsewhere

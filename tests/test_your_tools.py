@@ -465,3 +465,98 @@ def test_rows_of_a_frame_are_points():
 def test_an_argument_is_differentiated_by_once():
     with pytest.raises(ValueError, match="`argnums` must be different arguments"):
         derivkit.grad(lambda x, y: x * y, argnums=(0, 0))
+
+
+def noisy(level):
+    """Return a function with noise that is the same at the same point, and a count of its calls."""
+    calls = [0]
+
+    def function(x):
+        calls[0] += 1
+        own = np.random.default_rng(list(np.asarray(x).tobytes()))
+        return np.exp(np.sin(x[0])) + x[0] * x[1] ** 2 + level * own.standard_normal()
+
+    return function, calls
+
+
+def test_a_start_takes_fewer_calls_in_noise_and_its_bar_holds():
+    function, _ = noisy(1e-4)
+    walk = np.random.default_rng(4)
+    x, last, cold, warm, held, wider = np.array([1.0, 2.0]), None, 0, 0, [], []
+    for _ in range(25):
+        x = x + walk.normal(0.0, 0.02, 2)
+        kit = CalculusKit(function, x)
+        first, last = kit.gradient_result(), CalculusKit(function, x).gradient_result(start=last)
+        cold, warm = cold + first.nfev, warm + last.nfev
+        exact = [np.cos(x[0]) * np.exp(np.sin(x[0])) + x[1] ** 2, 2 * x[0] * x[1]]
+        held.append(abs(last.value - exact) <= last.error)
+        wider.append(last.error / first.error)
+    assert warm < 0.85 * cold
+    assert np.mean(held) >= 0.9
+    assert np.median(wider) <= 1.0
+
+
+def test_a_start_that_found_a_far_scale_spares_the_search_for_it():
+    def model(x):
+        return np.sin(1e6 * x[0]) + x[1]
+
+    there = CalculusKit(model, [1.0, 2.0]).gradient_result()
+    here = [1.0 + 1e-7, 2.0]
+    cold = CalculusKit(model, here).gradient_result()
+    again = CalculusKit(model, here).gradient_result(start=there)
+    assert again.nfev < cold.nfev
+    np.testing.assert_allclose(again.value, cold.value, rtol=1e-8)
+
+
+def test_a_start_at_the_same_point_asks_for_the_same_points():
+    kit = CalculusKit(lambda x: np.exp(x[0] * x[1]), [1.0, 0.3])
+    first = kit.gradient_result()
+    again = kit.gradient_result(start=first)
+    assert again.nfev == 0
+    assert again.value.tobytes() == first.value.tobytes()
+
+
+def test_a_start_of_some_parameters_or_of_another_tensor_is_taken_as_far_as_it_goes():
+    function, _ = noisy(1e-4)
+
+    def model(p):
+        return function(list(p.values()))
+
+    labelled = {"a": 1.0, "b": 2.0}
+    kit = CalculusKit(model, labelled)
+    hessian = kit.hessian_result()
+    found = CalculusKit(model, labelled, wrt=["b"]).gradient_result(start=hessian)
+    assert abs(found.value[0] - 4.0) <= found.error[0]
+    assert CalculusKit(model, labelled).gradient_result(start=found).success
+    assert kit.directional_result([1.0, 1.0], start=hessian).success
+    assert kit.gradient_result("finite", start=hessian).success
+
+
+def test_what_is_no_start_is_refused():
+    kit = CalculusKit(lambda x: x[0] ** 2, [1.0])
+    for bad in (3, kit.gradient(), kit.directional_result([1.0])):
+        with pytest.raises(TypeError, match="`start` must be the result of a gradient"):
+            kit.gradient(start=bad)
+    other = CalculusKit(lambda p: p["a"], {"a": 1.0}).gradient_result()
+    with pytest.raises(ValueError, match=r"`start` must be a result for x\[0\], got one for a"):
+        kit.gradient(start=other)
+
+
+def test_an_optimiser_in_noise_takes_fewer_calls_with_warm():
+    def spent(warm):
+        function, calls = noisy(1e-5)
+        gradient = derivkit.grad(function, warm=warm)
+        points = np.linspace([0.5, 1.0], [0.7, 1.3], 10)
+        values = [gradient(x) for x in points]
+        return calls[0], np.array(values)
+
+    (cold, first), (warm, second) = spent(False), spent(True)
+    assert warm < 0.9 * cold
+    np.testing.assert_allclose(second, first, atol=1e-2)
+    with pytest.raises(TypeError, match="`warm`"):
+        derivkit.grad(abs, warm=1)
+    with pytest.raises(ValueError, match="`warm` must be False with `sparsity`"):
+        derivkit.jacobian(abs, warm=True, sparsity=np.eye(2))
+    gradient = derivkit.grad(lambda p: sum(v**2 for v in p.values()), warm=True)
+    assert gradient({"a": 1.0}) == pytest.approx({"a": 2.0})
+    assert gradient({"b": 3.0}) == pytest.approx({"b": 6.0})  # nothing is known of b

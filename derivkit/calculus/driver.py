@@ -30,7 +30,7 @@ from derivkit.calculus.assembly import (
 from derivkit.calculus.autodiff import Counted, differentiate_whole
 from derivkit.calculus.axis_knowledge import Log, recorded
 from derivkit.calculus.own_error import final_samples, gaps, stated_error
-from derivkit.calculus.problem import Problem, check_side
+from derivkit.calculus.problem import Problem, check_side, check_start
 from derivkit.engine.backends.choice import choose_backend
 from derivkit.engine.evaluation import Evaluation
 from derivkit.engine.failures import Raised, say_what_is_kept, summed
@@ -148,6 +148,7 @@ def run_together(
     max_seconds: float | None = None,
     progress: bool | Show | None = None,
     side: Any = None,
+    start: DerivativeResult | None = None,
     compare: Callable[..., Any] | None = None,
     **options: Any,
 ) -> list[DerivativeResult]:
@@ -162,6 +163,8 @@ def run_together(
     method : str, method value or None
     n_workers, max_evaluations, progress, side
         As in `CalculusKit.gradient`.
+    start : DerivativeResult, optional
+        Of the same parameters at a point nearby: steps are looked for from those that it found.
     max_seconds : float, optional
         When they are over no further call is begun, and the best honest answer is returned.
     compare : callable, optional
@@ -173,6 +176,8 @@ def run_together(
     until = time.monotonic() + _seconds(max_seconds)
     if side is not None:
         problem = problem.one_sided(side)
+    if start is not None:
+        problem = problem.begun_at(start)
     chosen = resolve(method, options)
     problem = problem.with_steps_of(chosen)
     budget = None if max_evaluations is None else check_count("max_evaluations", max_evaluations)
@@ -232,6 +237,7 @@ def check_run(method: Any, keywords: Mapping[str, Any]) -> None:
         "max_seconds": _seconds,
         "progress": check_progress,
         "side": check_side,
+        "start": check_start,
         "compare": _checked_model,
     }
     for name, value in run.items():

@@ -31,12 +31,16 @@ def axis_lines(
     rows = zip(
         *(a.ravel().tolist() for a in (scale, lower - start, upper - start, start)),
         problem.scale_given[moving[:, 0]].tolist(),
-        [None] * len(moving) if problem.steps is None else [problem.steps[i] for i in moving[:, 0]],
+        *(
+            [None] * len(moving) if own is None else [own[i] for i in moving[:, 0].tolist()]
+            for own in (problem.steps, problem.begins)
+        ),
         strict=True,
     )
     rays = RayTable(problem.x0, moving, start, np.ones(start.shape), lower, upper)
     return rays, [
-        Line(scale, low, high, x, given, share, step) for scale, low, high, x, given, step in rows
+        Line(scale, low, high, x, given, share, step, begin)
+        for scale, low, high, x, given, step, begin in rows
     ]
 
 
@@ -69,7 +73,8 @@ def oblique_line(
         0.0,
         bool(problem.scale_given[where].all()),
         share,
-        _step(problem, where, v),
+        _first(problem.steps, where, v),
+        _first(problem.begins, where, v),
     )
     return ObliqueRay(problem.x0, tuple(where), v, lower, upper), line
 
@@ -84,10 +89,11 @@ def oblique_lines(
     x0, lower, upper = (a[indices] for a in (problem.x0, problem.lower, problem.upper))
     with np.errstate(over="ignore"):  # a bound that is too far to be met
         first, last = (lower - x0) / weights, (upper - x0) / weights
-    steps = (
+    steps, begins = (
         [None] * len(indices)
-        if problem.steps is None
-        else [_step(problem, *row) for row in zip(indices.tolist(), weights, strict=True)]
+        if own is None
+        else [_first(own, *row) for row in zip(indices.tolist(), weights, strict=True)]
+        for own in (problem.steps, problem.begins)
     )
     rows = zip(
         scales.tolist(),
@@ -95,13 +101,20 @@ def oblique_lines(
         np.min(np.maximum(first, last), axis=1).tolist(),
         np.all(problem.scale_given[indices], axis=1).tolist(),
         steps,
+        begins,
         strict=True,
     )
-    lines = [Line(scale, low, high, 0.0, given, None, h) for scale, low, high, given, h in rows]
+    lines = [
+        Line(scale, low, high, 0.0, given, None, step, begin)
+        for scale, low, high, given, step, begin in rows
+    ]
     return RayTable(problem.x0, indices, x0, weights, lower, upper), lines
 
 
-def _step(problem: Problem, where: Sequence[int], v: NDArray[np.float64]) -> float | None:
-    """Return the t at which the first parameter has moved by its own step; None without steps."""
-    steps = [] if problem.steps is None else [problem.steps[i] for i in where]
-    return min((h / abs(w) for h, w in zip(steps, v, strict=False) if h is not None), default=None)
+def _first(
+    own: Sequence[float | None] | None, where: Sequence[int], v: NDArray[np.float64]
+) -> float | None:
+    """Return the t at which the first parameter has moved by its own length; None without any."""
+    lengths = [] if own is None else [own[i] for i in where]
+    ts = (h / abs(w) for h, w in zip(lengths, v, strict=False) if h is not None and w != 0)
+    return min(ts, default=None)

@@ -16,6 +16,8 @@ from derivkit.engine.model import UNDEFINED_BY_DEFAULT, Model
 from derivkit.engine.names import in_order, meant_by, within
 from derivkit.engine.trees import Branch, Leaf, Tree, flatten
 from derivkit.results.labels import Labels
+from derivkit.results.result import DerivativeResult
+from derivkit.status import Status
 from derivkit.validation import (
     check_count,
     check_flag,
@@ -42,6 +44,10 @@ __all__ = [
 
 A_FEW_ULP = 4.0
 """How far outside a bound rounding may have put a point that lies on it."""
+
+GRAIN = 2.0**-10
+"""Steps that are taken over are widened by this part: they were rounded to what x0 + t could hold,
+and a step just below one that a method knows would be taken for the next below."""
 
 NO_SIZE = 1e-150
 """A coordinate below this says nothing about a scale: squares of steps beside it underflow."""
@@ -77,6 +83,8 @@ class Problem:
         Where parameters are followed in another coordinate than the function takes.
     steps : tuple of p float or None
         Steps that a call gives for some parameters.
+    begins : tuple of p float or None
+        Half-widths of the samples that suited some parameters at a point nearby.
     """
 
     model: Model
@@ -93,6 +101,7 @@ class Problem:
     accuracy: NDArray[np.float64] | Mapping[Any, Any] | None = None
     coordinates: Coordinates | None = None
     steps: tuple[float | None, ...] | None = None
+    begins: tuple[float | None, ...] | None = None
 
     @property
     def given_names(self) -> tuple[str, ...]:
@@ -151,6 +160,17 @@ class Problem:
                 f"side={sides[shut[0]]:+.0f}"
             )
         return replace(self, lower=lower, upper=upper)
+
+    def begun_at(self, start: Any) -> Problem:
+        """Return the same problem, to be begun with the steps of a result at a point nearby."""
+        names = check_start(start).names
+        wanted = [self.names[i] for i in self.free]
+        known = dict(zip(names, _half_widths(start), strict=True))
+        if known.keys().isdisjoint(wanted):
+            raise ValueError(
+                f"`start` must be a result for {', '.join(wanted)}, got one for {', '.join(names)}"
+            )
+        return replace(self, begins=tuple(map(known.get, self.names)))
 
     def moved_to(self, x0: Any, called: str = "x0") -> Problem:
         """Return the same problem at another point, which messages call so."""
@@ -414,6 +434,27 @@ def _checked_accuracy(accuracy: Any) -> NDArray[np.float64] | Mapping[Any, Any] 
             f"`accuracy` must lie in [0, 1), a part of the output, got {shown(accuracy)}"
         )
     return accuracy if isinstance(accuracy, Mapping) else real_numbers("accuracy", accuracy)
+
+
+def check_start(start: Any) -> DerivativeResult:
+    """Return a result whose steps others may begin with."""
+    if not isinstance(start, DerivativeResult) or not start.parameter_axes:
+        raise TypeError(
+            f"`start` must be the result of a gradient, a Jacobian or a Hessian, got {shown(start)}"
+        )
+    return start
+
+
+def _half_widths(start: DerivativeResult) -> list[float | None]:
+    """Return for each parameter the middle half-width behind its outputs; None if none is known."""
+    p, axes = len(start.names), start.parameter_axes
+    own = np.arange(p) * sum(p**k for k in range(axes))  # of a matrix, its diagonal
+    steps, errors, statuses = (
+        np.reshape(each, (-1, p**axes))[:, own] for each in (start.step, start.error, start.status)
+    )
+    good = np.isfinite(errors) & (steps > 0) & (statuses != Status.CONSTANT)
+    columns = [h[told] for h, told in zip(steps.T, good.T, strict=True)]
+    return [float(np.median(told)) * (1 + GRAIN) if told.size else None for told in columns]
 
 
 def check_side(side: Any) -> NDArray[np.float64]:

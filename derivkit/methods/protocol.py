@@ -74,6 +74,9 @@ class Line:
         How many evaluations, x0 aside, this line may expect; None for no limit.
     step : float or None
         The step that the user gives for this line, where one a parameter was given.
+    begin : float or None
+        Half-width of the samples that suited this line at a point nearby, where one is known: a
+        method that looks for its steps may begin there.
     """
 
     scale: float = 1.0
@@ -83,6 +86,7 @@ class Line:
     scale_given: bool = False
     budget: int | None = None
     step: float | None = None
+    begin: float | None = None
 
     def realised(self, t: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the steps that floating point really makes: (origin + t) - origin."""

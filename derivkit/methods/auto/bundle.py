@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from derivkit.methods.auto.criteria import Goal, content
 from derivkit.methods.auto.ladder import PHASES, two_sided, two_sided_rungs
 from derivkit.methods.auto.lepski import SELECTION
-from derivkit.methods.auto.moves import first_radius
+from derivkit.methods.auto.moves import half_width
 from derivkit.methods.byproduct import Byproduct
 from derivkit.methods.fit.orthogonal import basis, side_by_side
 from derivkit.methods.fit.window import Verdict, judge_by
@@ -55,7 +55,7 @@ class Bundle:
 
     def __init__(self, lines: Sequence[Line], order: int, goal: Goal) -> None:
         origins = np.array([line.origin for line in lines])
-        radii = np.array([line.scale for line in lines]) * first_radius(order)
+        radii = np.array([half_width(line, order) for line in lines])
         rungs, phases, exact = two_sided_rungs(radii, origins)
         room = np.array([min(-line.lower, line.upper) for line in lines])
         spare = np.array([np.inf if line.budget is None else line.budget for line in lines])

@@ -20,7 +20,16 @@ from derivkit.methods.fit.samples import Column
 from derivkit.methods.fit.window import Finding
 from derivkit.methods.protocol import Line
 
-__all__ = ["BURIED", "above", "below", "first_radius", "ladder", "likely_after", "towards_walls"]
+__all__ = [
+    "BURIED",
+    "above",
+    "below",
+    "first_radius",
+    "half_width",
+    "ladder",
+    "likely_after",
+    "towards_walls",
+]
 
 Floats = NDArray[np.float64]
 
@@ -65,6 +74,11 @@ costs radius**-order, truncation radius**(9 - order): the balance moves outwards
 def first_radius(order: int) -> float:
     """Return the half-width of the first ladder in units of the scale."""
     return FIRST_RADIUS[min(order, len(FIRST_RADIUS) - 1)]
+
+
+def half_width(line: Line, order: int) -> float:
+    """Return that of the first ladder: as at a point nearby, else by the scale."""
+    return line.scale * first_radius(order) if line.begin is None else line.begin
 
 
 def ladder(line: Line, c: Column, radius: float) -> Floats:

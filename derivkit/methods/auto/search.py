@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from derivkit.methods.auto.criteria import WORTH_A_LOOK, Goal, content
 from derivkit.methods.auto.ladder import one_sided, spread, two_sided
 from derivkit.methods.auto.lepski import SELECTION
-from derivkit.methods.auto.moves import first_radius
+from derivkit.methods.auto.moves import half_width
 from derivkit.methods.auto.policy import FEW, Course, OutputSearch
 from derivkit.methods.auto.questions import Question, Reply, answers, driven
 from derivkit.methods.byproduct import Byproduct
@@ -78,7 +78,7 @@ class Search:
     @QUIET
     def first(self) -> Floats:
         """Return the places of the first ladder, and x0."""
-        radius = self.line.scale * first_radius(self.order)
+        radius = half_width(self.line, self.order)
         low, high = -self.line.lower, self.line.upper
         room = min(low, high)
         if radius / 16 <= room < radius:  # a little narrower is better than one-sided
