@@ -88,10 +88,25 @@ def test_noise_that_is_settled_is_worth_fewer_calls_than_truncation():
     assert content(verdict(**by_noise), BEST, 1)[0]
 
 
+@pytest.mark.parametrize(
+    ("limit", "parts"),
+    [
+        (criteria.TIGHT, {"noise_part": 0.0, "truncation_part": 1.0}),
+        (criteria.LOOSE, {"noise_part": 1.0, "truncation_part": 0.0}),
+    ],
+)
+@pytest.mark.parametrize("size", [1e-5, 1.0, 1e5])
+def test_an_error_is_small_beside_the_size_of_the_derivative(limit, parts, size):
+    for part, enough in ((0.9, True), (1.1, False)):
+        error = part * limit * size
+        parts = {name: error * bool(share) for name, share in parts.items()}
+        assert content(verdict(error=error, size=size, **parts), BEST, 1)[0] == enough
+
+
 def test_arithmetic_that_magnifies_rounding_is_not_chased_but_noise_of_a_model_is():
     small = {"error": 1e-9 / 2, "noise_part": 1e-9 / 2}
-    assert content(verdict(**small, sigma=500 * FLOOR, rate=0.1), BEST, 1)[0]
-    assert not content(verdict(**small, sigma=5000 * FLOOR, rate=0.1), BEST, 1)[0]
+    assert content(verdict(**small, sigma=900 * FLOOR, rate=0.1), BEST, 1)[0]
+    assert not content(verdict(**small, sigma=1100 * FLOOR, rate=0.1), BEST, 1)[0]
 
 
 @pytest.mark.parametrize("order", [2, 3])
@@ -109,8 +124,8 @@ def test_no_order_is_content_with_an_error_above_a_thousandth():
 
 def test_what_parity_hides_from_the_error_keeps_an_output_open():
     """The second derivative of x abs(x) at 0 is an even part, which is 0: the error is, too."""
-    assert not content(verdict(misfit=1e-6, rate=0.9), BEST, 2)[0]
-    assert content(verdict(misfit=1e-6, rate=0.2), BEST, 2)[0]  # it falls
+    assert not content(verdict(misfit=1e-6, rate=0.31), BEST, 2)[0]
+    assert content(verdict(misfit=1e-6, rate=0.29), BEST, 2)[0]  # it falls
     assert content(verdict(misfit=20 * FLOOR, rate=0.9), BEST, 2)[0]  # it is rounding
 
 
@@ -275,3 +290,51 @@ def test_the_depth_is_where_rounding_leaves_three_digits_of_the_difference():
     assert one.depth / tenfold.depth == pytest.approx(10, rel=0.5)
     noisy = told(lambda x: abs(x) + math.cos(x), noise=1e-9)
     assert noisy.depth > 1e5 * one.depth
+
+
+LEFT_OVER = finding(misfit=1.0, sigma=1.0)
+"""A fit through both sides that leaves far more than rounding."""
+
+
+def concluded(*fits, joint=LEFT_OVER, noise=None):
+    return criteria._concluded(list(fits), joint, noise)
+
+
+def sides(left, right, error=0.01, **known):
+    return tuple(finding(value=v, error=error, size=1.0, **known) for v in (left, right))
+
+
+def test_sides_contradict_each_other_by_three_times_the_errors_of_both():
+    same = sides(0.0, 0.0)
+    assert concluded(same, sides(1.0, 1.061)).contradict
+    assert not concluded(same, sides(1.0, 1.059)).contradict
+    assert concluded(sides(1.0, 1.061), same).contradict  # a jump
+    assert concluded(sides(1.0, 1.061), same).jumps
+
+
+def test_a_side_is_smooth_if_its_fit_leaves_thirty_times_less_and_has_an_error_below_a_tenth():
+    same = sides(0.0, 0.0)
+    assert concluded(same, sides(0, 1, sigma=1 / 31)).smooth == (True, True)
+    assert concluded(same, sides(0, 1, sigma=1 / 29)).smooth == (False, False)
+    assert concluded(same, sides(0, 1, error=0.09)).smooth == (True, True)
+    assert concluded(same, sides(0, 9, error=0.11)).smooth == (False, False)
+    explained = finding(misfit=29 * FLOOR, sigma=29 * FLOOR)
+    assert concluded(same, sides(0, 1, sigma=0.0), joint=explained).smooth == (False, False)
+
+
+def test_beside_a_large_derivative_a_small_one_need_not_be_known_well():
+    large, small = sides(10.0, 0.1, error=0.2)
+    assert concluded(sides(0.0, 0.0), (large, small)).smooth == (False, False)
+    assert concluded(sides(0.0, 0.0), (large, small)).contradict
+    vague = sides(10.0, 0.1, error=0.6)
+    assert not concluded(sides(0.0, 0.0), vague).contradict
+
+
+def test_the_depth_follows_the_noise_where_that_is_known():
+    fits = sides(0.0, 0.0), sides(0.0, 1.0)
+    assert concluded(*fits, noise=1e-9).depth == pytest.approx(1e-4)
+    assert concluded(*fits).depth == pytest.approx(1e5 * FLOOR)
+    bent = sides(0.0, 0.0), sides(0.0, 0.0), sides(0.0, 1.0)
+    assert concluded(*bent, noise=1e-10).depth == pytest.approx(1e-2)
+    vague = sides(0.0, 0.0), sides(0.0, 0.0, error=1.0)
+    assert concluded(*vague).depth == 0.0

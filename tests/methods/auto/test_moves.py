@@ -135,10 +135,13 @@ def test_a_ladder_that_is_there_is_passed_over_unless_others_had_called_for_it()
 # -- up --------------------------------------------------------------------------------------
 
 
-def up(error, *, t=0.1, line=None, limit=math.inf, noisy=True, alone=True, **known):
+SIZE = 1e3
+"""Of the derivative: an error is large or small beside it."""
+
+
+def up(relative_error, *, t=0.1, line=None, limit=math.inf, noisy=True, alone=True, **known):
     c = column(two_sided(t, 0.0), known.pop("f", math.exp))
-    known = {"radius": float(c.t[-1]), "size": 1.0} | known
-    v = finding(known["radius"], error=error, size=known["size"])
+    v = finding(float(c.t[-1]), error=relative_error * SIZE, size=SIZE)
     farthest = known.get("farthest", 1.0)
     return above(line or Line(), c, v, 1, farthest, limit=limit, noisy=noisy, alone=alone)
 
@@ -160,10 +163,10 @@ def test_noise_does_not_push_steps_beyond_half_the_scale():
 
 
 def test_a_derivative_buried_in_noise_alone_may_go_a_little_past_the_scale():
-    buried = {"error": 0.2, "t": 0.2}
+    buried = {"relative_error": 0.11, "t": 0.2}
     assert reach(up(**buried)) > moves.WIDEST
     assert reach(up(**buried, alone=False)) <= moves.WIDEST
-    assert reach(up(0.05, t=0.2)) <= moves.WIDEST
+    assert reach(up(0.09, t=0.2)) <= moves.WIDEST
 
 
 def test_rounding_calls_for_no_more_than_the_error_is_worth():
@@ -180,12 +183,16 @@ def test_a_scale_on_which_f_does_not_vary_is_passed_at_once():
     t = up(1e-3, line=line, **kept)
     assert t.tolist() == two_sided(first_radius(1), 0.0).tolist()
     assert reach(up(1e-3, line=line, **kept | {"f": lambda t: 1.0 + 1e6 * t})) <= 0.5e-6
+    wide = {"t": 0.01, "farthest": 10.0, "line": Line(scale=1e-3)}
+    assert 0.1 < reach(up(1e-3, **kept | wide)) <= 0.64  # in pairs where the ladder is not far off
 
 
 def test_steps_stay_below_where_f_is_another():
     t = up(1e-3, t=0.01, limit=0.1)
     assert 0 < reach(t) <= moves.BELOW_STRUCTURE * 0.1
     assert up(1e-3, t=0.01, limit=0.02).size == 0
+    top = reach(two_sided(1e-4, 0.0))
+    assert 8 * top < reach(up(1e-3, t=1e-4, limit=0.1)) <= 16 * top
 
 
 def test_far_below_what_breaks_f_rounding_calls_for_a_whole_ladder_half_way_there():
