@@ -271,7 +271,7 @@ def unexplained(nodes: tuple[float, ...], values: Array, order: int, rounding: A
     Then nothing says that the rest is noise, and not structure finer than the samples' distances.
     ``rounding`` (q,) is a unit of rounding of f.
     """
-    rows = polynomials(nodes, 0).contrasts
+    rows = polynomials(nodes, 0).rows
     squares = np.square(combined(rows, values - values[len(values) // 2]) / _size(values))
     high = max(order + 3, len(rows) // 2)
     if high >= len(rows):
@@ -314,7 +314,7 @@ def two_faced(
     sides = [t <= 0, t >= 0]
     if min(map(np.count_nonzero, sides)) < order + 3:
         return found
-    last = polynomials(unit, 0).contrasts[-2:]
+    last = polynomials(unit, 0).rows[-2:]
     loud = np.abs(combined(last, values - values[len(t) // 2])).max(axis=0) > NOISY * rounding
     asked = np.flatnonzero(loud | (error > SUSPECT * np.abs(value)))
     if not asked.size:

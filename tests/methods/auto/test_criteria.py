@@ -33,7 +33,7 @@ def finding(**known):
         "noise_part": 1e-13,
         "truncation_part": 0.0,
         "sigma": FLOOR,
-        "freedoms": 5.0,
+        "dof": 5.0,
         "floor": FLOOR,
         "rate": 0.01,
         "misfit": FLOOR,

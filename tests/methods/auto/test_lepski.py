@@ -80,7 +80,7 @@ def test_the_noise_is_told_by_the_windows_that_hear_it_with_the_most_coefficient
     (found,) = chosen(t, noisy(t, 1e-6))
     level, worth = found.firmest
     assert 0.4 < level / 1e-6 < 2.5
-    assert worth >= found.best.freedoms
+    assert worth >= found.best.dof
     assert found.loudest >= level
 
 
