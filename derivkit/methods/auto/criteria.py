@@ -19,7 +19,6 @@ __all__ = [
     "Sides",
     "compare_sides",
     "content",
-    "granular",
     "loose",
     "noise_rules",
     "precision",
@@ -141,18 +140,6 @@ def noise_rules(v: Finding, *, known: bool) -> bool:
     if known or not visible(v):  # what tells the truncation is mostly noise, too
         return v.truncation_part <= BALANCE * v.noise_part
     return False  # structure
-
-
-def granular(t: Floats, f: Floats) -> NDArray[np.bool_]:
-    """Return which outputs f (m, q) repeat a value on one side of x0: they move in grains, or not.
-
-    So does what is left when large numbers cancel, and what has been printed and read again.
-    """
-    repeats = np.zeros(f.shape[1], dtype=bool)
-    for side in (t > 0, t < 0):
-        ordered = np.sort(f[side], axis=0)
-        repeats |= (ordered[1:] == ordered[:-1]).any(axis=0)
-    return repeats
 
 
 def precision(f: Floats) -> float:

@@ -17,7 +17,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from derivkit.methods.auto.criteria import VISIBLE, granular, precision
+from derivkit.methods.auto.criteria import VISIBLE, precision
+from derivkit.methods.fit.sampled import granular
 from derivkit.methods.fit.window import EPS, Finding, Noise, Verdict, findings, judge, window
 
 __all__ = ["SELECTION", "Selection", "select"]

@@ -11,7 +11,6 @@ from derivkit.methods.auto.criteria import (
     Goal,
     compare_sides,
     content,
-    granular,
     loose,
     noise_rules,
     precision,
@@ -165,15 +164,7 @@ def test_wider_steps_help_where_what_is_left_is_rounding_or_known_to_be_noise():
     assert not noise_rules(finding(**by_noise, sigma=1.0), known=False)  # structure
 
 
-# -- grains and units ------------------------------------------------------------------------
-
-
-def test_values_that_repeat_on_one_side_move_in_grains_but_mirrored_ones_do_not():
-    t = np.array([-0.2, -0.1, 0.0, 0.1, 0.2])
-    f = np.column_stack([t * t, np.round(t, 0), np.abs(t), np.exp(t)])
-    assert granular(t, f).tolist() == [False, True, False, False]
-    assert granular(t[2:], f[2:]).tolist() == [False, True, False, False]
-    assert granular(-t[:3][::-1], f[:3][::-1]).tolist() == [False, True, False, False]
+# -- units ----------------------------------------------------------------------------------
 
 
 VALUES = np.exp(np.linspace(0.1, 1.9, 9))
