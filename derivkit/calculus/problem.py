@@ -40,6 +40,7 @@ __all__ = [
     "ModelKeywords",
     "Problem",
     "ProblemKeywords",
+    "check_arguments",
     "check_problem",
     "split_keywords",
 ]

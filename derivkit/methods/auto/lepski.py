@@ -1,6 +1,6 @@
-"""Which window to believe: the windows of all radii, for any number of outputs in one go.
+"""Lepski's rule: which of the windows of all radii to believe, for many outputs in one go.
 
-By Lepski's rule: the widest windows have the smallest errors, but a window that contradicts a
+The widest windows have the smallest errors, but a window that contradicts a
 narrower one has stepped over something, and so have all wider ones.
 
 References

@@ -151,7 +151,7 @@ class Search:
         return {j: wish for j, wish in found.items() if wish.size}
 
     def _negligible(self, wishes: dict[int, Floats]) -> bool:
-        """Whether so few of many outputs wish for more, and so little, that no call is due."""
+        """Whether the outputs that wish for more are too few, and too good already, for a call."""
         few = len(wishes) <= NEGLIGIBLE * self.samples.values.shape[1]
         return few and all(self._tracks[j].relative_error < WORTH_A_LOOK for j in wishes)
 

@@ -3,7 +3,7 @@
 For a fit of degree n the error is noise + truncation:
 
 - noise: sigma |w|, with |w| the norm of the fit's weights and sigma from the coefficients above
-  the fit, pooled with what rounding must leave at least; times Student's t for so few of them;
+  the fit, pooled with what rounding must leave at least; times Student's t;
 - truncation: what the next two coefficients would have changed; for the full interpolant, what the
   next two would change if the coefficients go on falling at their present rate.
 
