@@ -9,6 +9,7 @@ import pytest
 from derivkit.methods.auto.ladder import one_sided, two_sided
 from derivkit.methods.auto.second import BriefSecond
 from derivkit.methods.protocol import Estimate, Line
+from derivkit.methods.weights import fornberg_weights
 from derivkit.status import Status
 
 LADDER = two_sided(0.25, 0.0)
@@ -130,3 +131,29 @@ def test_other_orders_and_models_that_are_undefined_are_left_to_the_other_method
     estimate, requests = played(walled)
     assert estimate.value[0] == OTHERWISE
     assert [len(r) for r in requests] == [7, 9]
+
+
+def test_noise_counts_three_times_and_an_error_of_a_hundred_millionth_is_enough():
+    outer = np.append(0.0, two_sided(0.1, 0.0)[:6])
+    norm = float(np.linalg.norm(fornberg_weights(outer, 2)))
+    ladder = Fallback(tuple(two_sided(0.1, 0.0).tolist()))
+    for part, enough in ((0.9, True), (1.1, False)):
+        estimate, _ = played(math.exp, noise=part * 1e-8 / (3 * norm), otherwise=ladder)
+        assert (estimate.value[0] != OTHERWISE) == enough
+        if enough:
+            assert estimate.error[0] == pytest.approx(part * 1e-8, rel=0.01)
+
+
+@pytest.mark.parametrize("f", [math.exp, lambda t: 1 / (2 - t)])
+def test_without_noise_the_error_is_the_term_left_out_and_not_much_more(f):
+    exact = 1.0 if f is math.exp else 0.25
+    estimate, _ = played(f, noise=0.0, otherwise=Fallback(tuple(two_sided(0.12, 0.0).tolist())))
+    off = abs(estimate.value[0] - exact)
+    assert off <= estimate.error[0] < 100 * off
+
+
+@pytest.mark.parametrize(("factor", "calls"), [(1.75, 7), (2.25, 7), (1.65, 9), (2.35, 9)])
+def test_steps_need_not_double_exactly(factor, calls):
+    steps = [side * 0.02 * factor**-k for k in range(4) for side in (1, -1)]
+    _, requests = played(math.exp, otherwise=Fallback(tuple(steps)))
+    assert len(requests[0]) == calls
