@@ -49,7 +49,10 @@ if TYPE_CHECKING:
 else:
     Labelled = TypeVar("Labelled")  # what derivatives come as: an array, or what x0 is
 
-__all__ = ["CalculusKit"]
+__all__ = [
+    "CalculusKit",
+    "CheckpointKeywords",
+]
 
 
 def _dense_hessian(

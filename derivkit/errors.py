@@ -14,9 +14,11 @@ __all__ = [
     "CheckpointWarning",
     "ForecastWarning",
     "ModelError",
+    "RemoteError",
     "SamplingError",
     "TracingError",
     "UnresolvedWarning",
+    "WorkerDiedError",
     "level_of_user",
 ]
 

@@ -19,14 +19,8 @@ from scipy.stats import norm
 from derivkit.calculus.coordinates import Coordinates, must_be_own
 from derivkit.calculus.driver import run_together
 from derivkit.calculus.hyper_hessian import HyperHessian
-from derivkit.calculus.problem import (
-    Problem,
-    check_bounds,
-    check_problem,
-    must_be_inside,
-    put_inside,
-    split_keywords,
-)
+from derivkit.calculus.parameters import check_bounds, must_be_inside, put_inside
+from derivkit.calculus.problem import Problem, check_problem, split_keywords
 from derivkit.calculus.signatures import with_keywords_of
 from derivkit.engine.memo import Memo
 from derivkit.engine.names import in_order, order_of

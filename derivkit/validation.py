@@ -1,6 +1,6 @@
 """Checks of single arguments: what was given in its proper form, or a sentence on what it must be.
 
-What belongs to a problem as a whole (x0, bounds, scale, names) is checked in `calculus.problem`.
+What belongs to a problem as a whole (x0, bounds, scale, names) is checked in `calculus.parameters`.
 Nothing here trusts what it is given: a value may raise whatever it is asked.
 """
 
@@ -46,10 +46,10 @@ __all__ = [
     "from_objects",
     "has",
     "is_count",
+    "is_no_list",
     "is_not_negative",
     "is_number",
     "is_positive",
-    "is_real",
     "is_text",
     "real_numbers",
     "shown",
@@ -487,7 +487,7 @@ def did_you_mean(word: str, known: Sequence[str]) -> str:
     return ""
 
 
-def is_real(value: object) -> bool:
+def _is_real(value: object) -> bool:
     """Tell whether it is a real number of any kind but nan; True and False are not."""
     return isinstance(value, (int, float, np.integer, np.floating)) and not (
         isinstance(value, bool) or value != value  # noqa: PLR0124 - nan
@@ -509,7 +509,7 @@ KINDS: dict[str, tuple[str, Callable[[Any], bool]]] = {  # annotation: words, an
     "None": ("None", lambda value: value is None),
     "bool": ("True or False", lambda value: isinstance(value, (bool, np.bool_))),
     "int": ("a whole number", is_count),
-    "float": ("a number", is_real),
+    "float": ("a number", _is_real),
     "str": ("text", lambda value: isinstance(value, str)),
     "Callable": ("callable", callable),
     "Mapping": ("a mapping", lambda value: isinstance(value, Mapping)),

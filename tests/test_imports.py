@@ -4,6 +4,7 @@ Imports for type checking alone, and those inside functions, count like the othe
 """
 
 import ast
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -65,3 +66,29 @@ def test_no_folder_needs_itself_by_way_of_others():
 def test_the_test_would_see_a_circle():
     assert circle({"a": {"b"}, "b": {"c"}, "c": {"a"}}) == ["a", "c", "b", "a"]
     assert "derivkit.calculus.driver" in GRAPH["derivkit.calculus.operators"]
+
+
+def test_what_other_modules_import_of_a_module_is_what_it_says_it_has_for_them():
+    sources = {name: ast.parse(path.read_text()) for name, path in FILES.items()}
+    hidden = [
+        f"{importer}: {node.module}.{alias.name}"
+        for importer, source in sources.items()
+        for node in ast.walk(source)
+        if isinstance(node, ast.ImportFrom) and node.module in FILES
+        for alias in node.names
+        if alias.name in not_for_others(sources[node.module])
+    ]
+    assert hidden == []
+
+
+@cache
+def not_for_others(source):
+    """Return the functions and classes of a module that its literal ``__all__`` leaves out."""
+    lists = [
+        node.value.elts
+        for node in source.body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__"
+    ]
+    if not lists or not all(isinstance(each, ast.Constant) for each in lists[0]):
+        return set()
+    return {getattr(node, "name", "") for node in source.body} - {n.value for n in lists[0]}

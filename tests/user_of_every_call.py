@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Any, assert_type
 
@@ -78,11 +78,15 @@ def kits() -> None:
     gradients: list[Array] = kit.at_many("gradient", [[1.0, 2.0], [3.0, 4.0]])
     assert_type(gradients[0], Array)
     assert_type(kit.plan("gradient"), Plan)
+    print(kit.labels, kit.checkpoint)
 
     outputs = CalculusKit(vector, np.array([1.0, 2.0]))
     assert_type(outputs.jacobian(), Array)
     assert_type(outputs.jacobian(sparsity="detect"), csr_array)
-    assert_type(outputs.jacobian_result(sparsity="detect"), SparseResult)
+    sparse = outputs.jacobian_result(sparsity="detect")
+    assert_type(sparse, SparseResult)
+    assert_type(sparse.labelled(), csr_array)
+    print(sparse.success, sparse.message, outputs.jacobian_operator(n_workers=2) @ np.ones(2))
 
     named = CalculusKit(of_names, {"a": 1.0, "b": 2.0}, names=None)
     slope: float = named.gradient()["a"]
@@ -99,9 +103,15 @@ def results() -> None:
     first: Status = result.status[0]
     print(first.resolved, first.text, result.rows(), result.to_dict())
     assert_type(DerivativeResult.from_json(result.to_json()), DerivativeResult)
+    assert_type(result.unresolved, list[str])
+    print(result.raised, result.labelled("error"), result.to_frame("samples"), result.scan("x[0]"))
+    print(result.plot(), result.plot_steps(0), result.plot_samples("x[1]"))
+    print(result.plot_convergence(), first.adjective)
     covered = derivkit.covariance(CalculusKit(scalar, [1.0, 2.0]).hessian_result())
     assert_type(covered, derivkit.Covariance)
-    assert_type(covered.standard_errors, Array)
+    for known in (covered.standard_errors, covered.standard_errors_error, covered.correlation):
+        assert_type(known, Array)
+    assert_type(covered.interval([1.0, 2.0], level=0.9), Array)
 
 
 def functions_of_functions() -> None:
@@ -144,7 +154,8 @@ def elsewhere() -> None:
     plan = Plan("gradient", [1.0, 2.0], method="finite")
     while not plan.done:
         plan.tell([scalar(x) for x in plan.points()])
-    print(plan.result(), Program("./simulate {theta}"))
+    plan.save("plan.json")
+    print(Plan.load("plan.json").result(), Program("./simulate {theta}"))
     kit = CalculusKit(scalar, [1.0, 2.0], executor=derivkit.RayExecutor(), timeout=60.0)
     try:
         kit.gradient()
@@ -164,15 +175,94 @@ def elsewhere() -> None:
 WARNINGS = (derivkit.CheckpointWarning, derivkit.UnresolvedWarning, derivkit.ForecastWarning)
 
 
+def mean_xy(x: Array, theta: Any) -> Array:
+    return np.asarray(theta[0] * x + theta[1])
+
+
 def forecasts() -> None:
     kit = derivkit.ForecastKit(vector, [1.0, 2.0], np.eye(2), bounds=[(0, None), (None, 5)])
     assert_type(kit.fisher(), Array)
-    found = kit.fisher_result()
-    assert_type(found, derivkit.FisherResult)
+    assert_type(kit.gaussian_fisher(), Array)
+    places: dict[str, Any] = {"x0": np.ones(3), "mu_xy": mean_xy, "cov_xy": np.eye(6)}
+    assert_type(kit.xy_fisher(**places), Array)
+    for found in (
+        kit.fisher_result("finite", n_workers=2, max_evaluations=99),
+        kit.gaussian_fisher_result(),
+        kit.xy_fisher_result(**places),
+    ):
+        assert_type(found, derivkit.FisherResult)
+    table = derivkit.ForecastKit.combine(one=kit, other=kit).by_probe()
+    print(table, kit.cov_fn, kit.cov0, kit.n_observables, kit.varied.names)
+    print(kit.check_gaussian(), kit.posterior.log_density([1.0, 2.0]))
+    delta = kit.delta_nu([1.0, 2.0], [1.5, 2.0])
+    bias, shift = kit.fisher_bias(fisher_matrix=kit.fisher(), delta_nu=delta)
+    print(bias + shift)
+
+
+def what_follows_from_a_forecast() -> None:
+    found = derivkit.ForecastKit(vector, [1.0, 2.0], np.eye(2), names=["a", "b"]).fisher_result()
     good: derivkit.Verdict = found.verdict
-    print(good, derivkit.LikelihoodKit, derivkit.DaliResult, derivkit.LaplaceResult)
-    print(derivkit.Poisson, derivkit.DataBlock, derivkit.GaussianMeanCov)
-    print(derivkit.Cholesky, derivkit.Precision, derivkit.BlockDiagonal, derivkit.Kronecker)
+    print(good, found.success, found.message, found.unconstrained, found.rows(), found.to_dict())
+    for known in (found.value, found.error, found.covariance, found.covariance_error):
+        assert_type(known, Array)
+    print(found.sigma, found.sigma_error, found.sigma_fixed, found.correlation, found.root)
+    less = found.with_prior({"a": 0.1}, b=1.0).with_information(np.eye(2), ["a", "b"])
+    new: dict[str, Callable[[Any], float] | str] = {"sum": lambda t: t["a"] + t["b"], "b": "b / a"}
+    for other in (
+        *(less.fix("a"), less.marginalise("a"), less.marginalize("b")),
+        *(found.derived(new), found.reparametrise(new)),
+        derivkit.FisherResult.from_json(found.to_json()),
+        derivkit.FisherResult.from_dict(found.to_dict()),
+    ):
+        assert_type(other, derivkit.FisherResult)
+    print(found.log_density([1.0, 2.0]), found.figure_of_merit("a", "b"), found.pivot("a", "b"))
+    print(found.limits(), found.bias([0.1, 0.2]), found.ellipse("a", "b", level=0.95))
+    print(found.plot(), found.plot_corner(), found.layer(), found.labelled("covariance"))
+    print(found.to_frame(), found.formats, found.gaussian)
+
+
+def beyond_gaussian() -> None:
+    kit = derivkit.ForecastKit(vector, [1.0, 2.0], np.eye(2))
+    tensors, found = kit.dali(forecast_order=2), kit.dali_result(2)
+    assert_type(found, derivkit.DaliResult)
+    print(found.as_derivkit(), found.names, found.nfev, found.sigma, found.unresolved, found.check)
+    print(found.log_density([1.0, 2.0]), found.log_density_error([1.0, 2.0]))
+    print(found.sample(100, seed=1), found.layer())
+    theta, fisher = [1.0, 2.0], kit.fisher()
+    print(kit.delta_chi2_fisher(theta=theta, fisher=fisher))
+    print(kit.delta_chi2_dali(theta=theta, dali=tensors))
+    print(kit.logposterior_fisher(theta=theta, fisher=fisher))
+    print(kit.logposterior_dali(theta=theta, dali=tensors))
+    prior = kit.build_prior(bounds=[(0, 2), (None, 5)])
+    print(kit.getdist_fisher_gaussian(fisher=fisher), prior(theta))
+    print(kit.getdist_fisher_samples(fisher=fisher), kit.getdist_dali_emcee(dali=tensors))
+    print(kit.getdist_dali_importance(dali=tensors))
+
+    print(kit.negative_logposterior(theta, logposterior=scalar))
+    laplace = kit.laplace_result(neg_logposterior=scalar, theta_map=theta)
+    assert_type(laplace, derivkit.LaplaceResult)
+    for known in (laplace.sigma, laplace.sigma_error, laplace.correlation):
+        assert_type(known, Array)
+    print(laplace.is_maximum, laplace.settled, laplace.as_derivkit(), laplace.log_density(theta))
+    print(kit.laplace_approximation(neg_logposterior=scalar, theta_map=theta))
+    hessian = kit.laplace_hessian(neg_logposterior=scalar, theta_map=theta)
+    print(kit.laplace_covariance(hessian))
+
+
+def data_of_other_kinds() -> None:
+    blocks = derivkit.BlockDiagonal([derivkit.Cholesky(np.eye(2)), derivkit.Precision(np.eye(2))])
+    kit = derivkit.ForecastKit(
+        {
+            "counts": derivkit.Poisson(vector),
+            "both": derivkit.GaussianMeanCov(vector, lambda x: np.diag(x**2)),
+            "plain": derivkit.DataBlock(vector, derivkit.Kronecker(np.eye(2), np.eye(1))),
+            "blocks": derivkit.DataBlock(lambda x: np.append(x, x), blocks),
+        },
+        [1.0, 2.0],
+    )
+    print(kit.fisher_result())
+    likelihood = derivkit.LikelihoodKit([1.0, 2.0], [0.9, 2.1])
+    print(likelihood.gaussian(np.eye(2)), likelihood.poissonian(return_log=False))
 
 
 def one_line() -> None:
@@ -188,3 +278,4 @@ def adapters() -> None:
     print(derivkit.as_jax(scalar), derivkit.as_torch(scalar), derivkit.as_pytensor(scalar))
     print(derivkit.for_iminuit(scalar), derivkit.for_lmfit(vector), derivkit.for_curve_fit(vector))
     print(derivkit.for_openmdao(lambda x: x, {"a": 1.0}))
+    print(derivkit.standard_errors(np.polyval, [1.0, 2.0], [3.0, 4.0], [0.5]))

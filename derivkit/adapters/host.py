@@ -11,12 +11,8 @@ from numpy.typing import NDArray
 
 from derivkit.calculus.coordinates import must_be_own
 from derivkit.calculus.driver import check_run, run_together
-from derivkit.calculus.problem import (
-    check_bounds,
-    check_problem,
-    put_inside,
-    split_keywords,
-)
+from derivkit.calculus.parameters import check_bounds, put_inside
+from derivkit.calculus.problem import check_problem, split_keywords
 from derivkit.calculus.signatures import with_keywords_of
 from derivkit.calculus_kit import CalculusKit
 from derivkit.engine.names import in_order

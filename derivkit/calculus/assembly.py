@@ -28,6 +28,8 @@ __all__ = [
     "followed",
     "only_x0",
     "stacked",
+    "sum_of",
+    "with_complex",
 ]
 
 

@@ -30,7 +30,8 @@ from derivkit.calculus.assembly import (
 from derivkit.calculus.autodiff import Counted, differentiate_whole
 from derivkit.calculus.axis_knowledge import Log, recorded
 from derivkit.calculus.own_error import final_samples, gaps, stated_error
-from derivkit.calculus.problem import Problem, check_side, check_start
+from derivkit.calculus.parameters import check_side, check_start
+from derivkit.calculus.problem import Problem
 from derivkit.engine.backends.choice import choose_backend
 from derivkit.engine.evaluation import Evaluation
 from derivkit.engine.failures import Raised, say_what_is_kept, summed
@@ -182,34 +183,26 @@ def run_together(
     problem = problem.with_steps_of(chosen)
     budget = None if max_evaluations is None else check_count("max_evaluations", max_evaluations)
     nfev = 0
-    whole = hasattr(chosen, "value_and_derivatives")  # a WholeMethod; isinstance takes 10 us
     other = None if compare is None else _another(problem, tensors, memo, compare)
-    if whole and (other or problem.accuracy is not None):
-        raise TypeError("`compare` and `accuracy` need a numerical method, such as 'auto'")
-    if whole and problem.coordinates is not None:
-        raise TypeError("`transform` needs a numerical method, such as 'auto'")
-    if whole and any(tensor.order for tensor in tensors):
-        fallback = getattr(chosen, "fallback", None)
-        counted = Counted(problem, budget)
-        try:
-            return differentiate_whole(counted, tensors, chosen)
-        except TracingError:
-            if fallback is None or counted.spent:
-                raise
-        chosen, nfev = resolve(fallback, {}), counted.calls
+    if hasattr(chosen, "value_and_derivatives"):  # a WholeMethod; isinstance takes 10 us
+        _must_suit_whole_methods(problem, other)
+        if any(tensor.order for tensor in tensors):
+            fallback = getattr(chosen, "fallback", None)
+            counted = Counted(problem, budget)
+            try:
+                return differentiate_whole(counted, tensors, chosen)
+            except TracingError:
+                if fallback is None or counted.spent:
+                    raise
+            chosen, nfev = resolve(fallback, {}), counted.calls
     had = memo.reused()
     backend = choose_backend(problem.model, check_workers(n_workers), problem.execution)
-    share = None if budget is None else _share(budget - nfev, other)
-    plan = prepare(problem, tensors, chosen, share)
+    calls = _Calls(backend, memo, other, until, budget, nfev)
+    plan = prepare(problem, tensors, chosen, calls.share)
     try:
         with watching(progress, ", ".join(type(t).__name__.lower() for t in tensors)) as watch:
             while plan.stage is not None:
-                left = None if budget is None else budget - nfev
-                answers, calls = _evaluated(
-                    plan, plan.stage, backend, memo, left, watch, until, other
-                )
-                nfev += calls
-                plan.advance(answers)
+                plan.advance(_evaluated(plan, plan.stage, calls, watch))
     except KeyboardInterrupt as interrupt:
         say_what_is_kept(interrupt, len(memo), memo.where)
         raise interrupt.with_traceback(None) from None  # what the workers did is of no interest
@@ -218,7 +211,15 @@ def run_together(
         close(backend)
     reused = memo.reused() - had
     made = Evaluations(memo, problem.names, problem.x0, memo.seconds, reused, memo.where)
-    return plan.results(nfev, made)
+    return plan.results(calls.nfev, made)
+
+
+def _must_suit_whole_methods(problem: Problem, other: _Other | None) -> None:
+    """Raise a TypeError for what needs the samples of lines, which automatic ones do not have."""
+    if other or problem.accuracy is not None:
+        raise TypeError("`compare` and `accuracy` need a numerical method, such as 'auto'")
+    if problem.coordinates is not None:
+        raise TypeError("`transform` needs a numerical method, such as 'auto'")
 
 
 RUN_KEYWORDS = [
@@ -274,75 +275,108 @@ def _another(problem: Problem, tensors: Sequence[Tensor], memo: Memo, compare: A
     return _Other(model, memo.beside(model.function, function))
 
 
-def _share(budget: int, other: _Other | None) -> int:
-    """Return how many calls the model itself may have: another needs no more than it."""
-    return budget if other is None else (budget + 1) // 2
+@dataclass
+class _Calls:
+    """Where the model of one computation is called, how often it may be, and how often it was.
+
+    Attributes
+    ----------
+    backend : Backend
+    memo : Memo
+    other : _Other or None
+        The model to compare with, which shares the budget.
+    until : float
+        When no further call is begun, in the time of `time.monotonic`.
+    budget : int or None
+    nfev : int
+        Calls made so far.
+    """
+
+    backend: Backend
+    memo: Memo
+    other: _Other | None
+    until: float
+    budget: int | None
+    nfev: int
+
+    @property
+    def left(self) -> int | None:
+        """How many calls are left."""
+        return None if self.budget is None else self.budget - self.nfev
+
+    @property
+    def share(self) -> int | None:
+        """How many of those the model itself may have: another needs no more than it."""
+        left = self.left
+        return left if left is None or self.other is None else (left + 1) // 2
 
 
-def _evaluated(
-    plan: Computation,
-    stage: Stage,
-    backend: Backend,
-    memo: Memo,
-    budget: int | None,
-    watch: Watch | None,
-    until: float,
-    other: _Other | None,
-) -> tuple[StageResults, int]:
-    """Follow all lines of a stage in common rounds; also return the model calls made."""
-    problem = plan.problem
+def _evaluated(plan: Computation, stage: Stage, calls: _Calls, watch: Watch | None) -> StageResults:
+    """Follow all lines of a stage in common rounds."""
+    problem, other = plan.problem, calls.other
 
     def evaluation_of(model: Model, memo: Memo) -> Evaluation:
         return Evaluation(
             model,
             stage.rays,
-            backend,
+            calls.backend,
             memo,
             problem.names,
             plan.check_output,
             watch,
             problem.period,
-            until,
+            calls.until,
             lenient=stage.starts_may_be_undefined,
         )
 
-    evaluation = evaluation_of(problem.model, memo)
+    evaluation = evaluation_of(problem.model, calls.memo)
     own_error = other is not None or problem.accuracy is not None
     logs: list[Log] = [[] for _ in stage.solvers] if own_error else []
     solvers = [_guarded(solver) for solver in stage.solvers]
     if own_error:
         solvers = [recorded(solver, log) for solver, log in zip(solvers, logs, strict=True)]
-    if budget is None and evaluation.workers:
-        likely = stage.likely if problem.execution.speculate else None
-        estimates = stream(solvers, evaluation, likely, refusal=BudgetSpentError)
-    else:
-        left = None if budget is None else _share(budget, other) - evaluation.cost_of_x0
-        estimates = drive(solvers, evaluation, budget=left, refusal=BudgetSpentError)
-        if evaluation.left_out:
-            memo.incomplete()
+    likely = stage.likely if problem.execution.speculate else None
+    known = _known(stage, evaluation, _followed(solvers, evaluation, likely, calls))
+    calls.nfev += evaluation.nfev
     plan.outputs, plan.aux = evaluation.tree, evaluation.aux
     plan.raised = summed((*plan.raised, *evaluation.raised))
-    shape = evaluation.shape
-    q = int(np.prod(shape))
+    found = StageResults(known, evaluation.shape, evaluation.nfev_of, evaluation.undefined_of)
+    if not own_error:
+        return found
+    orders = np.broadcast_to(np.array(stage.order), len(logs)).tolist()
+    samples = [final_samples(*each) for each in zip(logs, known, orders, strict=True)]
+    if problem.accuracy is not None:
+        accuracy = _one_an_output(problem.accuracy, evaluation.tree, evaluation.shape)
+        found = replace(found, stated=[stated_error(each, accuracy) for each in samples])
+    if other is None:
+        return found
+    beside = evaluation_of(other.model, other.memo)
+    gap = gaps(beside, samples, evaluation.shape, plan.outputs, calls.left)
+    calls.nfev += beside.nfev
+    nfev_of = [a + b for a, b in zip(found.nfev_of, beside.nfev_of, strict=True)]
+    return replace(found, gap=gap, nfev_of=nfev_of)
+
+
+def _followed(solvers: list[Any], evaluation: Evaluation, likely: Any, calls: _Calls) -> list[Any]:
+    """Drive all solvers to their estimates or None, in rounds where there is a budget."""
+    budget = calls.share
+    if budget is None and evaluation.workers:
+        return stream(solvers, evaluation, likely, refusal=BudgetSpentError)
+    left = None if budget is None else budget - evaluation.cost_of_x0
+    estimates = drive(solvers, evaluation, budget=left, refusal=BudgetSpentError)
+    if evaluation.left_out:
+        calls.memo.incomplete()
+    return estimates
+
+
+def _known(stage: Stage, evaluation: Evaluation, estimates: list[Any]) -> list[Estimate]:
+    """Return the estimates, with nothing known where a line saw nothing or begins undefined."""
+    q = int(np.prod(evaluation.shape))
     known = [_nothing_known(q) if _has_seen_nothing(e, q) else e for e in estimates]
     starts = evaluation.undefined_starts
     for k in [k for k, ray in enumerate(stage.rays) if ray.key(0.0) in starts] if starts else ():
         known[k] = _nothing_known(q, Status.UNDEFINED)
-    found = StageResults(known, shape, evaluation.nfev_of, evaluation.undefined_of)
-    if not own_error:
-        return found, evaluation.nfev
-    orders = np.broadcast_to(np.array(stage.order), len(logs)).tolist()
-    samples = [final_samples(*each) for each in zip(logs, known, orders, strict=True)]
-    if problem.accuracy is not None:
-        accuracy = _one_an_output(problem.accuracy, evaluation.tree, shape)
-        found = replace(found, stated=[stated_error(each, accuracy) for each in samples])
-    if other is None:
-        return found, evaluation.nfev
-    beside = evaluation_of(other.model, other.memo)
-    left = None if budget is None else budget - evaluation.nfev
-    gap = gaps(beside, samples, shape, plan.outputs, left)
-    nfev_of = [a + b for a, b in zip(found.nfev_of, beside.nfev_of, strict=True)]
-    return replace(found, gap=gap, nfev_of=nfev_of), evaluation.nfev + beside.nfev
+    return known
 
 
 def _one_an_output(accuracy: Any, tree: Tree | None, shape: tuple[int, ...]) -> NDArray[np.float64]:

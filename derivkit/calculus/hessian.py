@@ -20,7 +20,14 @@ from derivkit.methods.protocol import Method
 if TYPE_CHECKING:
     from derivkit.engine.model import Output
 
-__all__ = ["Hessian", "HessianDiag", "build_hessian", "build_hessian_diag", "hessian_among"]
+__all__ = [
+    "Hessian",
+    "HessianDiag",
+    "HessianFromGradient",
+    "build_hessian",
+    "build_hessian_diag",
+    "hessian_among",
+]
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,11 @@ from derivkit.validation import (
     shown,
 )
 
-__all__ = ["OPERATORS", "requested"]
+__all__ = [
+    "OPERATORS",
+    "check_order",
+    "requested",
+]
 
 MOST_DIGITS = 9  # of the entries of a tensor: eight gigabytes
 HIGHEST = 60  # order along one direction: beyond, factorials leave the range of floats

@@ -84,7 +84,7 @@ def _weights(t: Floats, values: Floats, wanted: Floats, error: Floats, order: in
     if t.size <= order or unit == 0:
         return np.full((values.shape[1], t.size), np.nan)
     p = polynomials(tuple((t / unit).tolist()), order)
-    every = np.cumsum(p.derivatives[order][:, None] * p.contrasts, axis=0)[order:] / unit**order
+    every = np.cumsum(p.derivatives[order][:, None] * p.rows, axis=0)[order:] / unit**order
     off = np.abs(every @ values - wanted)
     nearest = np.where((off <= error).any(axis=0), np.argmax(off <= error, axis=0), off.argmin(0))
     return np.asarray(every[nearest])

@@ -21,7 +21,7 @@ from derivkit.calculus.hessian import Hessian
 from derivkit.calculus.hyper_hessian import HyperHessian
 from derivkit.calculus.jacobian import Jacobian
 from derivkit.calculus.problem import check_problem, split_keywords
-from derivkit.calculus.signatures import with_keywords_of
+from derivkit.calculus.signatures import called_like, with_keywords_of
 from derivkit.check.comparison import CheckResult
 from derivkit.check.measurement import FEW_PARAMETERS, Reference, along_directions, one_by_one
 from derivkit.engine.memo import Memo
@@ -165,17 +165,8 @@ def check_hessian(
     return _check("hessian", Hessian(), function, hessian, x0, method, **keywords)
 
 
-@with_keywords_of(check_gradient)
-def assert_gradient(
-    function: Callable[..., Any],
-    gradient: Any,
-    x0: Any,
-    method: MethodLike = None,
-    *,
-    n_workers: int | None = None,
-    seed: int = 0,
-    **keywords: Any,
-) -> None:
+@called_like(check_gradient)
+def assert_gradient(*claim: Any, **keywords: Any) -> None:
     """Raise an AssertionError with the table unless `check_gradient` finds agreement.
 
     It is raised as well where nothing could be told. Arguments as for `check_gradient`.
@@ -192,21 +183,11 @@ def assert_gradient(
     ...     print(" ".join(str(error).splitlines()[:2]))
     gradient against auto, 18 model calls: 0 of 1 derivatives agree, 1 disagree: x[0]
     """
-    keywords |= {"n_workers": n_workers, "seed": seed}
-    _assert(check_gradient(function, gradient, x0, method, **keywords))
+    _assert(check_gradient(*claim, **keywords))
 
 
-@with_keywords_of(check_gradient)
-def assert_jacobian(
-    function: Callable[..., Any],
-    jacobian: Any,
-    x0: Any,
-    method: MethodLike = None,
-    *,
-    n_workers: int | None = None,
-    seed: int = 0,
-    **keywords: Any,
-) -> None:
+@called_like(check_jacobian)
+def assert_jacobian(*claim: Any, **keywords: Any) -> None:
     """Raise an AssertionError with the table unless `check_jacobian` finds agreement.
 
     Examples
@@ -215,21 +196,11 @@ def assert_jacobian(
     >>> assert_jacobian(lambda x: x**2, lambda x: [[2 * x[0]]], [3.0]) is None
     True
     """
-    keywords |= {"n_workers": n_workers, "seed": seed}
-    _assert(check_jacobian(function, jacobian, x0, method, **keywords))
+    _assert(check_jacobian(*claim, **keywords))
 
 
-@with_keywords_of(check_gradient)
-def assert_hessian(
-    function: Callable[..., Any],
-    hessian: Any,
-    x0: Any,
-    method: MethodLike = None,
-    *,
-    n_workers: int | None = None,
-    seed: int = 0,
-    **keywords: Any,
-) -> None:
+@called_like(check_hessian)
+def assert_hessian(*claim: Any, **keywords: Any) -> None:
     """Raise an AssertionError with the table unless `check_hessian` finds agreement.
 
     Examples
@@ -238,8 +209,7 @@ def assert_hessian(
     >>> assert_hessian(lambda x: x[0] ** 3, lambda x: [[6 * x[0]]], [2.0]) is None
     True
     """
-    keywords |= {"n_workers": n_workers, "seed": seed}
-    _assert(check_hessian(function, hessian, x0, method, **keywords))
+    _assert(check_hessian(*claim, **keywords))
 
 
 def _assert(result: CheckResult) -> None:

@@ -19,7 +19,13 @@ from derivkit.engine.model import Reply
 from derivkit.engine.points import Key
 from derivkit.validation import shown
 
-__all__ = ["Progress", "Show", "Watch", "watching"]
+__all__ = [
+    "Progress",
+    "Show",
+    "Watch",
+    "check_progress",
+    "watching",
+]
 
 logger = logging.getLogger("derivkit")
 

@@ -20,7 +20,13 @@ from derivkit.forecast.samples import outside
 from derivkit.forecast.structures import Precision
 from derivkit.validation import check_count, check_sequence, shown
 
-__all__ = ["PRIORS", "Prior", "build_prior", "chosen_prior"]
+__all__ = [
+    "PRIORS",
+    "Prior",
+    "build_prior",
+    "check_bounds",
+    "chosen_prior",
+]
 
 Array = NDArray[np.float64]
 LogDensity = Callable[[Array], Array]

@@ -18,7 +18,16 @@ from derivkit.methods.autodiff.protocol import WholeMethod
 from derivkit.methods.protocol import Method
 from derivkit.validation import check_texts, did_you_mean, has, shown, suggestion
 
-__all__ = ["MethodLike", "available_methods", "name_of", "register_method", "resolve"]
+__all__ = [
+    "MethodLike",
+    "available_methods",
+    "canonical_name",
+    "load_class",
+    "name_of",
+    "option_names",
+    "register_method",
+    "resolve",
+]
 
 BuiltIn: TypeAlias = Literal[
     "auto",

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from scipy.integrate import quad
 
 from benchmarks.forecast_coverage import coverage
 from derivkit import ForecastKit, LikelihoodKit, Poisson, Verdict
@@ -61,6 +62,7 @@ NODES, WEIGHTS = np.polynomial.legendre.leggauss(60)
 
 
 def moduli(theta):
+    """Distance moduli of a flat universe: Om, w0, wa, and an offset."""
     om, w0, wa, offset = theta
     z = 0.5 * Z[:, None] * (NODES + 1)
     dark = (1 + z) ** (3 * (1 + w0 + wa)) * np.exp(-3 * wa * z / (1 + z))
@@ -85,6 +87,51 @@ def test_supernovae():
     known = result.with_prior({"Om": 0.01})
     assert off(known.sigma, prior) < 1e-7
     assert kit.check_gaussian(known).verdict is Verdict.TRUSTWORTHY
+
+
+def exact_moduli():
+    """Derivatives at (0.28, -1, 0), by quadrature of their closed forms."""
+    om = 0.28
+    changes = [
+        lambda z: (1 + z) ** 3 - 1,
+        lambda z: (1 - om) * 3 * math.log(1 + z),
+        lambda z: (1 - om) * 3 * (math.log(1 + z) - z / (1 + z)),
+    ]
+
+    def square(z):
+        return om * (1 + z) ** 3 + 1 - om
+
+    tight = {"epsabs": 1e-14, "epsrel": 1e-13}
+    rows = []
+    for z in Z:
+        distance = quad(lambda t: square(t) ** -0.5, 0, z, **tight)[0]
+        parts = [
+            quad(lambda t, c=c: -0.5 * c(t) * square(t) ** -1.5, 0, z, **tight)[0] for c in changes
+        ]
+        rows.append([*(5 / math.log(10) * np.array(parts) / distance), 1.0])
+    return np.array(rows)
+
+
+def test_supernovae_have_the_sigmas_of_closed_forms_and_are_not_gaussian_without_a_prior():
+    variances = 0.15**2 / N + (0.02 * Z / 1.7) ** 2
+    kit = ForecastKit(moduli, [0.28, -1.0, 0.0, 43.0], variances, names=["Om", "w0", "wa", "M"])
+    A = exact_moduli() / np.sqrt(variances)[:, None]
+    C = np.linalg.inv(A.T @ A)
+    check = kit.check_gaussian()
+    result = check.fisher
+    assert np.allclose(result.sigma, np.sqrt(np.diag(C)), rtol=1e-7)
+    assert check.verdict is Verdict.NOT_GAUSSIAN
+    assert "wa" in check.message
+    merit = result.figure_of_merit("w0", "wa")
+    assert math.isclose(merit.value, 1 / math.sqrt(np.linalg.det(C[1:3, 1:3])), rel_tol=1e-7)
+    assert merit.error < 1e-6 * merit.value
+    pivot = result.pivot("w0", "wa")
+    assert math.isclose(pivot.a, 1 + C[1, 2] / C[2, 2], rel_tol=1e-6)
+    assert math.isclose(pivot.sigma, math.sqrt(C[1, 1] - C[1, 2] ** 2 / C[2, 2]), rel_tol=1e-7)
+    with_prior = result.with_prior({"Om": 0.01})
+    exact = np.sqrt(np.diag(np.linalg.inv(A.T @ A + np.diag([1e4, 0, 0, 0]))))
+    assert np.allclose(with_prior.sigma, exact, rtol=1e-7)
+    assert kit.check_gaussian(with_prior).verdict is Verdict.TRUSTWORTHY
 
 
 @pytest.mark.parametrize("shape", ["variances", "matrix"])

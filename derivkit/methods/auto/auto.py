@@ -1,7 +1,7 @@
 """The default method: it finds the scale of f and the noise of f, and the steps that suit both.
 
 It starts near x0 with a ladder of steps, each twice the last, and judges the samples degree by
-degree. What then remains to be done is decided in `track`, output by output.
+degree. What then remains to be done is decided in `policy`, output by output.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ UNITS = [tuple((places[ASCENDING] / places.max()).tolist()) for places in PLACES
 COLUMNS = np.array(UNITS).T
 
 TOGETHER = 1024
-"""Up to about so many columns are judged at a time: values are gathered for no more of them."""
+"""About this many columns are judged at a time, and values are gathered for no more."""
 
 
 class _Judged(NamedTuple):

@@ -19,7 +19,6 @@ __all__ = [
     "Sides",
     "compare_sides",
     "content",
-    "granular",
     "loose",
     "noise_rules",
     "precision",
@@ -40,31 +39,32 @@ LOOSE = 1e-9
 """The same for noise: going up is not safe, and each call gains a factor two at best."""
 
 PER_ORDER = 30.0
-"""Each further order loses so much to rounding: about twice the scale over the first radius."""
+"""Each further order loses this factor to rounding: about twice the scale over the first radius."""
 
 BALANCE = 3.0
-"""Truncation of no more than so many times the noise is not worth a ladder below, which doubles the
+"""Truncation of up to this many times the noise is not worth a ladder below, which doubles the
 noise."""
 
 VISIBLE = 30.0
 """Noise this many times above rounding is the model's own, or structure."""
 
 MAGNIFIED = 1e3
-"""What a fit leaves up to this multiple of rounding is taken for noise without a probe: sums of a
-few terms that cancel to a hundredth leave as much, and no structure is likely to be so small."""
+"""What a fit leaves is taken for noise without a probe if it is below this multiple of rounding:
+sums of a few terms that cancel to a hundredth leave as much, and structure is seldom so small."""
 
 DOUBTFUL = 0.3
-"""Coefficients that fall by less than this may be noise at the top: one probe is cheaper than a
-ladder."""
+"""Coefficients that fall more slowly than by this factor a degree may end in noise: one probe is
+cheaper than a ladder."""
 
 STALLED = 0.7
-"""Coefficients that fall by less than this from degree to degree do not tell the scale."""
+"""Coefficients that fall more slowly than by this factor a degree do not tell the scale."""
 
 LEVEL = 4.0
-"""The last coefficient falls less than the others by this factor where it is noise."""
+"""The last coefficient does not fall, as noise does not, if its ratio to the one before it is this
+many times the ratio by which the others fall."""
 
 FIRM = 20.0
-"""How many contrasts a noise level given by the user is worth."""
+"""How many coefficients a noise level given by the user is worth."""
 
 VANISHING = 1e-12
 """An error below this part of the derivative's size across the first ladder says that it is 0."""
@@ -76,8 +76,8 @@ CONTRADICTION = 3.0
 """The two sides of x0 contradict each other if they differ by this multiple of their errors."""
 
 APART = 30.0
-"""A side is smooth by itself if its fit leaves this many times less than the fit of both sides:
-of noise alone one fit in thirty does."""
+"""A side is smooth by itself if its fit leaves less than the fit of both sides by this factor: of
+fits to noise alone one in thirty leaves so little."""
 
 POOR = 0.1
 """A side whose fit has an error above this part of the derivative's size is not smooth."""
@@ -140,18 +140,6 @@ def noise_rules(v: Finding, *, known: bool) -> bool:
     if known or not visible(v):  # what tells the truncation is mostly noise, too
         return v.truncation_part <= BALANCE * v.noise_part
     return False  # structure
-
-
-def granular(t: Floats, f: Floats) -> NDArray[np.bool_]:
-    """Return which outputs f (m, q) repeat a value on one side of x0: they move in grains, or not.
-
-    So does what is left when large numbers cancel, and what has been printed and read again.
-    """
-    repeats = np.zeros(f.shape[1], dtype=bool)
-    for side in (t > 0, t < 0):
-        ordered = np.sort(f[side], axis=0)
-        repeats |= (ordered[1:] == ordered[:-1]).any(axis=0)
-    return repeats
 
 
 def precision(f: Floats) -> float:

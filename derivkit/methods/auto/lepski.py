@@ -1,6 +1,6 @@
-"""Which window to believe: the windows of all radii, for any number of outputs in one go.
+"""Lepski's rule: which of the windows of all radii to believe, for many outputs in one go.
 
-By Lepski's rule: the widest windows have the smallest errors, but a window that contradicts a
+The widest windows have the smallest errors, but a window that contradicts a
 narrower one has stepped over something, and so have all wider ones.
 
 References
@@ -17,7 +17,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from derivkit.methods.auto.criteria import VISIBLE, granular, precision
+from derivkit.methods.auto.criteria import VISIBLE, precision
+from derivkit.methods.fit.sampled import granular
 from derivkit.methods.fit.window import EPS, Finding, Noise, Verdict, findings, judge, window
 
 __all__ = ["SELECTION", "Selection", "select"]
@@ -32,8 +33,8 @@ small by chance, and a wrong narrow window overrules all wider ones. Probes are 
 
 SELECTION = 0.05
 """The least of several errors is an optimistic one: it is raised by this part a window compared.
-Chosen, with `windows.UNSEEN`, so that the coverage on functions drawn at random is 98 to 99 % in
-every class (see the benchmarks)."""
+Chosen, with `window.HIDDEN_SIGMA`, so that the coverage on functions drawn at random is 98 to 99 %
+in every class (see the benchmarks)."""
 
 PAIR = 1.01
 """Two distances within this factor are one step to both sides."""
@@ -42,7 +43,7 @@ NEARLY = 3.0
 """A window whose error is within this factor of the best one's is nearly as good."""
 
 NOISE_HEARD = 10.0
-"""The same for windows that are asked about the noise."""
+"""A window whose error is within this factor of the best one's is asked about the noise."""
 
 
 class Selection(NamedTuple):
@@ -63,7 +64,7 @@ class Selection(NamedTuple):
     limit
         The radius of the narrowest window that contradicts a narrower one; inf if none does.
     firmest
-        The noise where most contrasts tell it, and how many do.
+        The noise as the window with the most degrees of freedom tells it, and how many those are.
     eps
         The precision of f.
     """
@@ -114,7 +115,7 @@ def select(
     found = windows.selections(eps, content)
     again = np.flatnonzero(coarse > EPS)
     if again.size:
-        known = noise and Noise(noise.level[again], noise.freedoms[again])
+        known = noise and Noise(noise.level[again], noise.dof[again])
         better = select(
             *(t, f[:, again], order, origin, known, content, narrowest[again]), eps=coarse[again]
         )
@@ -190,8 +191,8 @@ class Windows:
         best = self.pick(k)
         near = self.pick((consistent & (error <= NEARLY * least)).argmax(axis=0))
         heard = consistent & (error <= NOISE_HEARD * least)
-        sigma, freedoms = self._stacked("sigma"), self._stacked("freedoms")
-        firmest = np.where(heard, freedoms, -1.0).argmax(axis=0), self._outputs
+        sigma, dof = self._stacked("sigma"), self._stacked("dof")
+        firmest = np.where(heard, dof, -1.0).argmax(axis=0), self._outputs
         rows: zip[Any] = zip(
             findings(best),
             findings(near),
@@ -199,7 +200,7 @@ class Windows:
             consistent.sum(axis=0).tolist(),
             np.where(heard, np.maximum(sigma, self._stacked("misfit")), 0.0).max(axis=0).tolist(),
             radii.min(axis=0).tolist(),
-            zip(sigma[firmest].tolist(), freedoms[firmest].tolist(), strict=True),
+            zip(sigma[firmest].tolist(), dof[firmest].tolist(), strict=True),
             (eps + np.zeros(len(self._outputs))).tolist(),
             strict=True,
         )
@@ -236,6 +237,6 @@ def _windows(distance: Floats, order: int) -> list[Flags]:
     radii = radii[np.append(radii[1:] > PAIR * radii[:-1], True)]  # a pair is one step
     windows = [window(distance, radius) for radius in radii]
     counts = [int(np.count_nonzero(w)) for w in windows]
-    enough = order + 3 if max(counts) >= order + 3 else order + 2  # one contrast at least
+    enough = order + 3 if max(counts) >= order + 3 else order + 2  # one above the fit
     enough = max(enough, min(FEWEST, max(counts)))
     return [w for w, count in zip(windows, counts, strict=True) if count >= enough]

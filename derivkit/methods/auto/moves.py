@@ -39,31 +39,34 @@ INSIDE = 0.999
 """A ladder ends before the place nearest to x0 at which f was undefined."""
 
 WALL_STEPS = 16.0 ** -np.arange(1.0, 5.0)
-"""Of the distance at which f is undefined: a round tells the wall to a factor 16."""
+"""Where a wall is looked for, in units of the distance at which f is undefined: one round tells the
+wall to a factor 16."""
 
 
 WIDEST = 0.5
-"""How far noise may push the steps, in units of the line's scale: models leave their domain."""
+"""Noise pushes the steps up to this part of the line's scale: beyond, models leave their domain."""
 
 FARTHEST_UP = 16.0
-"""How far noise pushes the steps in one round."""
+"""The largest factor by which noise pushes the steps up in one round."""
 
 INSENSITIVE = 1e-3
 """A scale on which f varies by less than this part of itself is no scale: then, and only then,
 steps may pass `WIDEST` of abs(x0), up to 1."""
 
 BELOW_STRUCTURE = 0.3
-"""Steps stay below this part of those at which f is seen to be another."""
+"""Steps stay below this part of those at which a window contradicts narrower ones."""
 
 FAR_OFF = 64.0
-"""Farther than this multiple of the widest step a whole ladder is asked for: the samples so far
-will tell nothing beside it."""
+"""Steps this many times the widest so far are asked for as a whole ladder: the samples so far tell
+nothing beside it."""
 
 BURIED = 0.1
-"""Noise above this part of the derivative's size may push the steps a little past it too."""
+"""Noise that makes an error above this part of the derivative's size may push the steps past
+`WIDEST`, where the output is alone."""
 
 FARTHEST_DOWN = 63.0
-"""Nine powers of two in the error are one in the radius; so seven at the most in one round."""
+"""One round gains up to this many powers of two in the error: nine of them take one halving of the
+radius, so seven halvings at most."""
 
 
 FIRST_RADIUS = (1 / 12, 1 / 12, 1 / 8, 1 / 5, 1 / 4, 0.3, 0.37, 0.44, 0.5, 0.56, 0.62, 0.68, 0.75)

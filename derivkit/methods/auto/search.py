@@ -34,26 +34,27 @@ HIGHEST_ON_RUNGS = 4
 """Derivatives of higher orders need samples that lie denser than rungs."""
 
 MOST_ROUNDS = 16
+"""A search that takes more rounds of samples has no answer."""
 
 QUIET = np.errstate(all="ignore")
 """Beyond the range of floats an error is inf or nan: no claim."""
 
 MOST_SAMPLES = 60
-"""A line that takes more has no answer, or one that is 0 however close one looks."""
+"""A line that takes more samples has no answer, or a derivative of 0 at every distance."""
 
 MOST_HEARD = 4
-"""Wishes that are granted at a time."""
+"""At most this many different wishes of outputs for samples are granted in a round."""
 
 MOST_PROBED = 2
-"""Probes at a time."""
+"""At most this many different probes are granted in a round."""
 
 NEGLIGIBLE = 0.01
-"""So small a part of the outputs, each with an error that is small already, gets no calls of its
-own, for all outputs would have to be worked out."""
+"""Outputs that are fewer than this part of all, and whose errors are small already, get no calls of
+their own: each call works out all outputs."""
 
 NEARLY_AS_MANY = 0.5
-"""Of several wishes those are granted that so many outputs share, beside the most wanted one; what
-most ask for mostly does for the others."""
+"""Beside the most wanted wish, those are granted that at least this part of as many outputs share:
+what most outputs ask for mostly does for the others."""
 
 
 class Search:
@@ -150,7 +151,7 @@ class Search:
         return {j: wish for j, wish in found.items() if wish.size}
 
     def _negligible(self, wishes: dict[int, Floats]) -> bool:
-        """Whether so few of many outputs wish for more, and so little, that no call is due."""
+        """Whether the outputs that wish for more are too few, and too good already, for a call."""
         few = len(wishes) <= NEGLIGIBLE * self.samples.values.shape[1]
         return few and all(self._tracks[j].relative_error < WORTH_A_LOOK for j in wishes)
 

@@ -46,7 +46,7 @@ class Basis:
         there is no next one.
     starts : ndarray (c,)
         First coefficient that is no part of the fit, for the estimate of noise.
-    freedoms : ndarray (c, 1)
+    dof : ndarray (c, 1)
         How many such coefficients there are.
     next_two : tuple of float
         What unit coefficients of t**m and t**(m+1) do to the derivative of the full interpolant.
@@ -65,7 +65,7 @@ class Basis:
     norms: Floats
     unseen: Floats
     starts: NDArray[np.int64]
-    freedoms: Floats
+    dof: Floats
     next_two: tuple[float | Floats, float | Floats]
     gaps: Floats
     sides: int
@@ -98,7 +98,7 @@ class Polynomials:
 
     Attributes
     ----------
-    contrasts : ndarray (m, m)
+    rows : ndarray (m, m)
         P_k(t_i): row k times the samples is the coefficient g_k.
     derivatives : ndarray (orders + 1, m)
         Entry [d, k] is the d-th derivative of P_k at 0, in units of nodes**-d.
@@ -106,7 +106,7 @@ class Polynomials:
         The leading coefficient of P_k.
     """
 
-    contrasts: Floats
+    rows: Floats
     derivatives: Floats
     leads: Floats
 
@@ -143,7 +143,7 @@ def polynomials(nodes: tuple[float, ...], orders: int) -> Polynomials:
         size = np.linalg.norm(row)
         rows[k], at_zero[k], leads[k] = row / size, zero / size, leads[k - 1] / size
     found = Polynomials(rows, np.ascontiguousarray(at_zero.T), leads)
-    for array in (found.contrasts, found.derivatives, found.leads):
+    for array in (found.rows, found.derivatives, found.leads):
         array.flags.writeable = False
     return found
 
@@ -184,7 +184,7 @@ def side_by_side(bases: Sequence[Basis], counts: Sequence[int]) -> Basis:
         rows=first.rows,
         degrees=first.degrees,
         starts=first.starts,
-        freedoms=first.freedoms,
+        dof=first.dof,
         next_two=(two, one),
         sides=first.sides,
         runs=tuple((slice(start, end), b.rows) for start, end, (b, _) in runs),
@@ -192,7 +192,7 @@ def side_by_side(bases: Sequence[Basis], counts: Sequence[int]) -> Basis:
 
 
 def _basis(nodes: Floats, t: Floats, p: Polynomials, order: int) -> Basis:
-    rows, slopes, leads = p.contrasts, p.derivatives[order], p.leads
+    rows, slopes, leads = p.rows, p.derivatives[order], p.leads
     m = t.size
     # parity makes every second one vanish to rounding, which is that of the degrees before it: on
     # places two of which nearly coincide the highest ones are so large that all others would vanish
@@ -210,7 +210,7 @@ def _basis(nodes: Floats, t: Floats, p: Polynomials, order: int) -> Basis:
         norms=norms[:, None],
         unseen=np.append(np.abs(slopes[degrees[1:]]), 0.0)[:, None],
         starts=starts,
-        freedoms=(m - starts)[:, None].astype(float),
+        dof=(m - starts)[:, None].astype(float),
         next_two=_next_two(t, order),
         gaps=np.diff(nodes)[:, None],
         sides=int(nodes[0] >= 0) - int(nodes[-1] <= 0),

@@ -62,7 +62,7 @@ def kept_samples(
     removable = min(most, MOST_AT_ONCE, spare - 1)
     if removable < 1:
         return kept
-    fitting = polynomials(tuple((t / np.abs(t).max()).tolist()), 0).contrasts[: degree + 1]
+    fitting = polynomials(tuple((t / np.abs(t).max()).tolist()), 0).rows[: degree + 1]
     # in units of their size: squares of large and small outputs stay in the range of floats
     unit = float(np.ldexp(1.0, np.frexp(np.abs(values).max())[1]))
     values, tolerance = values / unit, tolerance / unit

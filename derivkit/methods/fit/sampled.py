@@ -29,6 +29,7 @@ __all__ = [
     "at_own_places",
     "conclude",
     "grains",
+    "granular",
     "nothing_defined",
     "sampled",
     "two_faced",
@@ -246,17 +247,25 @@ class FitQuestion(NamedTuple):
         return 0.0 if (self.line.realised(t) == t).all() else self.line.origin
 
 
-def grains(t: Array, values: Array) -> Array:
-    """Return the grain (q,) in which outputs (m, q) at ascending places t move; 0 for none.
+def granular(t: Array, values: Array) -> Flags:
+    """Return which outputs (m, q) at places t repeat a value on one side of x0, moving in grains.
 
-    An output that repeats a value on one side of x0, without being constant, moves in grains: it
-    has been printed and read, or its input was rounded. The least change seen is the grain, and any
-    sample may be off by one.
+    So does what has been printed and read, what came of a rounded input, and what is left when
+    large numbers cancel. Values that repeat on two sides may be those of an even function.
     """
     repeats = np.zeros(values.shape[1], dtype=bool)
     for side in (t > 0, t < 0):
         ordered = np.sort(values[side], axis=0)
         repeats |= (ordered[1:] == ordered[:-1]).any(axis=0)
+    return repeats
+
+
+def grains(t: Array, values: Array) -> Array:
+    """Return the grain (q,) in which outputs (m, q) move at places t; 0 for those that do not.
+
+    The least change seen is the grain, and any sample may be off by one.
+    """
+    repeats = granular(t, values)
     found = np.zeros(values.shape[1])
     if repeats.any():
         gaps = np.diff(np.sort(values[:, repeats], axis=0), axis=0)
@@ -271,7 +280,7 @@ def unexplained(nodes: tuple[float, ...], values: Array, order: int, rounding: A
     Then nothing says that the rest is noise, and not structure finer than the samples' distances.
     ``rounding`` (q,) is a unit of rounding of f.
     """
-    rows = polynomials(nodes, 0).contrasts
+    rows = polynomials(nodes, 0).rows
     squares = np.square(combined(rows, values - values[len(values) // 2]) / _size(values))
     high = max(order + 3, len(rows) // 2)
     if high >= len(rows):
@@ -314,7 +323,7 @@ def two_faced(
     sides = [t <= 0, t >= 0]
     if min(map(np.count_nonzero, sides)) < order + 3:
         return found
-    last = polynomials(unit, 0).contrasts[-2:]
+    last = polynomials(unit, 0).rows[-2:]
     loud = np.abs(combined(last, values - values[len(t) // 2])).max(axis=0) > NOISY * rounding
     asked = np.flatnonzero(loud | (error > SUSPECT * np.abs(value)))
     if not asked.size:

@@ -3,7 +3,7 @@
 For a fit of degree n the error is noise + truncation:
 
 - noise: sigma |w|, with |w| the norm of the fit's weights and sigma from the coefficients above
-  the fit, pooled with what rounding must leave at least; times Student's t for so few of them;
+  the fit, pooled with what rounding must leave at least; times Student's t;
 - truncation: what the next two coefficients would have changed; for the full interpolant, what the
   next two would change if the coefficients go on falling at their present rate.
 
@@ -47,29 +47,31 @@ BLOCK = 1024
 given back to the system and fetched from it again each time."""
 
 MANY_COLUMNS = 128
-"""From here on a loop over rows is faster than one over columns."""
+"""From this number of columns on, a loop over rows is faster than one over columns."""
 
 ROUNDING = 0.3
 """Least noise of f in units of eps |f|: rounding to nearest is uniform over an ulp."""
 
-ROUNDING_FREEDOMS = 2.0
-"""How many contrasts the knowledge of rounding is worth, where the samples do not belie it."""
+ROUNDING_DOF = 2.0
+"""How many degrees of freedom the knowledge of rounding is worth, unless the samples show more
+noise than that."""
 
 NEAR_ROUNDING = 10.0
-"""Contrasts up to about the root of this times rounding do not belie it."""
+"""Coefficients of up to about sqrt(10) times rounding are taken for rounding."""
 
 DEEPEST = 200.0
-"""A sample closer to x0 than this part of a window's radius is one more f(x0) to it: left out."""
+"""A sample closer to x0 than radius / 200 tells a window no more than f(x0) does: left out."""
 
-UNSEEN = 0.5
-"""So many standard deviations of noise may hide the next coefficient."""
+HIDDEN_SIGMA = 0.5
+"""Noise can hide a next coefficient of about this many standard deviations. Chosen, with
+`lepski.SELECTION`, for a coverage of 98 to 99 %."""
 
 MOST_TOLD = 5
-"""More coefficients than this no longer tell noise better; they hold signal."""
+"""Noise is told by this many of the highest coefficients at most: those below them hold signal."""
 
 LEAST_OF_SEVERAL = 0.12
-"""The least of several bounds is an optimistic one: each further one is raised by this part, so
-that 96 to 98 % of errors stay below."""
+"""The least of several bounds is too small by chance: the bound of k coefficients is raised by
+(k - 1) times this part, so that 96 to 98 % of errors stay below."""
 
 DEVIATIONS = 3.0
 """A bound on noise is about this many standard deviations."""
@@ -79,7 +81,7 @@ STUDENT = np.array(
 )
 """Student's t, two-sided 98 %, for 1, 2, 3, … degrees of freedom."""
 
-FREEDOMS = np.arange(1.0, len(STUDENT) + 1)
+DOF = np.arange(1.0, len(STUDENT) + 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,7 @@ class Noise:
     """Noise of f known beforehand: its level (q,), and with how many degrees of freedom (q,)."""
 
     level: Floats
-    freedoms: Floats
+    dof: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +104,8 @@ class Verdict:
         The two parts of the error.
     sigma
         Noise of f.
-    freedoms
-        How many contrasts sigma rests on.
+    dof
+        How many degrees of freedom sigma rests on.
     floor
         The noise that rounding leaves in f.
     rate
@@ -125,7 +127,7 @@ class Verdict:
     noise_part: Floats
     truncation_part: Floats
     sigma: Floats
-    freedoms: Floats
+    dof: Floats
     floor: Floats
     rate: Floats
     misfit: Floats
@@ -146,7 +148,7 @@ class Finding(NamedTuple):
     noise_part: float
     truncation_part: float
     sigma: float
-    freedoms: float
+    dof: float
     floor: float
     rate: float
     misfit: float
@@ -241,7 +243,7 @@ def judge_by(
     mean_square = np.add.reduce(chords, axis=0) / len(chords)
     rounding_of_x = EPS * 0.5 * np.abs(origin) / radius * np.sqrt(mean_square)
     floor = eps * ROUNDING * (largest > 0) + rounding_of_x
-    known = noise and Noise(noise.level / amplitude, noise.freedoms)
+    known = noise and Noise(noise.level / amplitude, noise.dof)
     v = _best_fit(g, sizes, b, floor, known, order, degree)
     per = per_power(amplitude, radius, order)
     return Verdict(
@@ -250,7 +252,7 @@ def judge_by(
         noise_part=v.noise_part * per,
         truncation_part=v.truncation_part * per,
         sigma=v.sigma * amplitude,
-        freedoms=v.freedoms,
+        dof=v.dof,
         floor=floor * amplitude,
         rate=v.rate,
         misfit=v.misfit * amplitude,
@@ -278,7 +280,7 @@ def _in_blocks(
     found: dict[str, Any] = {}
     for start in range(0, values.shape[1], BLOCK):
         part = slice(start, start + BLOCK)
-        known = noise and Noise(cut(noise.level, part), cut(noise.freedoms, part))
+        known = noise and Noise(cut(noise.level, part), cut(noise.dof, part))
         block = judged(
             cut(radius, part), values[:, part], order, cut(origin, part), known, cut(eps, part)
         )
@@ -302,9 +304,9 @@ def _best_fit(
 ) -> Verdict:
     """Return the verdict from coefficients g (m, q), in units of amplitude and radius."""
     truncation, rate = truncation_of(g, sizes, b)
-    sigma, freedoms = _noise(_without_luck(g, rate), b, floor, noise)
-    noise_part = np.interp(freedoms, FREEDOMS, STUDENT) * b.norms * sigma
-    truncation += UNSEEN * b.unseen * sigma
+    sigma, dof = _noise(_without_luck(g, rate), b, floor, noise)
+    noise_part = np.interp(dof, DOF, STUDENT) * b.norms * sigma
+    truncation += HIDDEN_SIGMA * b.unseen * sigma
     if degree is None:
         best = np.argmin(noise_part + truncation, axis=0)
     else:
@@ -321,7 +323,7 @@ def _best_fit(
         noise_part=noise_part[pick],
         truncation_part=truncation[pick],
         sigma=sigma[pick],
-        freedoms=freedoms[pick],
+        dof=dof[pick],
         floor=floor,
         rate=rate,
         misfit=np.sqrt((g[-2] * g[-2] + g[-1] * g[-1]) / 2),
@@ -335,13 +337,13 @@ def _best_fit(
 def _noise(g: Floats, b: Basis, floor: Floats, noise: Noise | None) -> tuple[Floats, Floats]:
     """Return sigma (c, q) for each fit, and the degrees of freedom (c, q) behind it."""
     rest = _running_sums((g * g)[::-1])
-    rest, count = rest[len(g) - 1 - b.starts], b.freedoms
+    rest, count = rest[len(g) - 1 - b.starts], b.dof
     if noise is None:
         level, worth = floor, _worth(rest / count, floor)
     else:
-        level, worth = np.maximum(noise.level, floor), noise.freedoms + np.zeros_like(rest)
-    freedoms = worth + count
-    return np.sqrt((worth * level * level + rest) / freedoms), freedoms
+        level, worth = np.maximum(noise.level, floor), noise.dof + np.zeros_like(rest)
+    dof = worth + count
+    return np.sqrt((worth * level * level + rest) / dof), dof
 
 
 def _running_sums(rows: Floats) -> Floats:
@@ -370,7 +372,7 @@ def _without_luck(g: Floats, rate: Floats) -> Floats:
 def _worth(square: Floats, floor: Floats) -> Floats:
     """Return how many coefficients the knowledge of rounding is worth, if these show `square`."""
     near = NEAR_ROUNDING * floor * floor
-    return np.asarray(ROUNDING_FREEDOMS * near / (near + square + TINY))
+    return np.asarray(ROUNDING_DOF * near / (near + square + TINY))
 
 
 def least_noise(tails: Floats, floor: Floats, told: Floats | float = np.inf) -> Floats:
@@ -393,7 +395,7 @@ def least_noise(tails: Floats, floor: Floats, told: Floats | float = np.inf) -> 
     rest = np.cumsum(tails * tails, axis=-2)
     worth = _worth(rest / count, floor)
     dof = worth + count
-    bounds = np.interp(dof, FREEDOMS, STUDENT) * np.sqrt((worth * floor * floor + rest) / dof)
+    bounds = np.interp(dof, DOF, STUDENT) * np.sqrt((worth * floor * floor + rest) / dof)
     bounds *= 1.0 + LEAST_OF_SEVERAL * (count - 1.0)
     return np.asarray(np.where(count <= told, bounds, np.inf).min(axis=-2))
 

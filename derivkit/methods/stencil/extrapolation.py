@@ -162,7 +162,7 @@ def _assembled(
     told = np.zeros((len(values), 1, 1))
     for k, window in enumerate(windows):
         unit = nodes[window] / np.abs(nodes[window]).max()
-        own = polynomials(tuple(unit.tolist()), 0).contrasts[: NOISE_FREE_DEGREES - 1 : -1]
+        own = polynomials(tuple(unit.tolist()), 0).rows[: NOISE_FREE_DEGREES - 1 : -1]
         own = own[:MOST_TOLD]
         tails[k, : len(own), window] = own.T
         told[k] = len(own)

@@ -4,7 +4,7 @@ import argparse
 import ast
 import re
 import threading
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_all_start_methods, get_context
 from pathlib import Path
 
@@ -41,6 +41,14 @@ def test_a_pool_of_processes_tells_its_workers_and_its_pipes(executor):
     must_have(executor, "_executor_manager_thread", "backends/processes.py waits for at the end")
     must_have(executor._result_queue, "_writer", "backends/processes.py closes at an interrupt")
     must_have(executor._call_queue, "_reader", "backends/processes.py closes at an interrupt")
+
+
+@pytest.mark.parametrize("kind", [ThreadPoolExecutor, ProcessPoolExecutor, LokyExecutor])
+def test_an_executor_tells_how_many_tasks_run_at_a_time(kind):
+    executor = kind(3)
+    must_have(executor, "_max_workers", "backends/clusters.py sizes a user's executor by")
+    assert executor._max_workers == 3
+    executor.shutdown(wait=True)
 
 
 def test_a_dask_executor_tells_its_client():
@@ -88,6 +96,7 @@ TESTED = {  # here, or part of the language
     *("group_columns", "_actions", "_SubParsersAction", "_choices_actions"),
     *("_executor_manager_thread", "_result_queue", "_call_queue", "_make", "_replace"),
     *("_exit", "_getframe", "_register_atexit"),
+    *("_client", "_kwargs", "_max_workers", "_fields"),
 }
 
 
@@ -110,4 +119,9 @@ def test_no_other_private_name_is_used():
         for path, name, line in used
         if (re.match(r"_[a-zA-Z]", name) or name == "group_columns") and name not in own | TESTED
     ]
+    for path, node in nodes:  # names that are asked for as texts may be other packages' own
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in {"getattr", "hasattr"}:
+            name = ast.literal_eval(node.args[1]) if isinstance(node.args[1], ast.Constant) else ""
+            if re.match(r"_[a-zA-Z]", name) and name not in TESTED:
+                private.append(f"{path.name}:{node.lineno}: {name}")
     assert private == []

@@ -16,7 +16,7 @@ distinct_nodes = st.lists(st.integers(-64, 64), min_size=3, max_size=12, unique=
 @settings(max_examples=100, deadline=None)
 @given(distinct_nodes)
 def test_the_polynomials_are_orthonormal(nodes):
-    rows = polynomials(nodes, 1).contrasts
+    rows = polynomials(nodes, 1).rows
     assert rows @ rows.T == pytest.approx(np.eye(len(nodes)), abs=1e-12)
 
 
@@ -24,10 +24,10 @@ def test_the_polynomials_are_orthonormal(nodes):
 @given(distinct_nodes, st.integers(0, 2))
 def test_the_full_fit_interpolates_and_differentiates_polynomials(nodes, order):
     p, t = polynomials(nodes, order), np.array(nodes)
-    weights = p.derivatives[order] @ p.contrasts
+    weights = p.derivatives[order] @ p.rows
     for power in range(min(len(nodes), 6)):
         exact = math.factorial(order) if power == order else 0.0
-        size = (np.abs(p.derivatives[order]) @ np.abs(p.contrasts)).sum()
+        size = (np.abs(p.derivatives[order]) @ np.abs(p.rows)).sum()
         assert weights @ t**power == pytest.approx(exact, abs=1e-12 * max(size, 1.0))
 
 

@@ -12,6 +12,7 @@ from derivkit.methods.fit.sampled import (
     Sampled,
     conclude,
     grains,
+    granular,
     sampled,
     two_faced,
     unexplained,
@@ -168,3 +169,11 @@ def test_the_rounding_of_places_is_in_the_error():
     [found] = asked.answered([asked])
     assert abs(found.value[0] - math.exp(line.origin / 1e3) / 1e3) <= found.bar[0]
     assert found.bar[0] > 1e-8
+
+
+def test_values_that_repeat_on_one_side_move_in_grains_but_mirrored_ones_do_not():
+    t = np.array([-0.2, -0.1, 0.0, 0.1, 0.2])
+    f = np.column_stack([t * t, np.round(t, 0), np.abs(t), np.exp(t)])
+    assert granular(t, f).tolist() == [False, True, False, False]
+    assert granular(t[2:], f[2:]).tolist() == [False, True, False, False]
+    assert granular(-t[:3][::-1], f[:3][::-1]).tolist() == [False, True, False, False]
