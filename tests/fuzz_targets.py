@@ -528,6 +528,7 @@ LATE = {  # arguments that can only be judged by what the model returns
     ("*", "mu"),
     ("*", "rate"),
     ("*", "cov"),
+    ("*", "circular"),
     ("*", "period"),
     ("*", "call"),
     ("*", "args"),

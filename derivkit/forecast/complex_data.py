@@ -66,7 +66,7 @@ def of_real_numbers(cov: Any) -> Any:  # noqa: PLR0911 - a table
     if isinstance(cov, BlockDiagonal):
         return _both_parts(sparse.block_diag([_as_matrix(block) for block in cov.blocks], "csc"))
     if not sparse.issparse(cov) and np.ndim(cov) < 2:
-        raise ValueError("variances must be real, got some with an imaginary part")
+        raise ValueError("`cov` must be real variances, got some with an imaginary part")
     return _both_parts(cov)
 
 

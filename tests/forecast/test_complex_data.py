@@ -86,7 +86,7 @@ def test_an_operator_that_whitens_complex_data_may_be_a_fourier_transform():
 @pytest.mark.parametrize(
     ("cov", "error", "says"),
     [
-        (1j * VARIANCES, ValueError, "variances must be real"),
+        (1j * VARIANCES, ValueError, "`cov` must be real variances"),
         (BlockDiagonal([Precision(C[:4, :4]), C[4:, 4:]]), TypeError, "blocks"),
         (C + np.triu(np.full((M, M), 0.1j)), ValueError, "symmetric"),
     ],

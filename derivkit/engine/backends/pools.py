@@ -75,6 +75,8 @@ class Pool:
         Returns a fresh pool of one worker.
     kill : callable
         Ends the workers at once, with what they are doing.
+    let_go : callable
+        Told of a task that may still run, and whose result nobody wants any more.
     look : callable
         Called while nothing comes back: warns if nothing can.
     processes : callable
@@ -91,6 +93,7 @@ class Pool:
     renew: Callable[[], Pool] | None = None
     alone: Callable[[], Pool] | None = None
     kill: Callable[[], None] = field(default=lambda: None)
+    let_go: Callable[[Future[Any]], None] = field(default=lambda _: None)
     look: Callable[[], None] = field(default=lambda: None)
     processes: Callable[[], list[Any]] = field(default=list)
     counted: Callable[[], int] | None = None
@@ -325,7 +328,8 @@ class _Tasks:
         """Let go of the copy of a task that has ended."""
         for future in [f for f, (other, _) in self._out.items() if other == number]:
             del self._out[future]
-            future.cancel()
+            if not future.cancel():
+                self._pool.let_go(future)
 
     def cancel(self) -> None:
         """Give up all that is out."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 import weakref
 from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import suppress
-from functools import cache, partial
+from functools import partial
 from multiprocessing import get_all_start_methods, get_context, parent_process
 from multiprocessing.util import Finalize
 from pathlib import Path
@@ -45,44 +46,75 @@ THREADS_OF = (  # what the libraries of linear algebra read when they are loaded
 class _Workers(LokyExecutor):  # type: ignore[misc]
     """Loky's workers, for which Python does not wait for ever at its end.
 
-    Loky waits there until each has ended by itself. One that is stopped, or that was killed with
-    a lock the others need, would never let the program end.
+    Loky waits there until each has ended by itself. One that is stopped, that still makes a call
+    nobody wants, or that was killed with a lock the others need, would never let the program end.
     """
-
-    def __init__(self, *args: Any, **keywords: Any) -> None:
-        super().__init__(*args, **keywords)
-        self._tasks: weakref.WeakSet[Future[Any]] = weakref.WeakSet()
 
     def submit(self, fn: Callable[..., Any], *args: Any, **keywords: Any) -> Future[Any]:
         future: Future[Any] = super().submit(fn, *args, **keywords)
-        self._tasks.add(future)
-        _begun.add(self)
-        _end_before_loky_waits()
+        thread = self._executor_manager_thread
+        if thread not in _workers:
+            _end_before_loky_waits()
+        _workers[thread] = _processes(self)
         return future
 
-    @property
-    def idle(self) -> bool:
-        """Whether every task has ended; another thread may still wait for one."""
-        return all(task.done() for task in list(self._tasks))
+
+_workers: weakref.WeakKeyDictionary[Any, list[Any]] = weakref.WeakKeyDictionary()
+"""Of each thread of loky's, which outlives a pool that was replaced: it waits for them to end."""
+
+_unwanted: weakref.WeakSet[Future[Any]] = weakref.WeakSet()
+"""Tasks that were let go, though they may still run: a copy of them has given the result."""
+
+if hasattr(os, "register_at_fork"):  # a forked child has the lists, but not the workers
+    os.register_at_fork(after_in_child=_workers.clear)
 
 
-_begun: weakref.WeakSet[_Workers] = weakref.WeakSet()
-
-
-@cache
 def _end_before_loky_waits() -> None:
-    """Have idle workers ended when Python ends, before loky waits for them.
+    """Have workers ended when this process ends, before loky waits for them.
 
-    What was asked for last comes first, and loky asks when its first task is submitted.
+    What was asked for last comes first, and loky asks when a pool's first task is submitted.
     """
-    threading._register_atexit(_end_idle, os.getpid())  # type: ignore[attr-defined]  # noqa: SLF001
+    threading._register_atexit(_end_idle)  # type: ignore[attr-defined]  # noqa: SLF001
+    if parent_process() is not None:  # a child of multiprocessing waits for them even before
+        Finalize(None, _end_all, exitpriority=1)
 
 
-def _end_idle(parent: int) -> None:
-    if os.getpid() == parent:  # a forked child has the list, but not the workers
-        for executor in list(_begun):
-            if executor.idle:
-                _end(executor, MOST_SECONDS_TO_EXIT)
+def _end_idle() -> None:
+    """End the pools that no other thread is using."""
+    _end_those([thread for thread in list(_workers) if not _wanted(thread)], MOST_SECONDS_TO_EXIT)
+
+
+def _end_all() -> None:
+    _end_those(list(_workers))
+
+
+def _end_deserted() -> None:
+    """End the pools that were replaced because of calls that nobody wants any more."""
+    gone = [thread for thread in list(_workers) if thread.executor_reference() is None]
+    _end_those([thread for thread in gone if _held_up(thread) and not _wanted(thread)])
+
+
+def _end_those(threads: list[Any], patience: float = 0.0) -> None:
+    for thread in threads:
+        if (executor := thread.executor_reference()) is not None:
+            executor.shutdown(wait=False)
+    end = time.monotonic() + patience
+    for thread in threads:
+        _end_with_thread(thread, _workers[thread], end - time.monotonic())
+
+
+def _tasks(thread: Any) -> list[Future[Any]]:
+    """Return the tasks of a pool that have not ended; it has a thread once it was used."""
+    return [item.future for item in list(thread.pending_work_items.values())] if thread else []
+
+
+def _wanted(thread: Any) -> bool:
+    return any(task not in _unwanted for task in _tasks(thread))
+
+
+def _held_up(thread: Any) -> bool:
+    """Whether workers of a pool make calls that nobody wants."""
+    return any(task in _unwanted for task in _tasks(thread))
 
 
 _kept: dict[tuple[Any, ...], LokyExecutor] = {}  # at most one: the last used
@@ -117,8 +149,11 @@ class _LokyPools:
         self._place = SharedFile().place
 
     def kept(self) -> Pool:
-        if self._kind not in _kept:
+        former = _kept.get(self._kind)
+        if former is None or _held_up(former._executor_manager_thread):  # noqa: SLF001
+            del former
             _kept.clear()  # its workers end, unless another thread is still using them
+            _end_deserted()
             _kept[self._kind] = self._started(self._n)
         return self._pool(_kept[self._kind], self._n)
 
@@ -130,12 +165,9 @@ class _LokyPools:
         return self._pool(self._started(1), 1)
 
     def _started(self, n: int) -> LokyExecutor:
-        executor = _Workers(
+        return _Workers(
             n, timeout=IDLE, env=self._environment, initializer=born, initargs=(os.getpid(),)
         )
-        if parent_process() is not None:  # a child of multiprocessing waits for idle workers
-            Finalize(None, _end, (executor,), exitpriority=1)
-        return executor
 
     def _pool(self, executor: LokyExecutor, n: int) -> Pool:
         def kill() -> None:
@@ -150,6 +182,7 @@ class _LokyPools:
             renew=self._renewed,
             alone=self._alone,
             kill=kill,
+            let_go=_unwanted.add,
             processes=partial(_processes, executor),
         )
 
@@ -161,27 +194,32 @@ def _processes(executor: Any) -> list[Any]:
 def _end(executor: Any, patience: float = 0.0) -> None:
     """End the workers and theirs; loky's own kill_workers fails on tasks not handed out.
 
-    A worker may have sent half a result, and the thread that reads it, or one that sends a task,
-    would wait for the rest for ever: the pipes' ends in this process are taken off their pipes.
-
     Parameters
     ----------
     executor : Executor
     patience : float
         Seconds in which idle workers may end by themselves.
     """
-    thread = executor._executor_manager_thread  # noqa: SLF001
-    queues = (executor._result_queue, "_writer"), (executor._call_queue, "_reader")  # noqa: SLF001
-    processes = _processes(executor)
+    thread, processes = executor._executor_manager_thread, _processes(executor)  # noqa: SLF001
     executor.shutdown(wait=False)
-    if patience and (thread is None or _ended(thread, patience)):
-        return
+    _end_with_thread(thread, processes, patience)
+
+
+def _end_with_thread(thread: Any, processes: list[Any], patience: float = 0.0) -> None:
+    """End the workers of a pool that was told to end, and the thread that waits for them.
+
+    A worker may have sent half a result, and the thread that reads it, or one that sends a task,
+    would wait for the rest for ever: the pipes' ends in this process are taken off their pipes.
+    """
+    if thread is not None:
+        _ended(thread, max(patience, 0.0))
     for process in processes:
-        kill_process_tree(process)
+        if process.exitcode is None:
+            kill_process_tree(process)
     if thread is None or _ended(thread, SOON):
         return
-    for queue, side in queues:
-        _taken_off(getattr(queue, side, None))
+    _taken_off(getattr(thread.result_queue, "_writer", None))
+    _taken_off(getattr(thread.call_queue, "_reader", None))
     _ended(thread, MOST_SECONDS_TO_END)
 
 

@@ -178,23 +178,58 @@ def test_a_worker_that_died_with_the_lock_of_the_results_leaves_no_other_behind(
 
 
 AT_THE_END = """
-import os, signal, sys
+import os, pathlib, signal, sys, threading, time
 from derivkit import CalculusKit
 from derivkit.engine.backends import processes
 processes.MOST_SECONDS_TO_EXIT = 0.5
-print(CalculusKit(lambda x: x[0] ** 2, [1.0]).gradient("finite", n_workers=2)[0])
+how, then, folder = sys.argv[1:]
+
+def model(x):
+    if how == "a thread of the model's" and threading.active_count() < 4:
+        threading.Thread(target=time.sleep, args=(1000,)).start()
+    if how == "a call that was made twice" and x[0] > 1.0:
+        try:
+            pathlib.Path(folder, "hangs").mkdir()
+            time.sleep(1000)
+        except FileExistsError:
+            pass
+    return x[0] ** 2
+
+def called(n):
+    kit = CalculusKit(model, [1.0], executor="processes", hedge=how == "a call that was made twice")
+    return kit.gradient("finite", n_workers=n)[0]
+
+print(called(2))
 (executor,) = processes._kept.values()
-if sys.argv[1] == "lock":  # as a worker leaves it that is killed at that moment
+pids = list(executor._processes)
+if how == "lock":  # as a worker leaves it that is killed at that moment
     executor._result_queue._wlock.acquire()
-if sys.argv[1] == "stopped":
-    os.kill(next(iter(executor._processes)), signal.SIGSTOP)
+if how == "stopped":
+    os.kill(pids[0], signal.SIGSTOP)
+del executor
+if then == "replaced":
+    print(called(3))
+if then == "called again":
+    print(called(2))
+    print(set(pids) & set(next(iter(processes._kept.values()))._processes) or "others")
 """
 
 
-@pytest.mark.parametrize("how", ["lock", "stopped", "nothing"])
-def test_workers_that_do_not_end_by_themselves_keep_no_program_from_ending(how):
+@pytest.mark.parametrize(
+    ("how", "then"),
+    [
+        ("nothing", "kept"),
+        ("stopped", "kept"),
+        ("lock", "kept"),
+        ("stopped", "replaced"),
+        ("a thread of the model's", "replaced"),
+        ("a call that was made twice", "kept"),
+        ("a call that was made twice", "called again"),
+    ],
+)
+def test_workers_that_do_not_end_by_themselves_keep_no_program_from_ending(how, then, tmp_path):
     done = subprocess.run(
-        [sys.executable, "-c", AT_THE_END, how],
+        [sys.executable, "-c", AT_THE_END, how, then, tmp_path],
         env={**os.environ, "PYTHONPATH": PACKAGE},
         capture_output=True,
         text=True,
@@ -202,7 +237,11 @@ def test_workers_that_do_not_end_by_themselves_keep_no_program_from_ending(how):
         timeout=120,
     )
     assert (done.returncode, done.stderr) == (0, "")
-    assert float(done.stdout) == pytest.approx(2.0)
+    answers = done.stdout.splitlines()
+    assert float(answers[0]) == pytest.approx(2.0)
+    assert answers[1:] == {"replaced": answers[:1], "called again": [answers[0], "others"]}.get(
+        then, []
+    )
 
 
 def children():

@@ -36,11 +36,14 @@ def executor(request):
 def test_a_pool_of_processes_tells_its_workers_and_its_pipes(executor):
     must_have(executor, "_processes", "backends/processes.py ends workers by, at an interrupt")
     assert all(hasattr(p, "exitcode") for p in executor._processes.values())
-    must_have(executor, "_result_queue", "backends/processes.py closes, so that no thread waits")
-    must_have(executor, "_call_queue", "backends/processes.py closes, so that no thread waits")
     must_have(executor, "_executor_manager_thread", "backends/processes.py waits for at the end")
-    must_have(executor._result_queue, "_writer", "backends/processes.py closes at an interrupt")
-    must_have(executor._call_queue, "_reader", "backends/processes.py closes at an interrupt")
+    thread = executor._executor_manager_thread
+    must_have(thread, "executor_reference", "backends/processes.py tells replaced pools by")
+    must_have(thread, "pending_work_items", "backends/processes.py tells pools in use by")
+    must_have(thread, "result_queue", "backends/processes.py closes, so that no thread waits")
+    must_have(thread, "call_queue", "backends/processes.py closes, so that no thread waits")
+    must_have(thread.result_queue, "_writer", "backends/processes.py closes at an interrupt")
+    must_have(thread.call_queue, "_reader", "backends/processes.py closes at an interrupt")
 
 
 @pytest.mark.parametrize("kind", [ThreadPoolExecutor, ProcessPoolExecutor, LokyExecutor])
@@ -94,7 +97,7 @@ def test_argparse_tells_its_options_and_sub_commands():
 
 TESTED = {  # here, or part of the language
     *("group_columns", "_actions", "_SubParsersAction", "_choices_actions"),
-    *("_executor_manager_thread", "_result_queue", "_call_queue", "_make", "_replace"),
+    *("_executor_manager_thread", "_make", "_replace"),
     *("_exit", "_getframe", "_register_atexit"),
     *("_client", "_kwargs", "_max_workers", "_fields"),
 }
