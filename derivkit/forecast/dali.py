@@ -143,7 +143,7 @@ class DeltaChi2:
         return np.asarray(monomials(d, self.indices) @ self.coefficients)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class DaliResult(Report):
     """A non-Gaussian forecast, from derivatives to ``order``.
 
