@@ -46,7 +46,7 @@ def _not_0(deviations: Array) -> Array:
     return np.where(deviations > 0, deviations, 1.0)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Covariance:
     """A covariance matrix of parameters, and what numerical differentiation may be off.
 
@@ -101,6 +101,8 @@ class Covariance:
     def __str__(self) -> str:
         rows = zip(self.names, self.standard_errors, self.standard_errors_error, strict=True)
         return "\n".join(f"{name}: ± {s:.6g} ({e:.1g})" for name, s, e in rows)
+
+    __repr__ = __str__
 
     def _repr_html_(self) -> str:
         sigma, off = self.standard_errors, self.standard_errors_error

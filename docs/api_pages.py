@@ -46,6 +46,7 @@ PICTURES = {
     "derivkit.plot.plot_result": "hessian",
     "derivkit.plot.plot_steps": "steps",
     "derivkit.plot.plot_samples": "samples",
+    "derivkit.plot.plot_convergence": "convergence",
     "derivkit.plot.theme": "jacobian",
 }
 

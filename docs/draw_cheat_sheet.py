@@ -9,7 +9,7 @@ from derivkit.plot.style import palette, styled
 
 PAGE = Path(__file__).with_name("cheat-sheet.md")
 A4 = 8.27, 11.69  # inches
-LINE, TOP, LEFT, SECOND = 0.0172, 0.95, 0.06, 0.56  # of the page
+LINE, TOP, LEFT, SECOND = 0.0168, 0.96, 0.06, 0.54  # of the page
 NOT_THE_SAME_EACH_TIME = {"CreationDate": None}
 
 
@@ -30,6 +30,6 @@ def draw(target):
             elif row := re.match(r"\| (`.*`) \| (.*) \|$", line):
                 code = row[1].replace("`", "")
                 figure.text(LEFT, height, code, size=8.5, family="monospace")
-                figure.text(SECOND + 0.06, height, row[2].replace("`", ""), size=8.5)
+                figure.text(SECOND, height, row[2].replace("`", ""), size=8.5)
                 height -= LINE
         figure.savefig(target, metadata=NOT_THE_SAME_EACH_TIME)

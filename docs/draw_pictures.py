@@ -11,6 +11,7 @@ import runpy
 import sys
 from contextlib import chdir
 from pathlib import Path
+from textwrap import fill
 
 import matplotlib as mpl
 
@@ -20,6 +21,9 @@ from derivkit.plot.style import styled
 ROOT = Path(__file__).parents[1]
 SCRIPTS = sorted((ROOT / "docs" / "gallery").glob("*.py"))
 FIRST = ["promise", "peers"]  # of the gallery
+ON_PHONES = {"promise"}  # drawn once more, for the first page on a phone
+PHONE = 4.0, 4.4  # inches
+LETTERS, CAPTION_LETTERS, LINE = 34, 44, 13  # of a line of a phone's title and caption; its height
 SAME_EACH_TIME = {"Date": None}
 
 
@@ -36,7 +40,24 @@ def draw(folder):
                 with theme(name), styled(None), chdir(ROOT):
                     axes = runpy.run_path(str(script))["ax"]
                     axes.figure.savefig(target, metadata=SAME_EACH_TIME)
+                    if script.stem in ON_PHONES:
+                        narrowed(axes)
+                        phone = target.with_name(f"{script.stem}-phone-{name}.svg")
+                        axes.figure.savefig(phone, metadata=SAME_EACH_TIME)
     (folder.parent / "gallery.md").write_text(gallery())
+
+
+def narrowed(axes):
+    """Make a picture so narrow that its letters can be read where a page has 350 pixels."""
+    axes.figure.set_size_inches(PHONE)
+    more = 0
+    for text in axes.texts:  # the caption
+        text.set_text(fill(text.get_text(), CAPTION_LETTERS))
+        more = LINE * text.get_text().count("\n")
+    axes.set_title(fill(axes.get_title(loc="left"), LETTERS), loc="left", pad=22 + more)
+    for legend in axes.figure.legends:
+        legend.remove()
+    axes.figure.legend(*axes.get_legend_handles_labels(), loc="outside lower left")
 
 
 def newest(script):

@@ -52,6 +52,9 @@ def wrong_gradient(theta):
 def loss_hessian(theta):
     return [[-math.sin(theta[0]), 0.0], [0.0, 2.0]]
 
+def squares(theta):
+    return sum(theta**2)
+
 NUMBER = 3
 """
 
@@ -276,6 +279,64 @@ def test_methods_lists_every_method_with_its_aliases(capsys):
     assert main(["methods"]) == 0
     out = capsys.readouterr().out
     assert "finite\n    aliases: finite-difference" in out
+
+
+@pytest.fixture
+def terminal(capsys, monkeypatch):
+    """Make captured streams a terminal of 60 columns."""
+    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setattr(type(sys.stdout), "isatty", lambda _: True)
+
+
+def test_a_terminal_breaks_messages_between_words(model, capsys, terminal):
+    assert main(["gradient", f"{model}:loss", "--at", "1", "2", "--method", "finit"]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) > 2
+    assert max(map(len, lines)) <= 60
+    assert " ".join(line.strip() for line in lines).endswith("did you mean 'finite'?")
+
+
+def test_what_is_unresolved_is_told_once_where_the_table_is_on_the_same_screen(
+    model, capsys, terminal
+):
+    words = ["gradient", f"{model}:alone", "--at", "0.5"]
+    assert main(words) == 1
+    out, err = capsys.readouterr()
+    assert "the derivative with respect to x[0]" in out
+    assert err == ""
+    assert main([*words, "--json"]) == 1
+    assert capsys.readouterr().err.startswith("derivkit: warning: ")
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (["grad", "m.py:f", "--at", "1"], "invalid choice: 'grad'; did you mean 'gradient'?"),
+        (["gradient", "m.py:f", "--at", "1", "--methd", "x"], "did you mean '--method'?"),
+        (["doctor", "--quick"], "unrecognized arguments: --quick"),
+    ],
+)
+def test_a_misspelt_command_or_option_is_told_in_four_lines_with_the_right_one(words, hint, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    err = capsys.readouterr().err
+    assert ended.value.code == 2
+    assert hint in err
+    assert len(err.splitlines()) <= 4
+
+
+def test_an_interrupt_while_modules_are_loaded_is_told_in_one_line(monkeypatch, capsys):
+    def interrupted(argv):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("derivkit.cli.arguments.parse", interrupted)
+    assert main(["methods"]) == 130
+    assert capsys.readouterr().err == "derivkit: error: interrupted\n"
+
+
+def test_a_table_that_is_cut_says_which_option_has_it_all(model, capsys):
+    assert main(["gradient", f"{model}:squares", "--at", *map(str, range(1, 51))]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "… 10 more; --csv has them all"
 
 
 @pytest.mark.parametrize("words", [[], ["gradient"], ["nonsense"]])
@@ -539,7 +600,9 @@ def test_standard_errors_of_residuals_and_of_a_likelihood(tight, capsys):
     rows = as_json(capsys, "covariance", tight + "bowl", "--at", "a=0", "b=0", "--call", "same")
     assert [row["standard_error"] for row in rows] == pytest.approx([2.0, 0.5])
     assert main(["covariance", tight + "bowl", "--at", "a=0", "b=0", "--call", "same"]) == 0
-    assert "standard errors at the optimum" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "standard errors at the optimum" in out
+    assert max(len(word) for word in out.splitlines()[-1].split()) < 10  # digits that are known
 
 
 def test_samples_in_a_file_are_differentiated(tmp_path, capsys):

@@ -80,7 +80,9 @@ def test_a_forecast_that_is_not_to_be_trusted_exits_with_1(model, capsys):
 
 def test_dali_and_laplace(model, capsys):
     assert main(["dali", "model.py:plain", "--cov", "0.1", "--at", "1", "2"]) == 0
-    assert "Fisher's sigma" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "Fisher's sigma" in out
+    assert out.startswith("trustworthy: ")
     assert main(["laplace", "model.py:nlp", "--at", "1", "0"]) == 0
     assert "0.707107" in capsys.readouterr().out
     assert main(["laplace", "model.py:nlp", "--at", "1", "0.5"]) == 1

@@ -39,6 +39,12 @@ def test_a_notebook_shows_standard_errors_and_what_is_propagated_as_tables():
     assert re.findall(r">([^<>]+)</td>", sum_of_two._repr_html_()) == ["3", "5"]
 
 
+def test_a_session_shows_standard_errors_as_print_does():
+    found = covariance(CalculusKit(lambda x: x[0] ** 2, [0.0]).hessian_result())
+    assert repr(found) == str(found)
+    assert repr(found).startswith("x[0]: ± 0.707107")
+
+
 @pytest.mark.parametrize("sigma", [0.3, np.linspace(0.1, 0.5, 12)])
 def test_known_deviations_weight_the_data(sigma):
     A, _, kit = fitted()

@@ -131,6 +131,7 @@ function basics(page, theme) {{
         e.querySelector("img[alt]"))).map(e => e.outerHTML.slice(0, 80)),
     faint: faint(root, {least}),
     unreachable: unreachable(root),
+    heroes: [...root.querySelectorAll("img.hero")].filter(e => e.checkVisibility()).map(e => e.src),
     fixed: [...root.querySelectorAll("img.only-light, img.only-dark")].filter(
       e => e.closest("a")?.href !== e.src).map(e => e.src),
   }};
@@ -274,6 +275,14 @@ def test_links_and_buttons_have_names_and_what_scrolls_takes_the_keyboard(measur
 @needs_browser
 def test_a_picture_opens_alone_to_be_enlarged_on_a_phone(measured):
     assert [(c["page"], c["fixed"]) for c in measured["checks"] if c["fixed"]] == []
+
+
+@needs_site
+@needs_browser
+def test_a_phone_has_one_first_picture_the_narrow_one_of_its_theme(measured):
+    seen = {c["theme"]: c["heroes"] for c in measured["checks"] if c["page"] == "index.html"}
+    names = {theme: [source.rpartition("/")[2] for source in seen[theme]] for theme in seen}
+    assert names == {theme: [f"promise-phone-{theme}.svg"] for theme in ("light", "dark")}
 
 
 @needs_site

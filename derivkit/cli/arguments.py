@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import argparse
 import re
+import sys
+import textwrap
 from collections.abc import Sequence
+from shutil import get_terminal_size
 from typing import Any, NoReturn
 
 from derivkit.calculus_kit import CalculusKit
 from derivkit.cli import commands, files, forecasts
 from derivkit.cli.completion import SHELLS
-from derivkit.validation import LONGEST_SHOWN, shown
+from derivkit.validation import LONGEST_SHOWN, shown, suggestion
 from derivkit.version import __version__
 
 __all__ = ["parse"]
@@ -27,6 +30,14 @@ to its standard input), and the numbers in the last line that it prints are
 the output."""
 
 _ABOUT = {
+    "fisher": f"The model returns the data that it predicts.\n\n{MODEL_HELP}",
+    "dali": f"The model returns the data that it predicts.\n\n{MODEL_HELP}",
+    "laplace": f"The model returns the negative logarithm of the posterior.\n\n{MODEL_HELP}",
+    "covariance": f"""\
+The model returns residuals, or one number: a negative log-likelihood.
+
+{MODEL_HELP}""",
+    "check": FUNCTION_HELP,
     "sampled": """\
 Columns of numbers, separated by commas or blanks; the first are the places.""",
     "plan": """\
@@ -60,10 +71,25 @@ examples:
   derivkit doctor"""
 
 
+_MODEL_OR_PROGRAM = "%(prog)s MODEL {0} [options]\n       %(prog)s --exec COMMAND {0} [options]"
+_USAGES = {
+    "check": "%(prog)s MODEL CLAIM --at X [X ...] [options]",
+    "sampled": "%(prog)s FILE [options]",
+    "plan": "%(prog)s FILE --at X [X ...] [options]\n       %(prog)s FILE --tell VALUES [options]",
+}  # of a sub-command: what it cannot do without; of the others:
+_WITHOUT = {
+    "directional": "--along V [V ...] --at X [X ...]",
+    "fisher": "--cov C --at X [X ...]",
+    "dali": "--cov C --at X [X ...]",
+}
+
+
 def parse(argv: Sequence[str]) -> argparse.Namespace:
     """Return the arguments; ``run`` is the sub-command to call with them."""
     parser = _parser()
-    arguments = parser.parse_args([_protected(word) for word in argv])
+    arguments, unknown = parser.parse_known_args([_protected(word) for word in argv])
+    if unknown:
+        arguments.parser.unknown(unknown)
     if hasattr(arguments, "program") and arguments.model is None and not arguments.program:
         arguments.model = _swallowed(arguments)
     return arguments
@@ -83,11 +109,37 @@ def _protected(word: str) -> str:
 
 
 class _Parser(argparse.ArgumentParser):
-    """argparse, which shows what was typed as it is, however long."""
+    """argparse, which shows what was typed as it is, however long, and suggests what was meant."""
 
     def error(self, message: str) -> NoReturn:
         words = [word if len(word) <= LONGEST_SHOWN else shown(word) for word in message.split()]
-        super().error(" ".join(words))
+        text = f"{self.prog}: error: {self._suggested(' '.join(words))}"
+        if sys.stderr.isatty():
+            text = textwrap.fill(text, get_terminal_size().columns, subsequent_indent="  ")
+        self.print_usage(sys.stderr)
+        self.exit(2, f"{text}\n`{self.prog} --help` has more\n")
+
+    @staticmethod
+    def _suggested(message: str) -> str:
+        """Return argparse's message; where the nearest choice is near, that and no long list."""
+        choice = re.search(r"(invalid choice: '(.*)') \(choose from (.*)\)$", message)
+        near = choice and suggestion(choice[2], re.findall(r"[\w-]+", choice[3]))
+        return f"{message[: choice.end(1)]}{near}" if choice and near else message
+
+    def unknown(self, words: list[str]) -> NoReturn:
+        """End with what this parser does not know."""
+        options = [option for action in self._actions for option in action.option_strings]
+        near = suggestion(words[0], options) if words[0].startswith("-") else ""
+        self.error(f"unrecognized arguments: {' '.join(words)}{near}")
+
+
+class _Help(argparse.RawDescriptionHelpFormatter):
+    """argparse's help, the sub-commands in one column."""
+
+    def _format_action(self, action: argparse.Action) -> str:
+        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001 - argparse has no other door
+            return "".join(map(super()._format_action, action._get_subactions()))  # noqa: SLF001
+        return super()._format_action(action)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -95,8 +147,9 @@ def _parser() -> argparse.ArgumentParser:
         prog="derivkit",
         description="Derivatives of a model with respect to its parameters, with error bars.",
         epilog=f"{EXAMPLES}\n\n{EXIT_CODES}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_Help,
     )
+    parser.set_defaults(parser=parser)
     parser.add_argument("--version", action="version", version=__version__)
     kinds = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name, (compute, text) in _TENSORS.items():
@@ -117,14 +170,20 @@ def _parser() -> argparse.ArgumentParser:
         _add_output_options(parser_of, picture=False)
         parser_of.set_defaults(run=getattr(files, name))
     _add_check(kinds)
-    methods = kinds.add_parser("methods", help="list the methods, their aliases and options")
-    methods.set_defaults(run=commands.methods)
-    doctor = kinds.add_parser("doctor", help="versions, optional packages, workers, a self-test")
-    doctor.set_defaults(run=commands.doctor)
-    shells = kinds.add_parser("completion", help="a script that completes commands and options")
-    shells.add_argument("shell", choices=SHELLS, help="your shell")
-    shells.set_defaults(run=lambda given: commands.complete(parser, given.shell))
+    for name, run, text in (
+        ("methods", commands.methods, "list the methods, their aliases and options"),
+        ("doctor", commands.doctor, "versions, optional packages, workers, a self-test"),
+        ("completion", None, "a script that completes commands and options"),
+    ):
+        parser_of = kinds.add_parser(name, help=text, description=f"{_capital(text)}.")
+        parser_of.set_defaults(run=run, parser=parser_of)
+    parser_of.add_argument("shell", choices=SHELLS, help="your shell")
+    parser_of.set_defaults(run=lambda given: commands.complete(parser, given.shell))
     return parser
+
+
+def _capital(text: str) -> str:
+    return text[0].upper() + text[1:]
 
 
 _TENSORS = {
@@ -143,10 +202,15 @@ _TENSORS = {
 }
 
 _OWN_OPTIONS: dict[str, tuple[tuple[str, dict[str, Any]], ...]] = {
-    "hyper-hessian": (("--order", {"type": int, "default": 3, "help": "default: 3"}),),
+    "hyper-hessian": (
+        ("--order", {"type": int, "default": 3, "help": "of the derivatives; default: 3"}),
+    ),
     "directional": (
-        ("--along", {"nargs": "+", "required": True, "metavar": "V", "help": "as --at is typed"}),
-        ("--order", {"type": int, "default": 1, "help": "default: 1"}),
+        (
+            "--along",
+            {"nargs": "+", "required": True, "metavar": "V", "help": "the direction, as --at"},
+        ),
+        ("--order", {"type": int, "default": 1, "help": "of the derivative; default: 1"}),
     ),
     "covariance": (
         ("--sigma", {"type": float, "help": "the data's standard deviation, with residuals"}),
@@ -158,8 +222,8 @@ _OWN_OPTIONS: dict[str, tuple[tuple[str, dict[str, Any]], ...]] = {
             "--compare",
             {
                 "metavar": "MODEL",
-                "help": "the model at a tighter setting, with --exec its command: what derivatives "
-                "differ by joins the error",
+                "help": "the same model at a tighter setting (with --exec: its command); how far "
+                "the derivatives differ is added to the errors",
             },
         ),
     ),
@@ -172,7 +236,9 @@ def _add_tensor(
     text: str,
 ) -> argparse.ArgumentParser:
     parser = _add_command(kinds, name, text)
-    parser.add_argument("model", nargs="?", help="file.py:function or package.module:function")
+    parser.add_argument(
+        "model", nargs="?", metavar="MODEL", help="file.py:function or package.module:function"
+    )
     for option, keywords in _OWN_OPTIONS.get(name, ()):
         parser.add_argument(option, **keywords)
     _add_model_options(parser)
@@ -185,17 +251,28 @@ def _add_tensor(
 
 def _add_parameter_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("the parameters")
-    group.add_argument("--fix", dest="held", nargs="+", metavar="NAME", help="that do not vary")
-    group.add_argument("--log", nargs="+", metavar="NAME", help="of which the logarithm varies")
     group.add_argument(
-        "--accuracy", type=float, metavar="A", help="to what part of itself the output is right"
+        "--fix", dest="held", nargs="+", metavar="NAME", help="that keep their value"
+    )
+    group.add_argument(
+        "--log", nargs="+", metavar="NAME", help="with respect to whose logarithm to differentiate"
+    )
+    group.add_argument(
+        "--accuracy",
+        type=float,
+        metavar="A",
+        help="relative error of the model's output, such as a solver's tolerance",
     )
 
 
 def _add_check(kinds: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
     parser = _add_command(kinds, "check", "compare derivatives of your own with derivkit's")
-    parser.add_argument("model", help="the function, file.py:function or package.module:function")
-    parser.add_argument("claim", help="its derivatives: a function, given in the same way")
+    parser.add_argument(
+        "model", metavar="MODEL", help="the function, file.py:function or package.module:function"
+    )
+    parser.add_argument(
+        "claim", metavar="CLAIM", help="its derivatives: a function, given in the same way"
+    )
     parser.add_argument(
         "--what",
         choices=tuple(commands.CHECKS),
@@ -213,17 +290,17 @@ def _add_command(
     name: str,
     text: str,
 ) -> argparse.ArgumentParser:
+    bars = {True: ", each with an error bar", False: ""}[name in _TENSORS]
+    needed = _WITHOUT.get(name, "--at X [X ...]")
     parser: argparse.ArgumentParser = kinds.add_parser(
         name,
         help=text,
-        description=(
-            f"Compute {text},\neach with an error bar.\n\n{MODEL_HELP}"
-            if name in _TENSORS or name in forecasts.FORECASTS or name == "covariance"
-            else f"{text.capitalize()}.\n\n{_ABOUT.get(name, FUNCTION_HELP)}"
-        ),
+        usage=_USAGES.get(name, _MODEL_OR_PROGRAM.format(needed)),
+        description=f"{_capital(text)}{bars}.\n\n{_ABOUT.get(name, MODEL_HELP)}",
         epilog=EXIT_CODES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_Help,
     )
+    parser.set_defaults(parser=parser)
     return parser
 
 
@@ -237,11 +314,13 @@ def _add_model_options(parser: argparse.ArgumentParser, *, program: bool = True)
         help="the parameters: numbers, or name=number for each",
     )
     if program:
-        group.add_argument("--exec", dest="program", metavar="COMMAND", help="the model's command")
+        group.add_argument(
+            "--exec", dest="program", metavar="COMMAND", help="a program as the model: its command"
+        )
         group.add_argument(
             "--output-pattern",
             metavar="REGEX",
-            help="where the numbers are in what it prints: the groups, or all matches",
+            help="finds the numbers in what the program prints: the groups, or all matches",
         )
     group.add_argument(
         "--bounds",
@@ -259,7 +338,7 @@ def _add_model_options(parser: argparse.ArgumentParser, *, program: bool = True)
         "--call",
         choices=("array", "same", "keywords", "positional"),
         default="array",
-        help="how the function is called; with names in --at, same is a dict; default: array",
+        help="what the function gets; same is a dict where --at has names; default: array",
     )
     group.add_argument(
         "--vectorized", action="store_true", help="the function takes many points at once"

@@ -119,7 +119,8 @@ def methods(_: Namespace) -> bool:
     """List the methods with their aliases and options."""
     for name, aliases in available_methods().items():
         options = ", ".join(option_names(load_class(name))) or "none"
-        sys.stdout.write(f"{name}\n    aliases: {', '.join(aliases)}\n    options: {options}\n")
+        others = ", ".join(aliases) or "none"
+        sys.stdout.write(f"{name}\n    aliases: {others}\n    options: {options}\n")
     return True
 
 

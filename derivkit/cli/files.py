@@ -17,7 +17,7 @@ from derivkit.cli.commands import call_options, kit_options, model_of, point_of,
 from derivkit.cli.output import written
 from derivkit.parameter_covariance import covariance as covariance_of
 from derivkit.plan.plan import Plan
-from derivkit.results.table import Shown, rows_of, text_table
+from derivkit.results.table import FORMATS, Shown, rows_of, text_table
 from derivkit.sampled.differences import gradient_result
 from derivkit.sampled.noisy import noisy_gradient_result
 
@@ -27,8 +27,10 @@ __all__ = ["add_plan_options", "add_sampled_options", "covariance", "plan", "sam
 class _Table(Shown):
     """Rows and a sentence, to be written in any form."""
 
-    def __init__(self, title: str, **columns: Sequence[Any]) -> None:
-        self._rows, self._title = rows_of(**columns), title
+    def __init__(
+        self, title: str, formats: Mapping[str, str] | None = None, /, **columns: Sequence[Any]
+    ) -> None:
+        self._rows, self._title, self._formats = rows_of(**columns), title, formats or {}
 
     def rows(self) -> list[dict[str, Any]]:
         return self._rows
@@ -37,7 +39,9 @@ class _Table(Shown):
         return self._rows, self._title
 
     def __str__(self) -> str:
-        return text_table(*self._shown(), {})  # all rows: they may be what the user is after
+        return text_table(
+            *self._shown(), self._formats
+        )  # all rows: they may be what the user is after
 
 
 def covariance(arguments: Namespace) -> bool:
@@ -55,6 +59,7 @@ def covariance(arguments: Namespace) -> bool:
     title = f"standard errors at the optimum, {result.message}"
     table = _Table(
         title,
+        FORMATS | {"standard_error": "{:.6g}"},
         parameter=found.names,
         value=result.x0.tolist(),
         standard_error=found.standard_errors.tolist(),

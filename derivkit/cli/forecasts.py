@@ -19,8 +19,8 @@ from derivkit.forecast_kit import ForecastKit
 __all__ = ["FORECASTS", "add_options", "dali", "fisher", "laplace"]
 
 FORECASTS = {
-    "fisher": "a Fisher forecast",
-    "dali": "a non-Gaussian forecast, from higher derivatives",
+    "fisher": "a Fisher forecast: what data will tell of the parameters",
+    "dali": "a forecast that need not be Gaussian, from higher derivatives",
     "laplace": "Laplace's approximation about a maximum of the posterior",
 }
 
@@ -37,21 +37,29 @@ def add_options(name: str, parser: argparse.ArgumentParser) -> None:
         help="a variance, a .npy or .npz file of variances or a matrix (scipy's sparse ones too), "
         "a function file.py:cov of the parameters, or poisson for counts",
     )
-    group.add_argument("--prior", nargs="+", default=[], metavar="NAME=SIGMA")
+    group.add_argument(
+        "--prior", nargs="+", default=[], metavar="NAME=SIGMA", help="Gaussian priors, by name"
+    )
     if name == "dali":
         group.add_argument("--order", type=int, default=2, help="2 to 4; default: 2")
         return
-    group.add_argument("--fix", nargs="+", default=[], metavar="NAME", help="held at its value")
-    group.add_argument("--marginalise", nargs="+", default=[], metavar="NAME")
+    group.add_argument(
+        "--fix", nargs="+", default=[], metavar="NAME", help="parameters that keep their value"
+    )
+    group.add_argument(
+        "--marginalise", nargs="+", default=[], metavar="NAME", help="free, but not shown"
+    )
     group.add_argument("--fom", nargs=2, metavar="NAME", help="figure of merit of two parameters")
     group.add_argument(
-        "--delta-nu", metavar="FILE", help="a .npy file of a systematic: the bias it causes"
+        "--delta-nu",
+        metavar="FILE",
+        help="a .npy file: what a systematic adds to the data; its bias",
     )
     group.add_argument("--getdist", metavar="ROOT", help="write samples to ROOT.txt for GetDist")
     group.add_argument(
         "--no-check",
         action="store_true",
-        help="save the 2 p calls that tell whether it is Gaussian",
+        help="do not check that the likelihood is Gaussian; saves two calls a parameter",
     )
 
 

@@ -26,6 +26,10 @@ def written(result: Tabular, form: str) -> str:
     return f"{_FORMS[form](result)}\n"
 
 
+def _as_table(result: Tabular) -> str:
+    return str(result).replace("to_frame() has them all", "--csv has them all")
+
+
 def _as_json(result: Tabular) -> str:
     """Return all of a result that knows how, else its rows; numbers JSON lacks are strings."""
     whole = getattr(result, "to_json", None)
@@ -41,4 +45,4 @@ def _as_csv(result: Tabular) -> str:
     return text.getvalue().rstrip("\n")
 
 
-_FORMS: dict[str, Callable[[Tabular], str]] = {"table": str, "json": _as_json, "csv": _as_csv}
+_FORMS: dict[str, Callable[[Tabular], str]] = {"table": _as_table, "json": _as_json, "csv": _as_csv}

@@ -55,7 +55,7 @@ class Data:
         return rows[:, 0], dual[:, 0]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class BiasResult(Report):
     """Shifts of parameters, with errors.
 

@@ -28,7 +28,7 @@ from supernovae without a prior.
 SAMPLES = 4_000
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class GaussianCheck(Report):
     """Chi-square one sigma away along the principal axes of a forecast; 1 if it is Gaussian.
 

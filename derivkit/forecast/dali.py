@@ -143,7 +143,7 @@ class DeltaChi2:
         return np.asarray(monomials(d, self.indices) @ self.coefficients)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class DaliResult(Report):
     """A non-Gaussian forecast, from derivatives to ``order``.
 
@@ -298,9 +298,10 @@ class DaliResult(Report):
     def message(self) -> str:
         """The verdict in one sentence; sigmas may agree where contours are bent."""
         if self.unresolved:
-            return f"derivatives {', '.join(self.unresolved[:6])} are not resolved within one sigma"
+            listed = ", ".join(self.unresolved[:6])
+            return f"{self.verdict}: derivatives {listed} are not resolved within one sigma"
         if self.verdict is not Verdict.NOT_GAUSSIAN:
-            return self.verdict.text
+            return f"{self.verdict}: {self.verdict.text}"
         ratios = zip(self.names, self.sigma / self.fisher.sigma, strict=True)
         told = ", ".join(f"{name}: {ratio:.2f}" for name, ratio in ratios)
         shape = f"; {self.check.message}" if self.check.verdict is Verdict.NOT_GAUSSIAN else ""

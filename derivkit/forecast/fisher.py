@@ -43,7 +43,7 @@ LEAST_SHARE = 1e-3
 """A parameter is named in a direction in which it moves at least this part of its scale."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class FisherResult(Report):
     """A Gaussian forecast of k parameters, every number with an error.
 

@@ -35,7 +35,7 @@ SKEW = 1e-6
 """A matrix may be asymmetric by this part of its diagonal, as numerical Hessians are."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class LaplaceResult(Report):
     """A Gaussian about a point of least negative log-posterior.
 

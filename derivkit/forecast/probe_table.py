@@ -17,7 +17,7 @@ __all__ = ["ProbeTable"]
 TOGETHER = "together"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class ProbeTable(Report):
     """Standard deviations of each probe's forecast, and of the one of all.
 

@@ -88,7 +88,8 @@ def _relative(ax: Axes, value: NDArray[Any], error: NDArray[Any]) -> None:
     ax.set_xscale("log")
     top = max(1.0, float(size[known].max(initial=0.0)))
     ax.set(xlim=(LEAST_RELATIVE, 3 * top), xlabel="relative error", yticks=[])
-    ax.set_xticks([1e-16, 1e-12, 1e-8, 1e-4, 1.0])
+    labels = ["$10^{-16}$", "", "$10^{-8}$", "", "$10^{0}$"]  # all five would touch each other
+    ax.set_xticks([1e-16, 1e-12, 1e-8, 1e-4, 1.0], labels)
     ax.xaxis.set_minor_locator(_none())
     ax.yaxis.tick_right()
 

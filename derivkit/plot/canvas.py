@@ -33,6 +33,7 @@ WIDTH, HEIGHT = 6.4, 4.6  # inches
 MOST_LABELLED = 40  # parameters named on an axis
 MOST_DIGITS = 8
 MOST_TICKS = 3  # on each side of zero of an axis of signs and decades
+UNCROWDED = 6  # decades of each sign, between which all labels have room
 
 
 class Drawable(Protocol):
@@ -147,15 +148,20 @@ def number(value: float, error: float) -> str:
 def decades(least: float, most: float, within: tuple[float, float]) -> dict[float, str]:
     """Return ticks and their labels for an axis of both signs: zero and some powers of ten.
 
-    The powers, of either sign, lie between the least and the most; the ticks within the limits.
+    The powers, of either sign, lie between the least and the most; the ticks within the limits. Of
+    many decades the least is a tick without a label, for it would touch that of zero.
 
+    >>> decades(1.0, 2e3, (-1e1, 2e3))
+    {-1.0: '$-10^{0}$', 0.0: '0', 1.0: '$10^{0}$', 100.0: '$10^{2}$'}
     >>> decades(1.0, 2e9, (-1e4, 2e9))
-    {-1.0: '$-10^{0}$', 0.0: '0', 1.0: '$10^{0}$', 100000.0: '$10^{5}$'}
+    {-1.0: '', 0.0: '0', 1.0: '', 100000.0: '$10^{5}$'}
     """
     low = int(np.ceil(np.log10(least) - 1e-9))
     high = int(np.floor(np.log10(most) + 1e-9))
     stride = max(-(-(high - low) // (MOST_TICKS - 1)), 1)
     right = {10.0**k: f"$10^{{{k}}}$" for k in range(low, high + 1, stride)}
+    if high - low > UNCROWDED:
+        right[10.0**low] = ""
     left = {-place: label.replace("$1", "$-1") for place, label in reversed(right.items())}
     ticks = left | {0.0: "0"} | right
     return {place: label for place, label in ticks.items() if within[0] <= place <= within[1]}

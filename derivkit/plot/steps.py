@@ -20,14 +20,17 @@ MARKERS = {"central": "o", "forward": ">", "backward": "<"}
 MARGIN = 3.0  # beyond the least and the largest step
 LEAST_SPAN = 100.0  # of the steps shown: two decades, so that two ticks have labels
 LONG_TITLE = 52  # letters; longer ones are broken
-CAPTION = "Points: plain differences. Left, noise rules; right, truncation. The answer uses all."
+CAPTION = "Points: plain differences. Left, noise rules; right, truncation. "
+USES_ALL, LEFT_OUT = "The answer uses all.", "Not shown: probes beside x0."
+WIDEST_GAP = 1e4  # between steps; what lies beyond is a probe of noise or of a kink
+MOST_PROBES = 2
 
 
 def draw_steps(scan: Scan, ax: Axes | None) -> Axes:
     """Draw plain differences, their truncation and noise, and the answer they led to."""
     given, ax = ax, given_or_new(ax)
     ax.set(xscale="log", yscale="log")
-    found = scan.differences()
+    found = _without_probes(everything := scan.differences())
     low, high = _span(found)
     floor, top = _bounds(found, scan.error)
     for kind, marker in MARKERS.items():
@@ -47,12 +50,23 @@ def draw_steps(scan: Scan, ax: Axes | None) -> Axes:
     ax.xaxis.set_minor_formatter("")
     ax.yaxis.set_minor_formatter("")
     colour = None if np.isfinite(scan.error) else palette().unresolved
-    headline(ax, _title(scan), CAPTION, colour=colour)
+    left_out = everything.step.size > found.step.size
+    headline(ax, _title(scan), CAPTION + (LEFT_OUT if left_out else USES_ALL), colour=colour)
     if given is None:  # below the axes, where it covers nothing
         ax.figure.legend(loc="outside lower center", ncols=2)
     else:
         ax.legend(loc="best")
     return ax
+
+
+def _without_probes(found: Differences) -> Differences:
+    """Return the differences, but for one or two so close to x0 that they squeeze the rest."""
+    steps = np.sort(found.step)
+    apart = np.flatnonzero(steps[1:] > WIDEST_GAP * steps[:-1])
+    if not apart.size or apart[-1] >= MOST_PROBES:
+        return found
+    shown = found.step > steps[apart[-1]]
+    return Differences(found.kind[shown], found.step[shown], found.gap[shown])
 
 
 def _span(found: Differences) -> tuple[float, float]:

@@ -9,7 +9,7 @@ function enlargeable() {
   document.querySelectorAll("img.only-light, img.only-dark").forEach((picture) => {
     const link = document.createElement("a");
     link.href = picture.src;
-    link.className = picture.classList.contains("only-light") ? "only-light" : "only-dark";
+    link.className = picture.className;
     link.setAttribute("aria-label", "Enlarge: " + picture.alt);
     picture.replaceWith(link);
     link.append(picture);

@@ -38,9 +38,9 @@ colours = palette()
 ax = Figure(figsize=(7.6, 4.0), layout="constrained").subplots()
 ax.set_xscale("log")
 ax.axhspan(value - error, value + error, color=colours.believed, alpha=0.35, lw=0)
-calls = f"derivkit: {value:.4g} ± {error:.1g}, {result.nfev} calls for all 3 parameters"
+calls = f"derivkit: {value:.2f} ± {error:.2f}, {result.nfev} calls for all 3 parameters"
 ax.axhline(value, color=colours.believed, label=calls)
-ax.axhline(truth, color=colours.text, ls=":", lw=1.2, label=f"truth: {truth:.4f}")
+ax.axhline(truth, color=colours.text, ls=":", lw=1.2, label=f"truth: {truth:.2f}")
 spread = 0.06 * abs(value)
 beyond = np.abs(slopes - value) > spread
 edge = np.where(slopes > value, value + 0.97 * spread, value - 0.97 * spread)

@@ -54,6 +54,7 @@ def test_all_results_have_table_html_frame_and_json(kit):
     ]
     for kind, result in results:
         assert result.message in " ".join(str(result).split())  # long lines are folded
+        assert repr(result) == str(result)  # a session shows it as print does
         assert len(result.to_frame()) == 2
         again = kind.from_json(result.to_json())
         assert str(again) == str(result)

@@ -140,6 +140,17 @@ def test_the_noise_branch_falls_with_the_step_at_the_level_of_the_noise():
     np.testing.assert_allclose(noise * h * np.sqrt(2), result.noise[0], rtol=1e-9)
 
 
+def test_probes_right_beside_x0_do_not_squeeze_the_other_steps():
+    probed = CalculusKit(noisy, AT, call="array").gradient_result()
+    steps = probed.scan(0).differences().step
+    assert steps.min() < 1e-10  # a probe, or this test shows nothing
+    ax = probed.plot_steps(0)
+    low, high = ax.get_xlim()
+    assert low > 1000 * steps.min()
+    assert high > steps.max()
+    assert any("probes" in text.get_text() for text in ax.texts)
+
+
 def test_the_samples_are_drawn_where_the_model_was_called(gradient):
     ax = gradient.plot_samples("a")
     x, y = line(ax, "samples used").get_data()
