@@ -31,6 +31,7 @@ Log = list[tuple[Points, Values]]
 HIGHEST_TAYLOR = 8  # coefficient read from an axis: for the error of three symmetric steps
 ROOM = 2.0**-3  # of a step: less room than this on a side means that it is closed
 FIRST_PREDICTED = 5  # lower coefficients are what a prediction rests on
+WINDOW = 2.0  # steps that the samples behind an estimate reach at most
 SEEN = 4.0  # standard deviations of noise above which a coefficient is believed
 ROUNDING = 2.0**-53
 
@@ -92,7 +93,8 @@ def what_is_known(estimate: Estimate, line: Line, log: Log) -> Axis:
     step, closed = _step_of(estimate, line, log)
     t, values = _samples(log, len(estimate.value))
     noise = np.broadcast_to(estimate.noise, values.shape[1])
-    floor = ROUNDING * np.max(np.abs(values), axis=0, initial=0.0)
+    near = np.abs(t) <= WINDOW * abs(step)  # f may be huge farther out
+    floor = ROUNDING * np.max(np.abs(values[near]), axis=0, initial=0.0)
     sigma = np.where(np.isfinite(noise), np.maximum(noise, floor), floor)
     with np.errstate(over="ignore", invalid="ignore"):  # infinitely large, and so never believed
         size = np.abs(np.nan_to_num(estimate.value)) * np.square(np.float64(step))

@@ -233,3 +233,14 @@ def test_a_method_that_offers_second_derivatives_is_taken_at_its_word_whatever_i
     own, default = (CalculusKit(f, x0).hessian_result(m) for m in (Renamed(), Auto()))
     assert own.nfev == default.nfev
     np.testing.assert_array_equal(own.value, default.value)
+
+
+def test_where_f_is_huge_farther_out_its_rounding_there_is_not_that_of_the_samples():
+    """The search along the second parameter sees exp(80)."""
+
+    def model(x):
+        return np.exp(-1000 * x[1]) * np.sin(x[0]) + np.exp(-x[0])
+
+    result = CalculusKit(model, [1.0, 0.01]).hessian_result()
+    exact = -1000 * np.exp(-10.0) * np.cos(1.0)
+    assert abs(result.value[0, 1] - exact) <= result.error[0, 1] < 1e-6 * abs(exact)

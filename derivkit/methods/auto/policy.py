@@ -42,7 +42,15 @@ from derivkit.methods.auto.criteria import (
 )
 from derivkit.methods.auto.ladder import PAIRS, both_sides, step_below, to_side
 from derivkit.methods.auto.lepski import SELECTION, Selection
-from derivkit.methods.auto.moves import BURIED, above, below, first_radius, ladder, towards_walls
+from derivkit.methods.auto.moves import (
+    BURIED,
+    INSENSITIVE,
+    above,
+    below,
+    first_radius,
+    ladder,
+    towards_walls,
+)
 from derivkit.methods.auto.questions import FitQuestion, Question, Reply, SidesQuestion
 from derivkit.methods.fit.samples import Column, Samples
 from derivkit.methods.fit.window import EPS, Finding, window
@@ -240,6 +248,11 @@ class OutputSearch:
     def best(self) -> Finding | None:
         """The window to believe."""
         return None if self.seen is None else self.seen.best
+
+    @property
+    def _eps(self) -> float:
+        """The precision of f."""
+        return EPS if self.seen is None else self.seen.eps
 
     @property
     def _errors(self) -> Floats:
@@ -516,8 +529,8 @@ class OutputSearch:
     # -- two sides --------------------------------------------------------------------------
 
     def _sides(self, radius: float) -> SidesQuestion:
-        eps = EPS if self.seen is None else self.seen.eps
-        return SidesQuestion(self.order, radius, eps, self.noise, (self._inner, *self._branch))
+        within = (self._inner, *self._branch)
+        return SidesQuestion(self.order, radius, self._eps, self.noise, within)
 
     def _compare_deeper(self, told: Sides) -> Generator[Any, Any, bool]:
         """Look where f breaks, a side of which is smooth by itself, with a ladder close to x0."""
@@ -583,7 +596,7 @@ class OutputSearch:
     def _resolved_status(self, v: Finding) -> Status:
         if self.constant:
             return Status.CONSTANT
-        if self.noise is not None or (self.seen is not None and self.seen.eps > EPS):
+        if self.noise is not None or self._eps > EPS:
             return Status.NOISE_LIMITED
         return Status.ONE_SIDED if v.sides else Status.CONVERGED
 
@@ -604,9 +617,12 @@ class OutputSearch:
         """Return what rounding at most does to the derivative where steps suit the scale."""
         c = self.column
         largest = np.max(np.abs(c.f[window(np.abs(c.t), v.radius)]))
-        reach = np.float64(first_radius(self.order) * self._farthest)
+        near = c.f[np.abs(c.t) <= self.line.scale]
+        varies = np.ptp(near) >= INSENSITIVE * np.max(np.abs(near))
+        scale = np.float64(self.line.scale if varies else self._farthest)
+        reach = first_radius(self.order) * scale
         with np.errstate(all="ignore"):  # scales of 1e-300 and 1e300 are allowed
-            rounding = EPS * largest / reach**self.order
+            rounding = self._eps * largest / reach**self.order
         return float(ALLOWED * PER_ORDER ** (self.order - 1) * rounding)
 
     def _error_of(self, seen: Selection) -> float:

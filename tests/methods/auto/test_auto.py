@@ -473,3 +473,17 @@ def test_a_search_beside_a_wall_goes_on_from_samples_that_are_there(x0):
         assert off <= told.error[0] * (x0 - wall)
         resolved += np.isfinite(told.error[0])
     assert resolved >= 11
+
+
+@pytest.mark.parametrize("x0", [9.1e-31, 1e-14, 3e-9])
+def test_a_tiny_x0_on_which_f_varies_is_a_scale_for_a_second_derivative_of_0(x0):
+    estimate, _, _ = follow(lambda x: 7.0 * x, x0, order=2)
+    assert estimate.statuses()[0] is not Status.LOST_IN_ROUNDING
+    assert 0 < estimate.error[0] < 1e-9 * 7.0 / x0
+
+
+def test_what_single_precision_does_to_a_derivative_of_0_is_not_lost_in_rounding():
+    for x0 in (0.31, 2.3, 56.0):
+        f = lambda x: float(np.float32(1.7) * np.float32(x))
+        estimate, _, _ = follow(f, x0, order=2)
+        assert abs(estimate.value[0]) <= estimate.error[0] < 1e-3 * 1.7 / x0
