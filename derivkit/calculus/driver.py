@@ -332,7 +332,7 @@ def _evaluated(plan: Computation, stage: Stage, calls: _Calls, watch: Watch | No
     evaluation = evaluation_of(problem.model, calls.memo)
     own_error = other is not None or problem.accuracy is not None
     logs: list[Log] = [[] for _ in stage.solvers] if own_error else []
-    solvers = [_guarded(solver) for solver in stage.solvers]
+    solvers = stage.solvers
     if own_error:
         solvers = [recorded(solver, log) for solver, log in zip(solvers, logs, strict=True)]
     likely = stage.likely if problem.execution.speculate else None
@@ -371,8 +371,8 @@ def _followed(solvers: list[Any], evaluation: Evaluation, likely: Any, calls: _C
 
 def _known(stage: Stage, evaluation: Evaluation, estimates: list[Any]) -> list[Estimate]:
     """Return the estimates, with nothing known where a line saw nothing or begins undefined."""
-    q = int(np.prod(evaluation.shape))
-    known = [_nothing_known(q) if _has_seen_nothing(e, q) else e for e in estimates]
+    q = math.prod(evaluation.shape)
+    known = [_nothing_known(q) if e is None or _has_seen_nothing(e, q) else e for e in estimates]
     starts = evaluation.undefined_starts
     for k in [k for k, ray in enumerate(stage.rays) if ray.key(0.0) in starts] if starts else ():
         known[k] = _nothing_known(q, Status.UNDEFINED)
@@ -392,19 +392,9 @@ def _one_an_output(accuracy: Any, tree: Tree | None, shape: tuple[int, ...]) -> 
         ) from None
 
 
-def _guarded(solver: Any) -> Any:
-    """Run a solver; None for one that does not handle a spent budget itself."""
-    try:
-        return (yield from solver)
-    except BudgetSpentError:
-        return None
-
-
-def _has_seen_nothing(estimate: Estimate | None, q: int) -> bool:
+def _has_seen_nothing(estimate: Estimate, q: int) -> bool:
     """Whether a line's budget did not even tell it how many outputs there are."""
-    return estimate is None or (
-        estimate.value.size != q and not np.any(np.isfinite(estimate.value))
-    )
+    return estimate.value.size != q and not np.any(np.isfinite(estimate.value))
 
 
 def _nothing_known(q: int, status: Status = Status.BUDGET_SPENT) -> Estimate:

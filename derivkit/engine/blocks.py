@@ -109,7 +109,7 @@ class RayTable(Sequence[Ray]):
         moving = self.moving.take(lines, axis=0)
         origin = None if self._origin is None else self._origin[lines]
         keys = self._keys(moving, moved, origin)
-        return Table(self._x0, origin, moving, moved, lines.tolist(), t.tolist(), keys)
+        return Table(self._x0, origin, moving, moved, lines, t, keys)
 
     def _keys(self, moving: Integers, moved: Floats, origin: Integers | None) -> list[Key]:
         x0, p = self._x0.ravel(), self._x0.shape[1]
@@ -139,23 +139,35 @@ class Table:
     origin: Integers | None
     moving: Integers
     moved: Floats
-    lines: list[int]
-    places: list[float]
+    lines: Integers
+    t: Floats
     keys: list[Any]
+
+    @property
+    def places(self) -> list[float]:
+        """The places t."""
+        return self.t.tolist()  # type: ignore[no-any-return]
 
     def __len__(self) -> int:
         return len(self.keys)
 
     def __iter__(self) -> Iterator[tuple[Key, NDArray[Any]]]:
         starts, p = list(self.x0), self.x0.shape[1]
-        origin = [0] * len(self.keys) if self.origin is None else self.origin.tolist()
-        for key, n in zip(self.keys, origin, strict=True):
+        if self.origin is None:
+            copy = starts[0].copy
+            for key in self.keys:
+                x = copy()
+                if len(key) == 2:  # the usual case: one coordinate moves
+                    x[key[0]] = key[1]
+                else:
+                    for i, c in zip(key[::2], key[1::2], strict=True):
+                        x[i] = c
+                yield key, x
+            return
+        for key, n in zip(self.keys, self.origin.tolist(), strict=True):
             x = starts[n].copy()
-            if len(key) == 2:  # the usual case: one coordinate moves
+            if key:
                 x[key[0] - n * p] = key[1]
-            else:
-                for i, c in zip(key[::2], key[1::2], strict=True):
-                    x[i] = c
             yield key, x
 
     def taken(self, which: list[int]) -> Table:
@@ -165,8 +177,8 @@ class Table:
             None if self.origin is None else self.origin[which],
             self.moving[which],
             self.moved[which],
-            [self.lines[n] for n in which],
-            [self.places[n] for n in which],
+            self.lines[which],
+            self.t[which],
             [self.keys[n] for n in which],
         )
 
@@ -177,7 +189,7 @@ class Table:
             self.moving[part],
             self.moved[part],
             self.lines[part],
-            self.places[part],
+            self.t[part],
             self.keys[part],
         )
 

@@ -11,6 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
 from itertools import accumulate, pairwise, repeat
+from math import isfinite
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -109,7 +110,8 @@ class Evaluation:
         self._shape: tuple[int, ...] | None = None
         self._until = until
         self._round = 0
-        self._owners: dict[Key, Owner] = {}  # of the points evaluated here
+        self._asked: list[tuple[int, Block]] = []  # points by round whose owners nobody looked up
+        self._owned: dict[Key, Owner] = {}  # of the other points evaluated here
         self._undefined: set[Key] = set()
         self._raised: dict[str, dict[Key, str]] = {}  # texts by type and point
         self._period = period
@@ -153,17 +155,30 @@ class Evaluation:
     @property
     def nfev_of(self) -> list[int]:
         """The model calls of each line, x0 apart."""
-        return self._per_line(self._owners.items())
+        counts = self._per_line(self._owned.items())
+        for _, block in self._asked:
+            at_x0 = int(block.keys[0] == AT_X0)  # which comes first, where it is among them
+            counts += np.bincount(block.lines[at_x0:], minlength=len(counts))
+        return counts.tolist()  # type: ignore[no-any-return]
 
     @property
     def undefined_of(self) -> list[int]:
         """How many of them were undefined."""
-        return self._per_line([(key, self._owners[key]) for key in self._undefined])
+        counts = self._per_line([(key, self._owners[key]) for key in self._undefined])
+        return counts.tolist()  # type: ignore[no-any-return]
 
-    def _per_line(self, owned: Iterable[tuple[Key, Owner]]) -> list[int]:
+    def _per_line(self, owned: Iterable[tuple[Key, Owner]]) -> NDArray[np.int64]:
         lines = [line for key, (number, line, _) in owned if key and number != NEVER]
-        counts: list[int] = np.bincount(lines, minlength=len(self._rays)).tolist()
-        return counts
+        return np.bincount(np.array(lines, dtype=np.int64), minlength=len(self._rays))
+
+    @property
+    def _owners(self) -> dict[Key, Owner]:
+        """Whose the points evaluated here are: worked out where a reply raises the question."""
+        for number, block in self._asked:
+            owners = zip(repeat(number), map(int, block.lines), block.places)
+            self._owned.update(zip(block.keys, owners, strict=True))
+        self._asked.clear()
+        return self._owned
 
     # -- a round at a time ------------------------------------------------------------------
 
@@ -185,8 +200,7 @@ class Evaluation:
         block = block_of(self._rays, lines, places)
         new = self._new(block)
         if len(new):
-            owners = zip(repeat(self._round), new.lines, new.places)
-            self._owners.update(zip(new.keys, owners, strict=True))
+            self._asked.append((self._round, new))
             self._expect(new.keys)
             self._call(new)
         keys = block.keys[first:]
@@ -295,7 +309,7 @@ class Evaluation:
         try:
             for key, reply in replies:
                 self.nfev += 1
-                if type(reply) is float and key and -math.inf < reply < math.inf:
+                if type(reply) is float and key and isfinite(reply):
                     self._memo[key] = reply  # the usual case, without the questions below
                 elif isinstance(reply, Failure) and self._owners[key][0] == NEVER:
                     self._set_aside[key] = reply  # nobody need know
@@ -319,19 +333,20 @@ class Evaluation:
 
     def _receive(self, key: Key, reply: Reply) -> None:
         """Put a reply into the memo; raise what the user must see."""
-        _, line, t = self._owners[key]
-        output = self._output(key, reply, line, t)
+        output = self._without(key, reply) if isinstance(reply, Failure) else reply
+        numbers = output.values if isinstance(output, Shaped) else output
+        defined = np.isfinite(numbers)
+        whole = bool(defined.all()) if isinstance(numbers, np.ndarray) else bool(defined)
+        if not (isinstance(reply, Failure) or (whole and defined.size) or defined.any()):
+            self._may_be_undefined(key, output)
         if key == AT_X0:
             self._meet_output_at_x0(output)
-        if isinstance(output, (np.ndarray, Shaped)):
-            numbers = output.values if isinstance(output, Shaped) else output
-            defined = np.isfinite(numbers)
-            if not defined.all():
-                numbers[~defined] = np.nan
-                self._undefined.add(key)
-        elif output != output or math.isinf(abs(output)):  # noqa: PLR0124 - nan
-            output = math.nan
+        if not whole:
             self._undefined.add(key)
+            if isinstance(numbers, np.ndarray):
+                numbers[~defined] = np.nan
+            else:
+                output = math.nan
         self._memo[key] = output
 
     def _meet_output_at_x0(self, output: Output | Shaped) -> tuple[int, ...]:
@@ -343,25 +358,30 @@ class Evaluation:
                 self._shape = (self.tree.size,)
         return self._shape
 
-    def _output(self, key: Key, reply: Reply, line: int, t: complex) -> Output | Shaped:
-        """Return the output; raises where the model must be defined: where a line begins."""
-        if not isinstance(reply, Failure):
-            if t == 0 and not np.any(np.isfinite(reply)):
-                if self._lenient and key != AT_X0:
-                    self.undefined_starts.add(key)
-                    return reply
-                shown = reply.values if isinstance(reply, Shaped) else reply
-                if np.size(shown) == 0:
-                    raise TypeError("`function` must return at least one number, got none")
-                raise ModelError(
-                    f"the model must be defined at x0, but it returned {shown} there; choose an "
-                    f"x0 inside its domain, got x0 = {self._rays[line].place(t)}",
-                    x=self._rays[line].place(t),
-                    x0=self._rays[line].place(t),
-                    undefined=True,
-                    output=reply,
-                )
-            return reply
+    def _may_be_undefined(self, key: Key, output: Output | Shaped) -> None:
+        """Raise where the model must be defined, but is not: where a line begins."""
+        _, line, t = self._owners[key]
+        if t != 0:
+            return
+        if self._lenient and key != AT_X0:
+            self.undefined_starts.add(key)
+            return
+        shown = output.values if isinstance(output, Shaped) else output
+        if np.size(shown) == 0:
+            raise TypeError("`function` must return at least one number, got none")
+        x = self._rays[line].place(t)
+        raise ModelError(
+            f"the model must be defined at x0, but it returned {shown} there; choose an "
+            f"x0 inside its domain, got x0 = {x}",
+            x=x,
+            x0=x.copy(),
+            undefined=True,
+            output=output,
+        )
+
+    def _without(self, key: Key, reply: Failure) -> Output:
+        """Return what stands for the output of a call that failed; raise what the user must see."""
+        _, line, t = self._owners[key]
         if reply.undefined and t == 0 and self._lenient and key != AT_X0:
             self.undefined_starts.add(key)
             t = math.nan

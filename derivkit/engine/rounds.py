@@ -33,14 +33,15 @@ def drive(
     *,
     budget: int | None,
     refusal: Callable[[], BaseException],
-) -> list[Answer]:
+) -> list[Answer | None]:
     """Run all solvers to their end, a batch a round, within ``budget`` model calls.
 
     A request that does not fit into what is left of the budget is refused by throwing
     ``refusal()`` into its solver, which then asks for less or returns. One that the asker leaves
-    out, since the time is up, is refused everything.
+    out, since the time is up, is refused everything. The answer of a solver that lets a refusal
+    through is None.
     """
-    answers: dict[int, Answer] = {}
+    answers: dict[int, Answer | None] = {}
     left = float("inf") if budget is None else budget
     requests = {
         line: r for line, s in enumerate(solvers) if (r := _next(s, line, answers)) is not None
@@ -65,7 +66,7 @@ def _granted(
     asker: Asker,
     left: float,
     refusal: Callable[[], BaseException],
-    answers: dict[int, Answer],
+    answers: dict[int, Answer | None],
 ) -> tuple[dict[int, Any], float]:
     """Return the requests that fit into the budget, and what is left of it after them."""
     granted: dict[int, Any] = {}
@@ -85,21 +86,23 @@ def _granted(
     return granted, left
 
 
-def ended(solver: Generator[Any, Any, Answer], refusal: Callable[[], BaseException]) -> Answer:
-    """Refuse a solver whatever it asks for until it returns its answer."""
-    answers: dict[int, Answer] = {}
+def ended(
+    solver: Generator[Any, Any, Answer], refusal: Callable[[], BaseException]
+) -> Answer | None:
+    """Refuse a solver whatever it asks for until it returns its answer, or lets one through."""
+    answers: dict[int, Answer | None] = {}
     for _ in range(MOST_REFUSALS):
         if _throw(solver, 0, refusal(), answers) is None:
             return answers[0]
     raise RuntimeError("a method keeps asking for points after its time is up")
 
 
-def _next(solver: Generator[Any, Any, Answer], line: int, answers: dict[int, Answer]) -> Any:
+def _next(solver: Generator[Any, Any, Answer], line: int, answers: dict[int, Answer | None]) -> Any:
     return _send(solver, line, None, answers)
 
 
 def _send(
-    solver: Generator[Any, Any, Answer], line: int, values: Any, answers: dict[int, Answer]
+    solver: Generator[Any, Any, Answer], line: int, values: Any, answers: dict[int, Answer | None]
 ) -> Any:
     """Send values; return the next request, or None after noting the answer."""
     try:
@@ -113,10 +116,14 @@ def _throw(
     solver: Generator[Any, Any, Answer],
     line: int,
     refusal: BaseException,
-    answers: dict[int, Answer],
+    answers: dict[int, Answer | None],
 ) -> Any:
     try:
         return solver.throw(refusal)
     except StopIteration as stop:
         answers[line] = stop.value
-        return None
+    except BaseException as error:
+        if error is not refusal:
+            raise
+        answers[line] = None
+    return None

@@ -73,7 +73,7 @@ def stream(
     likely: Likely | None = None,
     *,
     refusal: Callable[[], BaseException] = TimeoutError,
-) -> list[Answer]:
+) -> list[Answer | None]:
     """Run all solvers to their end, each at the pace of its own points.
 
     Parameters
@@ -105,7 +105,7 @@ class _Stream(Generic[Answer]):
         self._evaluation = evaluation
         self._feed = Feed(evaluation.job)
         self._out = 0  # points that have been fed and are not back
-        self._answers: dict[int, Answer] = {}
+        self._answers: dict[int, Answer | None] = {}
         self._asked: dict[int, NDArray[Any]] = {}  # of each line that is not at its end
         self._missing: dict[int, int] = {}  # how many points a line still waits for
         self._waiting: defaultdict[Key, list[int]] = defaultdict(list)  # lines, by point
@@ -115,7 +115,7 @@ class _Stream(Generic[Answer]):
         self._paces = Counter(self._answered)  # how many unfinished lines were answered how often
         self._spares = iter(()) if likely is None else self._spare_keys(likely)
 
-    def run(self, refusal: Callable[[], BaseException]) -> list[Answer]:
+    def run(self, refusal: Callable[[], BaseException]) -> list[Answer | None]:
         try:
             for line in range(len(self._solvers)):
                 self._send(line, None)

@@ -56,6 +56,19 @@ def test_undefined_points_are_rows_of_nan_and_counted_for_their_line():
     assert e.undefined_of == [1, 1]
 
 
+def test_costs_are_the_same_whether_or_not_a_reply_has_raised_the_question_whose_it_is():
+    def f(x):
+        return np.nan if x[1] > 2.5 else total(x)
+
+    places = np.array([0.25, 0.5])
+    plain, asked = evaluation(total), evaluation(f)
+    for e in (plain, asked):
+        e.ask({0: places, 1: places})
+        e.ask({1: np.array([1.0, 2.0])})
+    assert (plain.undefined_of, plain.nfev_of) == ([0, 0], [2, 4])
+    assert (asked.nfev_of, asked.undefined_of, asked.nfev_of) == ([2, 4], [0, 2], [2, 4])
+
+
 def test_a_model_must_be_defined_at_x0():
     with pytest.raises(ModelError, match="must be defined at x0, but it returned nan"):
         evaluation(lambda _: np.nan).ask({0: np.array([0.5])})

@@ -62,6 +62,21 @@ def test_a_refused_solver_may_ask_for_less():
     assert run(modest(), budget=1)[0] == [[2]]
 
 
+def test_a_solver_that_lets_a_refusal_through_has_no_answer_and_other_errors_pass():
+    def helpless():
+        yield [1, 2]
+
+    def broken():
+        try:
+            yield [1, 2]
+        except Refused:
+            raise KeyError("a bug") from None
+
+    assert run(helpless(), solver([7]), budget=1)[0] == [None, 14]
+    with pytest.raises(KeyError, match="a bug"):
+        run(broken(), budget=1)
+
+
 def test_a_solver_that_never_takes_a_refusal_is_said_to_break_the_contract():
     refusals = 0
 

@@ -9,7 +9,7 @@ goes its own way from there.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 import numpy as np
@@ -20,7 +20,7 @@ from derivkit.methods.auto.ladder import PHASES, two_sided, two_sided_rungs
 from derivkit.methods.auto.lepski import SELECTION
 from derivkit.methods.auto.moves import half_width
 from derivkit.methods.byproduct import Byproduct
-from derivkit.methods.fit.orthogonal import basis, side_by_side
+from derivkit.methods.fit.orthogonal import Basis, basis, side_by_side
 from derivkit.methods.fit.window import Verdict, judge_by
 from derivkit.methods.protocol import Estimate, Line
 
@@ -60,7 +60,8 @@ class Bundle:
         room = np.array([min(-line.lower, line.upper) for line in lines])
         spare = np.array([np.inf if line.budget is None else line.budget for line in lines])
         self._alike = (exact & (room >= radii) & (spare >= rungs.shape[1])).tolist()
-        self._ladders = np.column_stack([np.zeros(len(lines)), rungs])
+        self._ladders = np.zeros((len(lines), 1 + rungs.shape[1]))
+        self._ladders[:, 1:] = rungs
         self._origins = origins
         self._phases: list[int] = phases.tolist()
         self._order = order
@@ -127,11 +128,11 @@ class Bundle:
             for start in range(0, q, TOGETHER):
                 block = slice(start, start + TOGETHER)
                 v = self._verdict(ks[part], block, order)
-                fields = (v.value, v.error, v.sigma, v.noise_part)
-                found[:, part, block] = np.reshape(fields, (4, len(ks[part]), -1))
+                shape = len(ks[part]), -1
+                for field, column in enumerate((v.value, v.error, v.sigma, v.noise_part)):
+                    found[field, part, block] = column.reshape(shape)
                 if order == self._order:
-                    good = content(v, self._goal, order)
-                    settled[part] &= good.reshape(len(ks[part]), -1).all(axis=1)
+                    settled[part] &= content(v, self._goal, order).reshape(shape).all(axis=1)
                     if not settled[part].any():
                         break
         found[1] *= 1 + SELECTION
@@ -147,15 +148,19 @@ class Bundle:
             values = [each[:, block] for each in values]
         f = np.concatenate(values, axis=1)[ASCENDING]
         phases = [self._phases[k] for k in ks]
-        b = side_by_side(
-            [basis(unit, order) for unit in UNITS], [q * phases.count(n) for n in range(PHASES)]
-        )
+        b = _bases(order, tuple([q * phases.count(n) for n in range(PHASES)]))
         # steps were rounded to what x0 + t can hold: values move back to the unit's along the chord
-        radii, origins = self._ladders[ks, 1], self._origins[ks]
-        steps = self._ladders[ks][:, ASCENDING].T
+        ladders, origins = self._ladders[ks], self._origins[ks]
+        radii, steps = ladders[:, 1], ladders[:, ASCENDING].T
         span, moved = steps[-1] - steps[0], steps - COLUMNS[:, phases] * radii
         if 1 < q <= TOGETHER and len(ks) > 1:
             radii, origins, span = (a.repeat(q) for a in (radii, origins, span))
             moved = moved.repeat(q, axis=1)
         f -= (f[-1] - f[0]) / span * moved
         return judge_by(b, radii, f, order, origins)
+
+
+@lru_cache(maxsize=2)  # of each order, for call after call on as many parameters
+def _bases(order: int, counts: tuple[int, ...]) -> Basis:
+    """Return what fits need on the ladders of counts[phase] columns, side by side."""
+    return side_by_side([basis(unit, order) for unit in UNITS], counts)

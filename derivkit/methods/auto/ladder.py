@@ -47,6 +47,8 @@ LEFT = 1 - 2.0**-11
 """Steps to the left in units of those to the right: symmetric for all that truncation knows, and
 further apart than c + h is rounded, up to a c of 1e10 scales."""
 
+DOWNWARDS = np.arange(PAIRS)
+
 PHASES = len(MANTISSAS)
 """Ladders whose exponents are equal modulo this are the same but for their scale."""
 
@@ -90,14 +92,15 @@ def two_sided_rungs(
 ) -> tuple[Floats, NDArray[np.int64], NDArray[np.bool_]]:
     """Return the ladders (n, 8) of n lines, the phases (n,), and which are exact beside origins."""
     _, e = np.frexp(radii)
-    for _ in range(2):  # a rung is between 0.58 and 0.64 of its power of two
-        e = np.where(np.ldexp(MANTISSAS[e % PHASES], e) > radii, e - 1, e)
-    exponents = e[:, None] - np.arange(PAIRS)
+    e -= np.ldexp(MANTISSAS[e % PHASES], e) > radii  # a rung is 0.58 to 0.64 of its power of two
+    exponents = e[:, None] - DOWNWARDS
     rungs = np.ldexp(MANTISSAS[exponents % PHASES], exponents)
-    exact = LEFT * rungs[:, -1] >= 2.0**23 * np.spacing(np.abs(origins))
-    right = _all_beside(rungs, origins)
-    left = _all_beside(LEFT * right, origins)
-    return np.stack([right, -left], axis=2).reshape(len(radii), -1), e % PHASES, exact
+    sizes = np.abs(origins)
+    exact = LEFT * rungs[:, -1] >= 2.0**23 * np.spacing(sizes)
+    ladders = np.empty((len(radii), 2 * PAIRS))
+    ladders[:, ::2] = right = _all_beside(rungs, sizes[:, None])
+    np.negative(_all_beside(LEFT * right, sizes[:, None]), out=ladders[:, 1::2])
+    return ladders, e % PHASES, exact
 
 
 def spread(radius: float, origin: float, pairs: int) -> Floats:
@@ -125,12 +128,12 @@ def _rung(e: int) -> float:
     return math.ldexp(MANTISSAS[e % PHASES], e)
 
 
-def _all_beside(steps: Floats, origins: Floats) -> Floats:
-    with np.errstate(all="ignore"):  # beyond the floats: no place, and so no rounding
-        ends = np.abs(origins)[:, None] + steps
-        grain = np.spacing(ends)
-        free = (origins[:, None] == 0) | np.isinf(ends)
-        return np.asarray(np.where(free, steps, np.round(steps / grain) * grain))
+@np.errstate(all="ignore")
+def _all_beside(steps: Floats, sizes: Floats) -> Floats:
+    ends = sizes + steps
+    grain = np.spacing(ends)
+    free = (sizes == 0) | np.isinf(ends)  # beyond the floats: no place, and so no rounding
+    return np.asarray(np.where(free, steps, np.rint(steps / grain) * grain))
 
 
 def _beside(step: float, origin: float) -> float:

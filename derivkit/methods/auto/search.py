@@ -183,8 +183,8 @@ class Search:
         self._judge_last()
         if self._first is not None:
             v, q = self._first, len(self._first.value)
-            value, error = v.value.copy(), v.error * (1 + SELECTION)
-            step, noise = np.full(q, v.radius), v.sigma.copy()
+            value, error = v.value, v.error * (1 + SELECTION)  # the verdict has had its day
+            step, noise = np.full(q, v.radius), v.sigma
             noise_error, bound = v.noise_part * (1 + SELECTION), error.copy()
         else:
             q = max(1, self.samples.values.shape[1])

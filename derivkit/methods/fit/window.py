@@ -237,7 +237,8 @@ def judge_by(
     rises = values - middle  # neighbours subtract without rounding
     rises /= amplitude
     g = np.ascontiguousarray(b.coefficients(rises))  # a row at a time is what follows
-    sizes = np.abs(g) * b.leads
+    sizes = np.abs(g)
+    sizes *= b.leads
     chords = (rises[1:] - rises[:-1]) / b.gaps
     chords *= chords
     mean_square = np.add.reduce(chords, axis=0) / len(chords)
@@ -304,17 +305,18 @@ def _best_fit(
 ) -> Verdict:
     """Return the verdict from coefficients g (m, q), in units of amplitude and radius."""
     truncation, rate = truncation_of(g, sizes, b)
-    sigma, dof = _noise(_without_luck(g, rate), b, floor, noise)
+    sigma, dof = _noise(_squares_without_luck(g, rate), b, floor, noise)
     noise_part = np.interp(dof, DOF, STUDENT) * b.norms * sigma
     truncation += HIDDEN_SIGMA * b.unseen * sigma
+    error = noise_part + truncation
     if degree is None:
-        best = np.argmin(noise_part + truncation, axis=0)
+        best = error.argmin(axis=0)
     else:
         best = np.full(g.shape[1], np.searchsorted(b.degrees, degree, side="right") - 1)
         if b.starts[best[0]] == len(g) - 1:  # nothing is left over: the fit's own last terms tell
             noise_part = b.norms * least_noise(g[:0:-1], floor)
             sigma = np.minimum(sigma, noise_part / (DEVIATIONS * b.norms))
-    error = noise_part + truncation
+            error = noise_part + truncation
     pick = best, np.arange(len(best))
     value = _running_sums(b.slopes * g)[b.degrees[best], pick[1]]
     return Verdict(
@@ -334,10 +336,10 @@ def _best_fit(
     )
 
 
-def _noise(g: Floats, b: Basis, floor: Floats, noise: Noise | None) -> tuple[Floats, Floats]:
+def _noise(squares: Floats, b: Basis, floor: Floats, noise: Noise | None) -> tuple[Floats, Floats]:
     """Return sigma (c, q) for each fit, and the degrees of freedom (c, q) behind it."""
-    rest = _running_sums((g * g)[::-1])
-    rest, count = rest[len(g) - 1 - b.starts], b.dof
+    rest = _running_sums(squares[::-1])
+    rest, count = rest[len(squares) - 1 - b.starts], b.dof
     if noise is None:
         level, worth = floor, _worth(rest / count, floor)
     else:
@@ -358,15 +360,16 @@ def _running_sums(rows: Floats) -> Floats:
     return rows
 
 
-def _without_luck(g: Floats, rate: Floats) -> Floats:
-    """Return the coefficients, the last one no less than the fall from the one before promises.
+def _squares_without_luck(g: Floats, rate: Floats) -> Floats:
+    """Return the squares of coefficients, the last no less than the fall from the one before says.
 
     A fit that is told its noise by the last one alone would else be chosen where that is small by
     chance.
     """
-    g = g.copy()
-    g[-1] = np.maximum(np.abs(g[-1]), rate * np.abs(g[-2]))
-    return g
+    squares = g * g
+    last = np.maximum(np.abs(g[-1]), rate * np.abs(g[-2]))
+    np.multiply(last, last, out=squares[-1])
+    return squares
 
 
 def _worth(square: Floats, floor: Floats) -> Floats:

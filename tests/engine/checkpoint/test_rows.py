@@ -1,5 +1,7 @@
 """What a row of a checkpoint holds: outputs to the bit, points beside an origin, checksums."""
 
+from hashlib import blake2b
+
 import numpy as np
 import pytest
 
@@ -63,3 +65,9 @@ def test_a_checksum_sees_what_moves_between_parts():
     assert checksum("ab", "c") != checksum("a", "bc")
     assert checksum(b"x", "y") == checksum("x", b"y")
     assert len(checksum("x")) == 8
+
+
+def test_a_checksum_is_that_of_each_part_after_its_length():
+    """Files that are there already must go on to be readable."""
+    whole = b"\x02" + bytes(7) + b"ab" + bytes(8) + b"\x01" + bytes(7) + b"c"
+    assert checksum(b"ab", "", "c") == blake2b(whole, digest_size=8).digest()

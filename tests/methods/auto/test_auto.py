@@ -406,8 +406,10 @@ def test_no_place_is_sampled_twice_a_unit_of_x0_apart(x0):
         ladder = two_sided(radius, x0)
         rounded = [step_below(h, x0) for h in ladder[ladder > 0] * (1 + 1e-9)]
         assert both_sides(rounded, x0).tolist() == ladder.tolist()
-    bundled, _, _ = two_sided_rungs(np.array([0.9 * x0]), np.array([x0]))
-    assert bundled[0].tolist() == two_sided(0.9 * x0, x0).tolist()
+    radii = x0 * np.array([0.9, 0.9 * 2.0**-7, *np.geomspace(1e-3, 1.0, 50)])
+    bundled, _, _ = two_sided_rungs(radii, np.full(len(radii), x0))
+    for ladder, radius in zip(bundled, radii.tolist(), strict=True):
+        assert ladder.tolist() == two_sided(radius, x0).tolist()
 
 
 @pytest.mark.parametrize("w", [-5.272e6, -4.383e6, -4.5e6, 4.943e6])
