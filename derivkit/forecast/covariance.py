@@ -31,6 +31,7 @@ from derivkit.validation import check_sequence, has, shown
 __all__ = [
     "Whitener",
     "joined",
+    "lengths_of_units",
     "of_sparse",
     "of_variances",
     "scaled",
@@ -47,6 +48,10 @@ MOST_STEPS, FEW, EXACT = 400, 4, 1e-13
 
 SIGNS = 6
 """Random signs that are tried where the length of a whitened error cannot be bounded entrywise."""
+
+
+DRAWS = 8
+"""Of random vectors, from which lengths follow to a quarter of themselves."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -261,6 +266,17 @@ def size_by_signs(whiten: Callable[[Array], Array], E: Array, tries: int = SIGNS
     signs += [generator.choice([-1.0, 1.0], m) for _ in range(tries)]
     lengths = [np.linalg.norm(whiten(np.ascontiguousarray(s[:, None] * E)), axis=0) for s in signs]
     return np.asarray(np.max(lengths, axis=0))
+
+
+def lengths_of_units(whitener: Whitener) -> Array:
+    """Return about how long one unit of each datum (m,) is after whitening.
+
+    These are the lengths of the columns of W: of W^T y for random y of unit variance, the mean
+    square.
+    """
+    n = len(whitener.whiten(np.zeros((whitener.m, 1))))
+    y = np.random.default_rng(whitener.m).standard_normal((n, DRAWS))
+    return np.asarray(np.sqrt(np.mean(whitener.adjoint(y) ** 2, axis=1)))
 
 
 def _of_product(cov: Kronecker, m: int, name: str) -> Whitener:

@@ -30,11 +30,15 @@ __all__ = [
     "check_names",
     "check_points",
     "check_vector",
+    "chosen_method",
     "known_name",
     "must_be_functions",
 ]
 
 Array = NDArray[np.float64]
+
+RUN = ("n_workers", "max_evaluations", "max_seconds", "progress")
+"""Keywords of a run, beside the method's options."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,14 +158,18 @@ def check_keywords(given: Iterable[str], known: Sequence[str]) -> None:
 
 def check_calls(method: Any, keywords: Mapping[str, Any]) -> None:
     """Check how derivatives are to be taken, before the first model call."""
-    options = dict(keywords)
-    n_workers, most = options.pop("n_workers", None), options.pop("max_evaluations", None)
-    check_progress(options.pop("progress", None))
-    options.pop("max_seconds", None)
-    check_workers(n_workers)
-    if most is not None:
-        check_count("max_evaluations", most)
-    resolve(method, options)
+    _, run = chosen_method(method, keywords)
+    check_progress(run.get("progress"))
+    check_workers(run.get("n_workers"))
+    if run.get("max_evaluations") is not None:
+        check_count("max_evaluations", run["max_evaluations"])
+
+
+def chosen_method(method: Any, keywords: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """Return a method with its options, and what keywords are left for a run."""
+    run = {name: keywords[name] for name in RUN if name in keywords}
+    options = {name: value for name, value in keywords.items() if name not in RUN}
+    return resolve(method, options), run
 
 
 def must_be_functions(**given: Any) -> None:

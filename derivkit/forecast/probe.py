@@ -20,7 +20,13 @@ from derivkit.batch import outputs_at
 from derivkit.calculus.problem import check_problem
 from derivkit.calculus_kit import CalculusKit
 from derivkit.forecast.complex_data import is_hermitian, of_real_numbers
-from derivkit.forecast.covariance import Whitener, joined, size_of, whitener_of
+from derivkit.forecast.covariance import (
+    Whitener,
+    joined,
+    lengths_of_units,
+    size_of,
+    whitener_of,
+)
 from derivkit.forecast.covariance_of_theta import (
     divergence,
     entries_of,
@@ -32,9 +38,10 @@ from derivkit.forecast.covariance_of_theta import (
     whole_of,
 )
 from derivkit.forecast.information import Array
-from derivkit.forecast.inputs import Model, Point, must_be_functions
+from derivkit.forecast.inputs import Model, Point, chosen_method, must_be_functions
 from derivkit.forecast.noise import apart, noise_patterns
 from derivkit.forecast.verdict import quiet
+from derivkit.methods.protocol import OffersOneVector
 from derivkit.status import Status
 from derivkit.validation import check_flag, shown
 
@@ -42,6 +49,11 @@ __all__ = ["DataBlock", "Derivatives", "GaussianMeanCov", "Poisson", "Probe", "p
 
 MOST_WILD = 0.1
 """Data with an error above the column's size are left out if they are less than this part."""
+
+HESSIAN = 2  # the highest order whose lines have few calls by themselves
+
+SHARE = 3e-8
+"""Derivatives beyond the second ones need be known to this part of their length over all data."""
 
 MOST_LOST = 0.5
 """A parameter with more than this part of its derivatives unresolved is lost; else data are."""
@@ -358,6 +370,8 @@ class Probe:
     def tensor(self, order: int, method: Any, **keywords: Any) -> Derivatives:
         """Return the distinct derivatives of an order of the mean, a column for each."""
         with quiet():
+            if order > HESSIAN and self.mean.size > 1:
+                method, keywords = self._for_one_vector(method, keywords)
             result = self.kit.hyper_hessian_result(method, order=order, **keywords)
         every = Derivatives.of(result)
         p = len(self.point.names)
@@ -365,6 +379,24 @@ class Probe:
         distinct = np.ravel_multi_index(index, (p,) * order)
         value, error, noise = (e[:, distinct] for e in (every.value, every.error, every.noise))
         return Derivatives(value, error, noise, every.nfev, every.patterns[..., distinct])
+
+    def _for_one_vector(
+        self, method: Any, keywords: Mapping[str, Any]
+    ) -> tuple[Any, dict[str, Any]]:
+        """Return a method that looks at all data together, if there is one, and a run's keywords.
+
+        The lines of a third derivative are many, and of many data some always have one near 0,
+        whose digits a forecast does not see.
+        """
+        chosen, run = chosen_method(method, keywords)
+        if not isinstance(chosen, OffersOneVector):
+            return chosen, run
+        whitener = self.whitener()
+
+        def length(x: Array) -> float:
+            return float(np.linalg.norm(whitener.whiten(x[:, None])))
+
+        return chosen.of_one_vector(length, lengths_of_units(whitener), SHARE), run
 
     def pair_jacobian(self, method: Any, **keywords: Any) -> tuple[Derivatives, Derivatives]:
         """Return the derivatives of the mean, and of the half of the covariance, in one go."""

@@ -21,7 +21,7 @@ Rules
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
@@ -35,6 +35,7 @@ __all__ = [
     "Estimate",
     "Line",
     "Method",
+    "OffersOneVector",
     "OffersSeconds",
     "Points",
     "Solver",
@@ -202,5 +203,24 @@ class OffersSeconds(Protocol):
         ``unit`` (n,) is the length in t up to which the model has been sampled near a line; the
         others (n, q) bound abs(f'') unit**2 and abs(c_k) unit**k for k = 2 levels + 2, the first
         Taylor coefficient beyond ``levels`` symmetric steps.
+        """
+        ...
+
+
+@runtime_checkable
+class OffersOneVector(Protocol):
+    """What a method may offer beside `Method.solve` where outputs count together."""
+
+    def of_one_vector(
+        self,
+        length: Callable[[NDArray[np.float64]], float],
+        units: NDArray[np.float64],
+        share: float,
+    ) -> Method:
+        """Return a method that is content once all errors together are a share of the derivative.
+
+        ``length`` takes outputs (q,) and returns that of their vector, ``units`` (q,) is what one
+        unit of each has. Of many outputs some derivatives are always near 0, and not worth the
+        calls that their own digits would take.
         """
         ...

@@ -6,14 +6,14 @@ degree. What then remains to be done is decided in `policy`, output by output.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from derivkit.methods.auto.bundle import Bundle
-from derivkit.methods.auto.criteria import Goal
+from derivkit.methods.auto.criteria import Goal, Vector
 from derivkit.methods.auto.informed import InformedSeconds
 from derivkit.methods.auto.moves import likely_after
 from derivkit.methods.auto.search import HIGHEST_ON_RUNGS, Search
@@ -107,6 +107,12 @@ class Auto:
         """Return solvers of second derivatives in few calls; see `protocol.OffersSeconds`."""
         return InformedSeconds(unit, noise, amplitude, leftover, levels, self).solvers(lines)
 
+    def of_one_vector(
+        self, length: Callable[[Floats], float], units: Floats, share: float
+    ) -> OneVector:
+        """Return a method for outputs that count together; see `protocol.OffersOneVector`."""
+        return OneVector(self.rtol, self.atol, self.noise, vector=Vector(length, units, share))
+
     def _one_of_many(self, bundle: Bundle, k: int, line: Line, order: int) -> Solver:
         wanted = bundle.ladder(k)
         if wanted is None:
@@ -126,6 +132,20 @@ class Auto:
 
     def _search(self, line: Line, order: int) -> Search:
         return Search(line, order, Goal(self.rtol, self.atol), self.noise)
+
+
+@dataclass(frozen=True)
+class OneVector(Auto):
+    """The default method for outputs of which only the length of all of them matters."""
+
+    vector: Vector = field(kw_only=True)
+
+    def solve_together(self, lines: Sequence[Line], order: int) -> list[Solver]:
+        """Return a solver for each line, which shares no work: lengths are told line by line."""
+        return [self.solve(line, order) for line in lines]
+
+    def _search(self, line: Line, order: int) -> Search:
+        return Search(line, order, Goal(self.rtol, self.atol), self.noise, self.vector)
 
 
 def _followed(search: Search, wanted: Points, values: Values) -> Solver:

@@ -6,7 +6,8 @@ Pure questions; what to do about the answers is known by `policy`.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +18,7 @@ from derivkit.methods.fit.window import DEEPEST, EPS, Finding, Noise, Verdict, f
 __all__ = [
     "Goal",
     "Sides",
+    "Vector",
     "compare_sides",
     "content",
     "loose",
@@ -66,6 +68,9 @@ many times the ratio by which the others fall."""
 FIRM = 20.0
 """How many coefficients a noise level given by the user is worth."""
 
+NOTHING = 1e-12
+"""A derivative that is not seen, and moves outputs by less than this beside one, is none."""
+
 VANISHING = 1e-12
 """An error below this part of the derivative's size across the first ladder says that it is 0."""
 
@@ -92,12 +97,60 @@ MOST_DIGITS = 13
 """Numbers printed with more digits are as good as binary ones."""
 
 
+@dataclass(frozen=True, eq=False)
+class Vector:
+    """Outputs that are one vector: what each is good for is told by the length of all.
+
+    Attributes
+    ----------
+    length : callable
+        Takes outputs (q,), returns their length.
+    units : ndarray (q,)
+        The length that one unit of each output has.
+    share : float
+        The part of the derivative's length that its error may have.
+    """
+
+    length: Callable[[Floats], float]
+    units: Floats
+    share: float
+
+    def enough(self, v: Verdict, slope: Floats, order: int) -> Floats:
+        """Return errors (q,) that together have that part of what is known to be there.
+
+        The smallest errors, as many as have no more than that part, are left as they are; the
+        others may have as much again. Where nothing is there, and what may be hidden would be
+        nothing as far out as ``slope``, the first derivatives, changes the outputs by a length of
+        1, all is known that there is to know.
+        """
+        known = np.isfinite(v.error)
+        error = np.sort(np.where(known, self.units * v.error, np.inf))
+        hidden = float(np.linalg.norm(error))
+        far = float(self.length(slope)) ** order * math.factorial(order)
+        if self.length(v.value) <= hidden <= NOTHING * far:
+            return np.full(len(error), np.inf)
+        seen = np.where(known, np.maximum(np.abs(v.value) - v.error, 0.0), 0.0)
+        whole = self.share * self.length(np.copysign(seen, v.value))
+        left = int(np.count_nonzero(np.cumsum(error * error) <= whole * whole))
+        least = error[left - 1] if left else 0.0
+        each = max(least, whole / math.sqrt(max(len(error) - left, 1)))
+        return np.asarray(each / self.units)
+
+
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """When the user is content: error <= max(atol, rtol |value|). None: as good as pays."""
+    """When the user is content: error <= max(atol, rtol |value|). None: as good as pays.
+
+    ``enough``: errors (q,) that are as good as pays for all outputs together, where explained.
+    """
 
     rtol: float | None
     atol: float
+    enough: Floats | None = None
+
+    def of(self, outputs: NDArray[np.intp]) -> Goal:
+        """Return the goal of some of the outputs."""
+        return self if self.enough is None else replace(self, enough=self.enough[outputs])
 
 
 def loose(order: int) -> float:
@@ -118,7 +171,10 @@ def content(v: Verdict, goal: Goal, order: int) -> NDArray[np.bool_]:
     good = np.minimum(good, 1e-3) * v.size
     wanted = goal.atol if goal.rtol is None else np.maximum(goal.atol, goal.rtol * np.abs(v.value))
     explained = (v.misfit <= VISIBLE * v.floor) | (v.rate <= DOUBTFUL)
-    return np.asarray(((v.error <= good) & explained & (v.size > 0)) | (v.error <= wanted))
+    good = np.where(v.size > 0, good, -1.0)
+    if goal.enough is not None:
+        good = np.maximum(good, goal.enough)
+    return np.asarray(((v.error <= good) & explained) | (v.error <= wanted))
 
 
 def visible(v: Finding) -> bool:

@@ -85,7 +85,7 @@ def select(
     order: int,
     origin: float,
     noise: Noise | None,
-    content: Callable[[Verdict], Flags],
+    content: Callable[[Verdict, Indices], Flags],
     narrowest: Floats,
     *,
     grains: bool = True,
@@ -96,7 +96,7 @@ def select(
     Parameters
     ----------
     content
-        Whether a verdict's errors (q,) are good enough.
+        Whether a verdict's errors on some columns (n,) are good enough.
     narrowest
         Windows of an output must be wider than this (q,). What others of many outputs called for is
         no window to it: far below the scale of f it finds noise, and a rare one by chance little of
@@ -117,7 +117,10 @@ def select(
     if again.size:
         known = noise and Noise(noise.level[again], noise.dof[again])
         better = select(
-            *(t, f[:, again], order, origin, known, content, narrowest[again]), eps=coarse[again]
+            *(t, f[:, again], order, origin, known),
+            lambda v, columns: content(v, again[columns]),
+            narrowest[again],
+            eps=coarse[again],
         )
         for j, selection in zip(again.tolist(), better, strict=True):
             found[j] = selection
@@ -178,7 +181,7 @@ class Windows:
         self._valid[:, some] = kept[:, some]
 
     def selections(
-        self, eps: float | Floats, content: Callable[[Verdict], Flags]
+        self, eps: float | Floats, content: Callable[[Verdict, Indices], Flags]
     ) -> list[Selection | None]:
         """Return what to believe of each output; None where nothing."""
         contradicting = self._valid & self._contradicting()
@@ -196,7 +199,7 @@ class Windows:
         rows: zip[Any] = zip(
             findings(best),
             findings(near),
-            content(best).tolist(),
+            content(best, self._outputs).tolist(),
             consistent.sum(axis=0).tolist(),
             np.where(heard, np.maximum(sigma, self._stacked("misfit")), 0.0).max(axis=0).tolist(),
             radii.min(axis=0).tolist(),

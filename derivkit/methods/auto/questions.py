@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from derivkit.methods.auto.criteria import Goal, Sides, compare_sides, content
 from derivkit.methods.auto.lepski import Selection, select
 from derivkit.methods.fit.samples import Samples
-from derivkit.methods.fit.window import EPS, Noise
+from derivkit.methods.fit.window import EPS, Noise, Verdict
 
 __all__ = ["FitQuestion", "Question", "Reply", "SidesQuestion", "answers", "driven"]
 
@@ -57,7 +57,10 @@ class FitQuestion(NamedTuple):
         self, t: Floats, f: Floats, origin: float, goal: Goal, alike: list[FitQuestion]
     ) -> list[Selection | None]:
         """Return the answers to questions of this kind, about the columns of f (m, q)."""
-        enough: Callable[..., Any] = lambda v: content(v, goal, self.order)  # noqa: E731
+
+        def enough(v: Verdict, columns: NDArray[np.intp]) -> NDArray[np.bool_]:
+            return content(v, goal.of(columns), self.order)
+
         noise = _known([question.noise for question in alike])
         narrowest = np.array([question.narrowest for question in alike])
         return select(t, f, self.order, origin, noise, enough, narrowest, grains=self.grains)
@@ -116,7 +119,7 @@ def answers(
         kept = (t > low) & (t < high) & ((np.abs(t) >= inner) | (t == 0))
         t, f = t[kept], f[kept]
         questions: list[Any] = [asked[j] for j in group]
-        found = questions[0].answered(t, f, origin, goal, questions)
+        found = questions[0].answered(t, f, origin, goal.of(np.array(group)), questions)
         said.update(zip(group, found, strict=True))
     return said
 

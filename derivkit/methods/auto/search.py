@@ -7,13 +7,14 @@ An output that the first ladder settles is done with; each of the others follows
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from derivkit.methods.auto.criteria import WORTH_A_LOOK, Goal, content
+from derivkit.methods.auto.criteria import WORTH_A_LOOK, Goal, Vector, content
 from derivkit.methods.auto.ladder import one_sided, spread, two_sided
 from derivkit.methods.auto.lepski import SELECTION
 from derivkit.methods.auto.moves import half_width
@@ -60,11 +61,19 @@ what most outputs ask for mostly does for the others."""
 class Search:
     """Asks for samples until every output is settled, or the budget is spent."""
 
-    def __init__(self, line: Line, order: int, goal: Goal, noise: float | None) -> None:
+    def __init__(
+        self,
+        line: Line,
+        order: int,
+        goal: Goal,
+        noise: float | None,
+        vector: Vector | None = None,
+    ) -> None:
         self.line = line
         self.order = order
         self.goal = goal
         self.noise = noise
+        self._vector = vector
         self.samples = Samples()
         self._first: Verdict | None = None  # of the first ladder, for all outputs at once
         self._tracks: dict[int, OutputSearch] = {}  # of the outputs it did not settle
@@ -108,6 +117,10 @@ class Search:
         settled = np.zeros(q, dtype=bool)
         if len(t) > self.order + 1 and self.noise is None and np.isfinite(values[:, 0]).all():
             first = judge(t, values, self.order, self.line.origin)
+            if self._vector is not None:
+                slope = judge(t, values, 1, self.line.origin).value
+                enough = self._vector.enough(first, slope, self.order)
+                self.goal = replace(self.goal, enough=enough)
             settled = content(first, self.goal, self.order)
             flat = (values == values[0]).all(axis=0)
             settled |= flat & (q > FEW) & ~flat.all()  # of many, some do not depend on x

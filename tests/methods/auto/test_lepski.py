@@ -22,7 +22,7 @@ def chosen(t, *columns, order=1, noise=None, narrowest=0.0, grains=True, eps=EPS
     f = np.column_stack(columns)
     q = f.shape[1]
     known = None if noise is None else Noise(np.full(q, noise), np.full(q, 20.0))
-    enough = lambda v: v.error < 1e-11
+    enough = lambda v, _: v.error < 1e-11
     bounds = np.broadcast_to(narrowest, q)
     return select(t, f, order, origin, known, enough, bounds, grains=grains, eps=eps)
 

@@ -122,7 +122,8 @@ def columns(seed):
 @pytest.mark.parametrize("known", [False, True])
 def test_outputs_are_believed_as_each_would_be_alone(seed, known):
     t, f = columns(seed)
-    enough = lambda v: content(v, Goal(None, 0.0), 1)
+    goal = Goal(None, 0.0, np.where(np.arange(f.shape[1]) % 3, 0.0, 1e-3))  # of a vector
+    enough = lambda v, which: content(v, goal.of(which), 1)
     noise = lambda n: Noise(np.full(n, 1e-6), np.full(n, 20.0)) if known else None
     together = select(t, f, 1, 1.0, noise(f.shape[1]), enough, np.zeros(f.shape[1]))
     units = np.array([belief.eps for belief in together])
@@ -130,7 +131,8 @@ def test_outputs_are_believed_as_each_would_be_alone(seed, known):
     assert (units[8:12] > 1e-4).all()  # printed with three decimals
     assert ((units[12:16] > 1e-8) & (units[12:16] < 1e-6)).all()  # in single precision
     for j, belief in enumerate(together):
-        [alone] = select(t, f[:, [j]], 1, 1.0, noise(1), enough, np.zeros(1))
+        own_enough = lambda v, _, j=j: content(v, goal.of([j]), 1)
+        [alone] = select(t, f[:, [j]], 1, 1.0, noise(1), own_enough, np.zeros(1))
         assert (alone.content, alone.compared) == (belief.content, belief.compared)
         assert alone.eps == belief.eps
         for own, shared in zip(alone[:2], belief[:2], strict=True):  # the best window, and the near
@@ -220,3 +222,40 @@ def test_many_outputs_do_not_hold_on_to_their_samples_for_a_second_derivative():
 
     assert 2 in answer(1).also
     assert 2 not in answer(2).also
+
+
+@pytest.mark.parametrize(("model", "x0"), MODELS)
+def test_outputs_that_count_together_cost_no_calls_for_the_digits_of_each(model, x0):
+    line = lambda x: model(np.array([*x0[:2], x[0], x0[3]]))
+    one_vector = Auto().of_one_vector(np.linalg.norm, np.ones(OUTPUTS), 1e-7)
+    each, together = (
+        CalculusKit(line, [x0[2]]).hyper_hessian_result(method, order=3)
+        for method in (Auto(), one_vector)
+    )
+    length = np.linalg.norm(each.value)
+    assert together.nfev < each.nfev
+    assert np.linalg.norm(together.error) <= 2e-7 * length
+    assert np.linalg.norm(together.value - each.value) <= 2e-7 * length
+
+
+def test_a_derivative_that_is_0_in_all_outputs_is_not_looked_for():
+    x = np.linspace(0, 1, OUTPUTS)
+    one_vector = Auto().of_one_vector(np.linalg.norm, np.ones(OUTPUTS), 1e-7)
+    found = CalculusKit(lambda t: np.exp(x) * t[0], [2.0]).hyper_hessian_result(one_vector, order=3)
+    assert found.nfev == 9
+    assert (np.abs(found.value) <= found.error).all()
+    assert found.error.max() < 1e-9
+
+
+def test_outputs_of_which_some_are_printed_are_one_vector_too():
+    x = np.linspace(0, 3, 40)
+
+    def model(t):
+        out = np.sin((1 + t[0]) * x)
+        return np.append(out[:20], np.round(out[20:], 6))
+
+    found = CalculusKit(model, [0.5]).hyper_hessian_result(
+        Auto().of_one_vector(np.linalg.norm, np.ones(40), 1e-7), order=3
+    )
+    exact = -(x**3) * np.cos(1.5 * x)
+    assert (np.abs(found.value[:, 0, 0, 0] - exact) <= found.error[:, 0, 0, 0]).mean() >= 0.95
