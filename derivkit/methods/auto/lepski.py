@@ -45,6 +45,10 @@ NEARLY = 3.0
 NOISE_HEARD = 10.0
 """A window whose error is within this factor of the best one's is asked about the noise."""
 
+LOUD = 30.0
+"""Noise is the same on all scales: a window that leaves more than this multiple of the noise that a
+narrower one showed has met structure."""
+
 
 class Selection(NamedTuple):
     """What all windows on one output say together.
@@ -146,6 +150,7 @@ class Windows:
         self._error = self._stacked("error")
         self._value = self._stacked("value")
         self._valid = np.isfinite(self._error)
+        self._noise = noise
         self._outputs = np.arange(f.shape[1])
 
     def _stacked(self, name: str) -> Floats:
@@ -195,7 +200,8 @@ class Windows:
         near = self.pick((consistent & (error <= NEARLY * least)).argmax(axis=0))
         heard = consistent & (error <= NOISE_HEARD * least)
         sigma, dof = self._stacked("sigma"), self._stacked("dof")
-        firmest = np.where(heard, dof, -1.0).argmax(axis=0), self._outputs
+        alike = heard & (sigma <= LOUD * np.maximum(near.sigma, near.misfit))
+        firmest = np.where(alike, dof, -1.0).argmax(axis=0), self._outputs
         rows: zip[Any] = zip(
             findings(best),
             findings(near),
@@ -211,12 +217,21 @@ class Windows:
         return [Selection._make(row) if ok else None for ok, row in zip(sound, rows, strict=True)]
 
     def _contradicting(self) -> Flags:
-        """Return the windows that contradict a narrower one, and all wider ones."""
+        """Return the windows that contradict a narrower one, and all wider ones.
+
+        So does one that leaves much more than the noise that is known: it has met structure.
+        """
         low = np.where(self._valid, self._value - self._error, -np.inf)
         high = np.where(self._valid, self._value + self._error, np.inf)
         np.maximum.accumulate(low, axis=0, out=low)
         np.minimum.accumulate(high, axis=0, out=high)
-        return np.asarray(low > high)
+        apart = low > high
+        if self._noise is not None:
+            misfit = self._stacked("misfit")
+            narrowest = misfit[self._valid.argmax(axis=0), self._outputs]
+            loud = misfit > LOUD * np.maximum(self._noise.level, narrowest)
+            apart |= np.logical_or.accumulate(self._valid & loud, axis=0)
+        return np.asarray(apart)
 
     def pick(self, k: Indices) -> Verdict:
         """Return the verdict of window k (q,) for each output."""

@@ -1,6 +1,7 @@
 """The default method: right on sharp functions and in noise, and honest where it cannot be."""
 
 import math
+import warnings
 
 import numpy as np
 import pytest
@@ -489,3 +490,24 @@ def test_what_single_precision_does_to_a_derivative_of_0_is_not_lost_in_rounding
         f = lambda x: float(np.float32(1.7) * np.float32(x))
         estimate, _, _ = follow(f, x0, order=2)
         assert abs(estimate.value[0]) <= estimate.error[0] < 1e-3 * 1.7 / x0
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_at_the_bottom_of_a_narrow_well_the_plateau_is_no_noise(seed):
+    """Far from x0 the function is flat, and x0 itself lies deep below: that is no noise of 1."""
+    random = np.random.default_rng(seed)
+    held = []
+    for _ in range(20):
+        width, level = 10 ** random.uniform(-4.5, -2.5), 10 ** random.uniform(-5, -2.5)
+        bottom, u = random.uniform(0.5, 8.0), random.uniform(-0.1, 0.1)
+
+        def model(x, bottom=bottom, width=width, level=level):
+            own = np.random.default_rng(list(x.tobytes())).standard_normal()
+            return -np.exp(-0.5 * ((x[0] - bottom) / width) ** 2) + level * own
+
+        x0 = bottom + u * width
+        u = (x0 - bottom) / width
+        with warnings.catch_warnings(action="ignore", category=UnresolvedWarning):
+            result = CalculusKit(model, [x0]).gradient_result()
+        held.append(abs(result.value[0] - u * np.exp(-0.5 * u * u) / width) <= result.error[0])
+    assert np.mean(held) >= 0.9

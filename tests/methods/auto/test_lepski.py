@@ -165,3 +165,18 @@ def test_a_known_noise_is_the_noise_of_every_window():
     (found,) = chosen(t, np.sin(t), noise=1e-3)
     assert found.best.sigma > 5e-4
     assert found.best.error > 1e-4
+
+
+def well(t, level):
+    """Return the bottom of a well of depth 1 and width 1e-3, with noise."""
+    own = np.random.default_rng(3).standard_normal(t.shape)
+    return t**2 / (1e-6 + t**2) + level * own
+
+
+def test_what_exceeds_the_noise_that_is_known_by_far_is_structure():
+    t = np.unique(np.concatenate([places(0.3), places(6e-4)]))
+    (unknown,) = chosen(t, well(t, 1e-3))
+    assert unknown.limit == math.inf
+    (known,) = chosen(t, well(t, 1e-3), noise=1e-3)
+    assert known.limit < 0.1
+    assert abs(known.best.value) <= known.best.error
