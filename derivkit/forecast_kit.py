@@ -145,12 +145,7 @@ class ForecastKit(Shown, DensityCalls):
             name: probe_of(each, self.point, cov, options) for name, each in blocks.items()
         }
         self.function, self.theta0, self.cov = function, self.point.values.copy(), cov
-        self.cross = dict(cross or {})
-        for pair in self.cross:
-            if len(check_names("cross", pair, list(self.probes))) != 2 or len(pair) != 2:
-                raise ValueError(f"`cross` must be between two blocks, got {shown(pair)}")
-            if pair[::-1] in self.cross:
-                raise ValueError(f"`cross` must have each two blocks once, got {shown(pair)} twice")
+        self.cross = _checked_cross(cross, list(self.probes))
         self.priors, self.latex = dict(priors or {}), dict(latex or {})
         check_names("priors", self.priors, self.point.names)
         check_names("latex", self.latex, self.point.names)
@@ -823,6 +818,19 @@ class ForecastKit(Shown, DensityCalls):
             circular=_common_noise(kits),
             latex={n: s for kit in kits.values() for n, s in kit.latex.items()},
         )
+
+
+def _checked_cross(
+    cross: Mapping[tuple[str, str], Any] | None, blocks: list[str]
+) -> dict[tuple[str, str], Any]:
+    """Return covariances between blocks, each two of them once."""
+    found = dict(cross or {})
+    for pair in found:
+        if len(check_names("cross", pair, blocks)) != 2 or len(pair) != 2:
+            raise ValueError(f"`cross` must be between two blocks, got {shown(pair)}")
+        if pair[::-1] in found:
+            raise ValueError(f"`cross` must have each two blocks once, got {shown(pair)} twice")
+    return found
 
 
 def _information(whitener: Whitener, part: Derivatives, lost: Any, gone: int = 0) -> Information:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, get_args, get_origin, get
 
 import numpy as np
 
-from derivkit.results.serialise import parsed, to_frame, to_json
+from derivkit.results.serialise import is_data, parsed, plain, to_dict, to_frame, to_json
 from derivkit.results.table import html_table, text_table
 from derivkit.validation import typed
 
@@ -55,7 +55,7 @@ class Report:
 
     def to_dict(self) -> dict[str, Any]:
         """Return all fields as numbers, strings, lists and dicts."""
-        return {name: _plain(getattr(self, name)) for name in self.shown} | _fields(self)
+        return {name: plain(getattr(self, name)) for name in self.shown} | to_dict(self)
 
     @typed
     def to_json(self, *, indent: int | None = 2) -> str:
@@ -84,30 +84,6 @@ class Report:
         return html_table(self.rows(), self.message, self.formats)
 
 
-def _is_data(field: dataclasses.Field[Any]) -> bool:
-    return field.metadata.get("data", True) is True
-
-
-def _fields(result: Any) -> dict[str, Any]:
-    return {
-        f.name: _plain(getattr(result, f.name)) for f in dataclasses.fields(result) if _is_data(f)
-    }
-
-
-def _plain(value: Any) -> Any:
-    if dataclasses.is_dataclass(value):
-        return _fields(value)
-    if isinstance(value, np.ndarray):
-        return value.tolist()
-    if isinstance(value, Mapping):
-        return {str(key): _plain(each) for key, each in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(each) for each in value]
-    if isinstance(value, Enum):
-        return value.value
-    return value.item() if isinstance(value, np.generic) else value
-
-
 def _restored(kind: Any, value: Any) -> Any:
     """Return plain data as the type that a field is annotated with."""
     if isinstance(kind, UnionType):
@@ -120,7 +96,7 @@ def _restored(kind: Any, value: Any) -> Any:
         return np.array(value, dtype=dtype)  # reads "inf" and "nan" too
     if dataclasses.is_dataclass(origin):
         kinds = get_type_hints(origin)
-        names = [f.name for f in dataclasses.fields(origin) if _is_data(f)]
+        names = [f.name for f in dataclasses.fields(origin) if is_data(f)]
         missing = [name for name in names if name not in value]
         if missing:
             raise ValueError(f"`data` must be what to_dict() gave, got none of {missing[0]!r}")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+from collections.abc import Mapping
 from enum import Enum
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -23,7 +24,7 @@ from derivkit.validation import shown
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["from_dict", "from_json", "parsed", "to_dict", "to_frame", "to_json"]
+__all__ = ["from_dict", "from_json", "is_data", "parsed", "plain", "to_dict", "to_frame", "to_json"]
 
 Result = TypeVar("Result")
 
@@ -34,9 +35,9 @@ NOT_DATA = {"evaluations", "aux"}  # a view of the kit's memory
 def to_dict(result: Any) -> dict[str, Any]:
     """Return the fields of a result as numbers, strings, lists and dicts."""
     return {
-        field.name: _plain(getattr(result, field.name))
+        field.name: plain(getattr(result, field.name))
         for field in dataclasses.fields(result)
-        if _kept(field)
+        if is_data(field)
     }
 
 
@@ -48,7 +49,7 @@ def from_dict(cls: type[Result], data: dict[str, Any]) -> Result:
     ValueError
         If a field that the result needs is missing, or an unknown one is there.
     """
-    fields = {f.name: f for f in dataclasses.fields(cls) if _kept(f)}  # type: ignore[arg-type]
+    fields = {f.name: f for f in dataclasses.fields(cls) if is_data(f)}  # type: ignore[arg-type]
     unknown = sorted(set(data) - set(fields))
     missing = sorted(n for n, f in fields.items() if n not in data and _required(f))
     if unknown or missing:
@@ -61,10 +62,9 @@ def from_dict(cls: type[Result], data: dict[str, Any]) -> Result:
 
 def to_json(data: Any, *, indent: int | None = 2) -> str:
     """Return a result, or lists and dicts of numbers, text, arrays and statuses, as JSON text."""
-    plain = to_dict(data) if dataclasses.is_dataclass(data) else _plain(data)
     if indent is not None and indent > MOST_INDENT:
         raise ValueError(f"`indent` must be at most {MOST_INDENT}, got {shown(indent)}")
-    return json.dumps(_strict(plain), indent=indent, allow_nan=False)
+    return json.dumps(_strict(plain(data)), indent=indent, allow_nan=False)
 
 
 def from_json(cls: type[Result], text: str) -> Result:
@@ -97,32 +97,33 @@ def to_frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _kept(field: dataclasses.Field[Any]) -> bool:
-    """Whether a field is data."""
-    return field.init and field.name not in NOT_DATA
+def is_data(field: dataclasses.Field[Any]) -> bool:
+    """Whether a field is written, unless its metadata say ``data=False``."""
+    return field.init and field.name not in NOT_DATA and field.metadata.get("data", True) is True
 
 
 def _required(field: dataclasses.Field[Any]) -> bool:
     return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
 
 
-def _plain(value: Any) -> Any:  # noqa: PLR0911 - a case a type
+def plain(value: Any) -> Any:  # noqa: PLR0911 - a case a type
+    """Return arrays, results, statuses and what holds them as numbers, strings, lists and dicts."""
     if isinstance(value, np.ndarray):
         if value.dtype.kind == "c":
-            return {"real": _plain(value.real), "imag": _plain(value.imag)}
-        return _plain(value.tolist())
-    if isinstance(value, Raised):
-        return _plain(dataclasses.asdict(value))
+            return {"real": plain(value.real), "imag": plain(value.imag)}
+        return plain(value.tolist())
     if isinstance(value, (list, tuple)):
-        return [_plain(each) for each in value]
-    if isinstance(value, dict):
-        return {str(key): _plain(each) for key, each in value.items()}
+        return [plain(each) for each in value]
+    if isinstance(value, Mapping):
+        return {str(key): plain(each) for key, each in value.items()}
     if isinstance(value, Enum):  # a status, a verdict
         return value.value
     if isinstance(value, Labels):
         return _plain_labels(value)
-    plain = value.item() if isinstance(value, np.generic) else value
-    return str(plain) if isinstance(plain, complex) else plain
+    if dataclasses.is_dataclass(value):
+        return to_dict(value)
+    number = value.item() if isinstance(value, np.generic) else value
+    return str(number) if isinstance(number, complex) else number
 
 
 def _plain_labels(labels: Labels) -> dict[str, Any] | None:
@@ -134,9 +135,9 @@ def _plain_labels(labels: Labels) -> dict[str, Any] | None:
     return {"names": list(labels.names), **texts, **moved} if known else None
 
 
-def _labels(plain: dict[str, Any]) -> Labels:
-    trees = {k: plain[k] and from_text(plain[k]) for k in ("parameters", "outputs")}
-    return Labels(tuple(plain["names"]), **trees, coordinates=tuple(plain.get("coordinates", ())))
+def _labels(data: dict[str, Any]) -> Labels:
+    trees = {k: data[k] and from_text(data[k]) for k in ("parameters", "outputs")}
+    return Labels(tuple(data["names"]), **trees, coordinates=tuple(data.get("coordinates", ())))
 
 
 def _strict(value: Any) -> Any:

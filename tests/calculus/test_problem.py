@@ -4,7 +4,6 @@ import dataclasses
 
 import numpy as np
 import pytest
-from scipy.optimize import Bounds
 
 from derivkit.calculus.problem import check_problem, split_keywords
 
@@ -55,37 +54,6 @@ def test_a_problem_is_frozen_and_x0_is_a_copy():
     assert not problem.x0.flags.writeable
     with pytest.raises(dataclasses.FrozenInstanceError):
         problem.names = ("a", "b")
-
-
-@pytest.mark.parametrize(
-    "bounds",
-    [
-        [(0, None), (None, 5)],
-        Bounds([0, -np.inf], [np.inf, 5]),
-        {"x[0]": (0, None), "x[1]": (None, 5)},
-    ],
-)
-def test_bounds_come_in_three_forms(bounds):
-    problem = check_problem(never, [1.0, 2.0], bounds=bounds)
-    assert problem.lower.tolist() == [0.0, -np.inf]
-    assert problem.upper.tolist() == [np.inf, 5.0]
-
-
-def test_a_point_that_rounding_put_outside_is_put_on_its_bound():
-    problem = check_problem(never, [0.1 + 0.2], bounds=[(None, 0.3)])
-    assert problem.x0.tolist() == [0.3]
-    with pytest.raises(ValueError, match="outside"):
-        check_problem(never, [0.3001], bounds=[(None, 0.3)])
-
-
-def test_a_guessed_scale_is_the_size_of_x0_and_never_more_than_half_the_bounds():
-    bounds = [(None, None), (None, None), (0, 10)]
-    problem = check_problem(never, [0.0, -3.0, 9.0], bounds=bounds)
-    assert problem.scale.tolist() == [1.0, 3.0, 5.0]
-    assert not problem.scale_given.any()
-    named = check_problem(never, {"a": 2.0, "b": 3.0}, scale={"b": 0.5})
-    assert named.scale.tolist() == [2.0, 0.5]
-    assert named.scale_given.tolist() == [False, True]
 
 
 def test_one_sided_problems_end_at_x0():

@@ -21,7 +21,7 @@ from derivkit.methods.auto.lepski import SELECTION
 from derivkit.methods.auto.moves import half_width
 from derivkit.methods.byproduct import Byproduct
 from derivkit.methods.fit.orthogonal import Basis, basis, side_by_side
-from derivkit.methods.fit.window import Verdict, judge_by
+from derivkit.methods.fit.window import WindowFit, judge_by
 from derivkit.methods.protocol import Estimate, Line
 
 __all__ = ["Bundle"]
@@ -140,7 +140,7 @@ class Bundle:
         rows = zip(ks, settled.tolist(), map(_Judged, *found), strict=True)
         return {k: row if ok else None for k, ok, row in rows}
 
-    def _verdict(self, ks: list[int], block: slice, order: int) -> Verdict:
+    def _verdict(self, ks: list[int], block: slice, order: int) -> WindowFit:
         """Return the verdict on a block of the outputs of some lines, side by side."""
         values = [self._values[k] for k in ks]
         q = values[0].shape[1]

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from derivkit.methods.fit.window import DEEPEST, EPS, Finding, Noise, Verdict, findings, judge
+from derivkit.methods.fit.window import DEEPEST, EPS, Finding, Noise, WindowFit, findings, judge
 
 __all__ = [
     "Goal",
@@ -115,7 +115,7 @@ class Vector:
     units: Floats
     share: float
 
-    def enough(self, v: Verdict, slope: Floats, order: int) -> Floats:
+    def enough(self, v: WindowFit, slope: Floats, order: int) -> Floats:
         """Return errors (q,) that together have that part of what is known to be there.
 
         The smallest errors, as many as have no more than that part, are left as they are; the
@@ -158,7 +158,7 @@ def loose(order: int) -> float:
     return LOOSE * PER_ORDER ** (order - 1)
 
 
-def content(v: Verdict, goal: Goal, order: int) -> NDArray[np.bool_]:
+def content(v: WindowFit, goal: Goal, order: int) -> NDArray[np.bool_]:
     """Return for each output whether its error is small enough, or worth no further calls.
 
     Parity can hide what a fit leaves from the error: the second derivative of x abs(x) at 0 is an

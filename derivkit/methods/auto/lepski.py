@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from derivkit.methods.auto.criteria import VISIBLE, precision
 from derivkit.methods.fit.sampled import granular
-from derivkit.methods.fit.window import EPS, Finding, Noise, Verdict, findings, judge, window
+from derivkit.methods.fit.window import EPS, Finding, Noise, WindowFit, findings, judge, window
 
 __all__ = ["SELECTION", "Selection", "select"]
 
@@ -89,7 +89,7 @@ def select(
     order: int,
     origin: float,
     noise: Noise | None,
-    content: Callable[[Verdict, Indices], Flags],
+    content: Callable[[WindowFit, Indices], Flags],
     narrowest: Floats,
     *,
     grains: bool = True,
@@ -186,7 +186,7 @@ class Windows:
         self._valid[:, some] = kept[:, some]
 
     def selections(
-        self, eps: float | Floats, content: Callable[[Verdict, Indices], Flags]
+        self, eps: float | Floats, content: Callable[[WindowFit, Indices], Flags]
     ) -> list[Selection | None]:
         """Return what to believe of each output; None where nothing."""
         contradicting = self._valid & self._contradicting()
@@ -233,7 +233,7 @@ class Windows:
             apart |= np.logical_or.accumulate(self._valid & loud, axis=0)
         return np.asarray(apart)
 
-    def pick(self, k: Indices) -> Verdict:
+    def pick(self, k: Indices) -> WindowFit:
         """Return the verdict of window k (q,) for each output."""
         taken = {
             name: self._stacked(name)[k, self._outputs]
@@ -241,7 +241,7 @@ class Windows:
             if name not in {"radius", "sides"}
         }
         radius = self._stacked("radius")[k]
-        return Verdict(**taken, radius=radius, sides=self._stacked("sides")[k].astype(int))
+        return WindowFit(**taken, radius=radius, sides=self._stacked("sides")[k].astype(int))
 
 
 def _last(valid: Flags) -> Indices:

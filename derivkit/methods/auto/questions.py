@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from derivkit.methods.auto.criteria import Goal, Sides, compare_sides, content
 from derivkit.methods.auto.lepski import Selection, select
 from derivkit.methods.fit.samples import Samples
-from derivkit.methods.fit.window import EPS, Noise, Verdict
+from derivkit.methods.fit.window import EPS, Noise, WindowFit
 
 __all__ = ["FitQuestion", "Question", "Reply", "SidesQuestion", "answers", "driven"]
 
@@ -58,7 +58,7 @@ class FitQuestion(NamedTuple):
     ) -> list[Selection | None]:
         """Return the answers to questions of this kind, about the columns of f (m, q)."""
 
-        def enough(v: Verdict, columns: NDArray[np.intp]) -> NDArray[np.bool_]:
+        def enough(v: WindowFit, columns: NDArray[np.intp]) -> NDArray[np.bool_]:
             return content(v, goal.of(columns), self.order)
 
         noise = _known([question.noise for question in alike])

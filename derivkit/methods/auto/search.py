@@ -22,7 +22,7 @@ from derivkit.methods.auto.policy import FEW, Course, OutputSearch
 from derivkit.methods.auto.questions import Question, Reply, answers, driven
 from derivkit.methods.byproduct import Byproduct
 from derivkit.methods.fit.samples import Samples
-from derivkit.methods.fit.window import Verdict, judge
+from derivkit.methods.fit.window import WindowFit, judge
 from derivkit.methods.protocol import Estimate, Line
 from derivkit.methods.weights import fornberg_weights
 from derivkit.status import Status
@@ -75,7 +75,7 @@ class Search:
         self.noise = noise
         self._vector = vector
         self.samples = Samples()
-        self._first: Verdict | None = None  # of the first ladder, for all outputs at once
+        self._first: WindowFit | None = None  # of the first ladder, for all outputs at once
         self._tracks: dict[int, OutputSearch] = {}  # of the outputs it did not settle
         self._courses: dict[int, Course] = {}
         self._told: dict[int, Reply | None] = {}  # outputs that are not done, the worst first

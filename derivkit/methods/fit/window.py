@@ -28,7 +28,7 @@ __all__ = [
     "EPS",
     "Finding",
     "Noise",
-    "Verdict",
+    "WindowFit",
     "findings",
     "judge",
     "judge_by",
@@ -93,7 +93,7 @@ class Noise:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class WindowFit:
     """The best fit of one window for each of q outputs; all arrays (q,).
 
     Attributes
@@ -137,11 +137,11 @@ class Verdict:
     sides: int | NDArray[np.int64]
 
 
-_FIELDS = [each.name for each in fields(Verdict)]
+_FIELDS = [each.name for each in fields(WindowFit)]
 
 
 class Finding(NamedTuple):
-    """A `Verdict` on a single output."""
+    """A `WindowFit` of a single output."""
 
     value: float
     error: float
@@ -164,8 +164,8 @@ def window(distance: Floats, radius: float) -> NDArray[np.bool_]:
     return np.asarray((distance <= radius) & deep)
 
 
-def findings(v: Verdict) -> list[Finding]:
-    """Return a verdict on q outputs as q findings."""
+def findings(v: WindowFit) -> list[Finding]:
+    """Return the fit of q outputs as q findings."""
     q = v.value.shape
     columns = [np.broadcast_to(getattr(v, name), q).tolist() for name in Finding._fields]
     return [Finding(*row) for row in zip(*columns, strict=True)]
@@ -178,7 +178,7 @@ def judge(
     origin: float,
     noise: Noise | None = None,
     eps: float | Floats = EPS,
-) -> Verdict:
+) -> WindowFit:
     """Fit one window (m,), (m, q) at every degree and return the fit with the smallest error."""
     radius = max(-float(t[0]), float(t[-1]))
     return judge_scaled(tuple((t / radius).tolist()), radius, values, order, origin, noise, eps)
@@ -196,7 +196,7 @@ def judge_scaled(
     *,
     degree: int | None = None,
     ridge: float = 0.0,
-) -> Verdict:
+) -> WindowFit:
     """Do the same for places ``radius * unit``; radius and origin may differ by column (q,).
 
     Parameters
@@ -229,7 +229,7 @@ def judge_by(
     noise: Noise | None = None,
     eps: float | Floats = EPS,
     degree: int | None = None,
-) -> Verdict:
+) -> WindowFit:
     """Do the same on nodes of which the basis is known, or of several kinds `side_by_side`."""
     middle = values[len(values) // 2]
     largest = np.abs(values).max(axis=0)
@@ -247,7 +247,7 @@ def judge_by(
     known = noise and Noise(noise.level / amplitude, noise.dof)
     v = _best_fit(g, sizes, b, floor, known, order, degree)
     per = per_power(amplitude, radius, order)
-    return Verdict(
+    return WindowFit(
         value=v.value * per + (middle if order == 0 else 0.0),
         error=v.error * per,
         noise_part=v.noise_part * per,
@@ -265,14 +265,14 @@ def judge_by(
 
 
 def _in_blocks(
-    judged: Callable[..., Verdict],
+    judged: Callable[..., WindowFit],
     radius: float | Floats,
     values: Floats,
     order: int,
     origin: float | Floats,
     noise: Noise | None,
     eps: float | Floats,
-) -> Verdict:
+) -> WindowFit:
     """Judge very many columns some at a time: what is worked out in between stays in the cache."""
 
     def cut(given: Any, part: slice) -> Any:
@@ -291,7 +291,7 @@ def _in_blocks(
                 found[name] = np.empty(values.shape[1]) if np.ndim(column) else column
             if np.ndim(column):
                 found[name][part] = column
-    return Verdict(**found)
+    return WindowFit(**found)
 
 
 def _best_fit(
@@ -302,8 +302,8 @@ def _best_fit(
     noise: Noise | None,
     order: int,
     degree: int | None,
-) -> Verdict:
-    """Return the verdict from coefficients g (m, q), in units of amplitude and radius."""
+) -> WindowFit:
+    """Return the best fit from coefficients g (m, q), in units of amplitude and radius."""
     truncation, rate = truncation_of(g, sizes, b)
     sigma, dof = _noise(_squares_without_luck(g, rate), b, floor, noise)
     noise_part = np.interp(dof, DOF, STUDENT) * b.norms * sigma
@@ -319,7 +319,7 @@ def _best_fit(
             error = noise_part + truncation
     pick = best, np.arange(len(best))
     value = _running_sums(b.slopes * g)[b.degrees[best], pick[1]]
-    return Verdict(
+    return WindowFit(
         value=value,
         error=error[pick],
         noise_part=noise_part[pick],

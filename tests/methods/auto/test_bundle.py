@@ -26,9 +26,9 @@ def bundled(f, lines, order=1, goal=BEST):
     return found
 
 
-def alone(f, line, order=1):
+def alone(f, line, order, method):
     """Return the estimate of the method for one line by itself."""
-    solver = Auto().solve(line, order)
+    solver = method.solve(line, order)
     points = next(solver)
     while True:
         try:
@@ -73,18 +73,24 @@ def test_values_with_a_hole_are_not_taken():
 
 @pytest.mark.parametrize("order", [1, 2])
 def test_each_line_is_told_what_it_would_find_alone(order):
-    f = lambda x: np.array([math.exp(0.1 * x), math.cos(0.1 * x + 1.0)])
-    found = bundled(f, LINES, order)
+    """In noise: where rounding rules, the errors of two ways to the same differ by a part of it."""
+
+    def f(x):
+        wave = 1e-7 * np.sin(1e5 * np.array([x, x + 1.0]))
+        return np.array([math.exp(0.1 * x), math.cos(0.1 * x + 1.0)]) + wave
+
+    goal = Goal(0.2, 0.0)
+    found = bundled(f, LINES, order, goal)
     told = 0
     for k, line in enumerate(LINES):
-        together, single = found.estimate(k), alone(f, line, order)
+        together, single = found.estimate(k), alone(f, line, order, Auto(rtol=0.2))
         if together is None:
             continue
         told += 1
-        # steps are rounded beside x0, and a line alone is judged on them as they are
-        assert np.all(np.abs(together.value - single.value) <= 0.1 * single.error)
-        assert np.allclose(together.error, single.error, rtol=0.1)
-        assert np.allclose(together.noise_error, single.noise_error, rtol=0.1)
+        assert np.all(np.abs(together.value - single.value) <= 1e-3 * single.error)
+        for name in ("error", "noise_error", "noise"):
+            one, other = getattr(together, name), getattr(single, name)
+            assert np.allclose(one, other, rtol=1e-3, atol=0.0)
         assert together.step == pytest.approx(single.step)
     assert told >= 2
 
@@ -137,8 +143,8 @@ def test_lines_are_judged_some_at_a_time_as_all_at_once(q, monkeypatch):
         one, other = whole.estimate(k), parts.estimate(k)
         assert (one is None) == (other is None)
         if one is not None:
-            assert np.allclose(one.value, other.value, rtol=1e-12)
-            assert np.allclose(one.error, other.error, rtol=1e-3)
+            assert np.allclose(one.value, other.value, rtol=1e-12, atol=0.0)
+            assert np.allclose(one.error, other.error, rtol=1e-3, atol=0.0)
 
 
 def test_the_second_derivative_comes_with_the_first_and_only_for_one_output():

@@ -8,8 +8,10 @@ import pytest
 from derivkit.methods.auto import search as module
 from derivkit.methods.auto.criteria import Goal
 from derivkit.methods.auto.ladder import one_sided, spread, two_sided
+from derivkit.methods.auto.lepski import SELECTION
 from derivkit.methods.auto.moves import first_radius
 from derivkit.methods.auto.search import HIGHEST_ON_RUNGS, Search
+from derivkit.methods.fit.window import judge
 from derivkit.methods.protocol import Line
 from derivkit.status import Status
 
@@ -171,6 +173,25 @@ def test_probes_come_first_where_most_outputs_want_one_and_few_at_a_time():
     assert len(granted([1.0], [2.0], [3.0], [4.0], [5.0])) == module.MOST_PROBED
 
 
+def test_outputs_are_told_whether_their_wish_was_granted(monkeypatch):
+    search = begun()
+    places = search.first()
+    search.take(places, np.sin(np.outer(places, np.linspace(30, 300, 6)) + 1))
+    popular = np.array([0.31, 0.32])
+    wishes = dict.fromkeys(range(4), popular) | {4: np.array([0.5]), 5: np.array([0.31])}
+    monkeypatch.setattr(search, "_wishes", lambda: wishes)
+    assert search.next().tolist() == popular.tolist()
+    told = {j: reply.name for j, reply in search._told.items()}
+    assert told == dict.fromkeys((0, 1, 2, 3, 5), "SERVED") | {4: "DEFERRED"}
+
+
+def test_the_output_that_knows_least_of_its_derivative_speaks_first():
+    search = begun()
+    places = search.first()
+    search.take(places, np.sin(np.outer(places, [12.0, 300.0, 40.0]) + 1) * [1e9, 1.0, 1e-3])
+    assert list(search._told) == [1, 2, 0]
+
+
 # -- the answer ------------------------------------------------------------------------------
 
 
@@ -190,6 +211,26 @@ def test_samples_on_one_side_are_named():
     search = begun(Line(lower=0.0))
     run(search, math.exp)
     assert search.estimate().statuses() == (Status.ONE_SIDED,)
+
+
+def test_what_the_first_ladder_settles_has_the_error_of_its_window_with_a_share_for_the_choice():
+    search = begun()
+    run(search, math.exp)
+    estimate, t = search.estimate(), search.samples.t
+    v = judge(t, search.samples.values, 1, 0.0)
+    assert estimate.value[0] == v.value[0]
+    assert estimate.error[0] == v.error[0] * (1 + SELECTION)
+    assert estimate.noise_error[0] == v.noise_part[0] * (1 + SELECTION)
+    assert estimate.noise[0] == v.sigma[0]
+
+
+def test_one_sample_beside_x0_gives_a_chord_that_claims_nothing():
+    search = begun(Line(budget=1))
+    ((_, h),) = run(search, math.exp)
+    estimate = search.estimate()
+    assert estimate.value[0] == pytest.approx((math.exp(h) - 1) / h, rel=1e-9)
+    assert np.isinf(estimate.error[0])
+    assert estimate.statuses() == (Status.BUDGET_SPENT,)
 
 
 def test_without_a_sample_nothing_is_known():
