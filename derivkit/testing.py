@@ -335,6 +335,10 @@ METHOD_CHECKS: dict[str, Callable[[Any], None]] = {
 def check_method(method: Any) -> None:
     """Run all checks on a method: a value, or a class that can be built without arguments.
 
+    Parameters
+    ----------
+    method : method value or class
+
     Raises
     ------
     AssertionError

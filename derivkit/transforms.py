@@ -336,6 +336,18 @@ def value_and_grad(
     The call at x is shared. Arguments as for `grad`; with ``has_aux=True`` it returns
     ((value, aux), gradient).
 
+    Parameters
+    ----------
+    function : callable
+        As for `CalculusKit`.
+    method : str or method value, optional
+    **keywords
+        As for `grad`.
+
+    Returns
+    -------
+    callable
+
     Examples
     --------
     >>> import derivkit
@@ -372,6 +384,20 @@ def jacobian(
 
     Arguments as for `grad`, and ``sparsity``.
 
+    Parameters
+    ----------
+    function : callable
+        As for `CalculusKit`.
+    method : str or method value, optional
+    sparsity : matrix, int or "detect", optional
+        Which entries may differ from 0; the result is then a scipy.sparse array.
+    **keywords
+        As for `grad`.
+
+    Returns
+    -------
+    callable
+
     Examples
     --------
     >>> import derivkit
@@ -406,6 +432,20 @@ def hessian(
     """Return the function x -> Hessian (p, p), for ``minimize(…, hess=…)``.
 
     Arguments as for `grad`, and ``sparsity``.
+
+    Parameters
+    ----------
+    function : callable
+        As for `CalculusKit`.
+    method : str or method value, optional
+    sparsity : matrix, int or "detect", optional
+        Which entries may differ from 0; the result is then a scipy.sparse array.
+    **keywords
+        As for `grad`.
+
+    Returns
+    -------
+    callable
 
     Examples
     --------

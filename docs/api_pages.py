@@ -6,6 +6,8 @@ A name that is added to `derivkit.__all__`, or to a public module's, has its pag
 import inspect
 from importlib import import_module
 
+from sphinx.pycode import ModuleAnalyzer
+
 import derivkit
 
 GROUPS = {  # title: modules whose names it takes; the first that fits
@@ -13,7 +15,8 @@ GROUPS = {  # title: modules whose names it takes; the first that fits
                     "derivkit.batch", "derivkit.calculus"),
     "Results": ("derivkit.results", "derivkit.status"),
     "Methods": ("derivkit.methods",),
-    "Forecasts and fits": ("derivkit.forecast", "derivkit.parameter_covariance"),
+    "Forecasts and fits": ("derivkit.forecast", "derivkit.parameter_covariance",
+                           "derivkit.likelihood_kit"),
     "Checks": ("derivkit.check",),
     "Models and adapters": ("derivkit.models", "derivkit.adapters", "derivkit.sampled"),
     "Running the model": ("derivkit.engine", "derivkit.plan"),
@@ -80,9 +83,14 @@ def looked_up(qualified):
     return getattr(import_module(module), name)
 
 
-def first_sentence(value):
-    """Return the first paragraph of a docstring, safe in a table."""
-    text = (inspect.getdoc(value) or "").split("\n\n")[0].replace("\n", " ")
+def first_sentence(value, qualified=None):
+    """Return the first paragraph of a docstring, or of the text below a constant; for a table."""
+    if qualified and not (inspect.isclass(value) or inspect.isroutine(value)):
+        module, name = qualified.rsplit(".", 1)
+        text = "\n".join(ModuleAnalyzer.for_module(module).find_attr_docs().get(("", name), []))
+    else:
+        text = inspect.getdoc(value) or ""
+    text = text.split("\n\n")[0].replace("\n", " ").strip()
     return text.replace("|", "\\|").replace("``", "`")
 
 
@@ -150,7 +158,7 @@ def index(objects):
         lines += [f"## {title}", "", "| name | what it is |", "|---|---|"]
         for each in names:
             shown = each.removeprefix("derivkit.")
-            lines.append(f"| [`{shown}`]({each}.md) | {first_sentence(looked_up(each))} |")
+            lines.append(f"| [`{shown}`]({each}.md) | {first_sentence(looked_up(each), each)} |")
         lines.append("")
     lines += ["## Inside", "", "Nothing here is needed to use derivkit.", ""]
     lines += [f"- [{title}](inside.{home}.md)" for title, home in INSIDE.items()]

@@ -28,6 +28,7 @@ class Tabled(NumpyDocstring):
     def _table(self, title, fields):
         lines = [f".. rubric:: {title}", "", ".. list-table::", "   :class: fields", ""]
         for name, kind, text in fields:
+            name = name.replace("\\", "")  # napoleon escapes *args, which a literal shows
             head = [f"``{name}``"] if name else []
             kind = SPECIAL.sub(r"\\\1", kind)
             head += ["", kind] if name and kind else [kind] if kind else []

@@ -73,7 +73,13 @@ def test_x0_is_evaluated_once_for_all_parameters(method, options, calls):
     assert result.nfev == 3 * calls + 1
 
 
-@pytest.mark.parametrize("command", [None, "gradient", "laplace", "check", "sampled", "plan"])
+COMMANDS = (
+    "gradient jacobian hessian hessian-diag hyper-hessian directional fisher dali laplace "
+    "covariance sampled plan check"
+)
+
+
+@pytest.mark.parametrize("command", [None, *COMMANDS.split()])
 def test_the_commands_help_fits_a_terminal_of_80_columns(command, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     with pytest.raises(SystemExit):

@@ -64,14 +64,19 @@ def examples_of(name):
     return doctest.DocTestFinder(recurse=False).find(thing, name, globs={})[0].examples
 
 
-def is_code(name):
-    thing = getattr(derivkit, name)
-    return not (isinstance(thing, type) and issubclass(thing, BaseException))
-
-
-@pytest.mark.parametrize("name", [*filter(is_code, derivkit.__all__)])
+@pytest.mark.parametrize("name", derivkit.__all__)
 def test_every_public_name_has_an_example_that_prints(name):
     assert any(example.want for example in examples_of(name)), f"{name} shows no result"
+
+
+@pytest.mark.parametrize(
+    "module", ["plot", "sampled", *(f"calculus.{t}" for t in ("gradient", "jacobian", "hessian"))]
+)
+def test_every_function_of_a_public_module_has_an_example(module):
+    module = import_module(f"derivkit.{module}")
+    public = [name for name in module.__all__ if name.startswith(("build_", "plot_", "theme"))]
+    functions = [getattr(module, name) for name in public or module.__all__]
+    assert [f.__name__ for f in functions if ">>> " not in (inspect.getdoc(f) or "")] == []
 
 
 @pytest.mark.parametrize("module", derivkit._SUBMODULES)

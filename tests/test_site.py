@@ -293,6 +293,15 @@ def test_no_page_asks_another_server_for_anything():
 
 
 @needs_site
+def test_the_tables_of_the_reference_tell_of_every_name_in_words_of_its_own():
+    index = (SITE / "_generated" / "api" / "index.html").read_text()
+    assert "new empty dictionary" not in index
+    assert "<td><p></p></td>" not in index
+    assert re.search(r"<h2>Other<", index) is None
+    assert "\\*" not in (SITE / "_generated" / "api" / "derivkit.check_jacobian.html").read_text()
+
+
+@needs_site
 def test_every_public_name_has_a_page():
     made = {path.stem for path in (SITE / "_generated" / "api").glob("*.html")}
     assert {f"derivkit.{name}" for name in derivkit.__all__} <= made | {"derivkit.sampled"}

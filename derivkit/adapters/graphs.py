@@ -102,7 +102,15 @@ def as_torch(
 ) -> Callable[[Any], Any]:
     """Return a model of a tensor through which torch's backward goes; first order.
 
-    Parameters as for `as_jax`.
+    Parameters
+    ----------
+    function : callable
+        As for `CalculusKit`; called with numpy arrays.
+    method : str or method value, optional
+    shape : tuple of int, or mapping of them
+        That of its output; () for a number.
+    **keywords
+        Those of `CalculusKit`, of its calls, and the method's options.
 
     Raises
     ------
@@ -154,7 +162,15 @@ def as_pytensor(
 ) -> Any:
     """Return an Op of one vector with a gradient: for PyMC, inside pm.Potential or a likelihood.
 
-    Parameters as for `as_jax`; the function gets an array (p,).
+    Parameters
+    ----------
+    function : callable
+        As for `CalculusKit`; called with numpy arrays (p,).
+    method : str or method value, optional
+    shape : tuple of int
+        That of its output; () for a number.
+    **keywords
+        Those of `CalculusKit`, of its calls, and the method's options.
 
     Raises
     ------

@@ -48,7 +48,38 @@ def values_of(
     return values
 
 
-def builder(name: str, tensor: Callable[[], Tensor], summary: str) -> Build:
+_DOCSTRING = """\
+{summary}; the bare array of `CalculusKit.{method}`.
+
+Parameters
+----------
+function : callable
+    As for `CalculusKit`.
+theta0 : array_like (p,) or mapping
+    Where to differentiate.
+method : str or method value, optional
+    ``"auto"`` by default.
+n_workers : int, optional
+    Model calls at the same time.
+**options
+    Keywords of `CalculusKit` (``bounds``, ``scale``, …), of the call, and options of the method.
+
+Returns
+-------
+ndarray
+    As nested as theta0.
+
+Examples
+--------
+>>> from {module} import {name}
+>>> {name}({model}, [2.0, 3.0]).round(6).tolist()
+{printed}
+"""
+
+
+def builder(
+    name: str, tensor: Callable[[], Tensor], summary: str, model: str, printed: str
+) -> Build:
     """Return the function ``name`` of the module that calls this, for a tensor."""
 
     def build(
@@ -60,7 +91,14 @@ def builder(name: str, tensor: Callable[[], Tensor], summary: str) -> Build:
     ) -> NDArray[np.float64]:
         return values_of(function, theta0, lambda _: tensor(), method, n_workers, options)
 
-    build.__doc__ = f"{summary}; see `CalculusKit.{name.removeprefix('build_')}`."
+    build.__doc__ = _DOCSTRING.format(
+        summary=summary,
+        method=name.removeprefix("build_"),
+        module=tensor.__module__,
+        name=name,
+        model=model,
+        printed=printed,
+    )
     build.__name__ = build.__qualname__ = name
     build.__module__ = tensor.__module__
     return build

@@ -71,5 +71,9 @@ def _second_derivatives(found: Sequence[Mapping[int, Any]]) -> dict[str, Any]:
 
 
 build_gradient = builder(
-    "build_gradient", Gradient, "Return the gradient (p,) of a scalar function at theta0"
+    "build_gradient",
+    Gradient,
+    "Return the gradient (p,) of a scalar function at theta0",
+    "lambda x: x[0] ** 2 * x[1]",
+    "[12.0, 4.0]",
 )

@@ -133,8 +133,16 @@ def hessian_among(
 
 
 build_hessian = builder(
-    "build_hessian", Hessian, "Return the Hessian (p, p) of a function at theta0"
+    "build_hessian",
+    Hessian,
+    "Return the Hessian (p, p) of a function at theta0",
+    "lambda x: x[0] ** 2 * x[1]",
+    "[[6.0, 4.0], [4.0, 0.0]]",
 )
 build_hessian_diag = builder(
-    "build_hessian_diag", HessianDiag, "Return the Hessian's diagonal (p,) at theta0"
+    "build_hessian_diag",
+    HessianDiag,
+    "Return the Hessian's diagonal (p,) at theta0",
+    "lambda x: x[0] ** 2 + 3 * x[1] ** 2",
+    "[2.0, 6.0]",
 )

@@ -207,7 +207,33 @@ def build_hyper_hessian(
     order: int = 3,
     **options: Any,
 ) -> NDArray[np.float64]:
-    """Return the tensor of an order at theta0; see `CalculusKit.hyper_hessian`."""
+    """Return the tensor of an order at theta0; the bare array of `CalculusKit.hyper_hessian`.
+
+    Parameters
+    ----------
+    function : callable
+        As for `CalculusKit`.
+    theta0 : array_like (p,) or mapping
+        Where to differentiate.
+    method : str or method value, optional
+        ``"auto"`` by default.
+    n_workers : int, optional
+        Model calls at the same time.
+    order : int
+        Of the derivatives.
+    **options
+        Keywords of `CalculusKit` (``bounds``, ``scale``, …) and of the call; the method's options.
+
+    Returns
+    -------
+    ndarray (p,) * order
+
+    Examples
+    --------
+    >>> from derivkit.calculus.hyper_hessian import build_hyper_hessian
+    >>> build_hyper_hessian(lambda x: x[0] ** 3, [2.0]).round(6).tolist()
+    [[[6.0]]]
+    """
 
     def tensor(_: Problem) -> Tensor:
         return HyperHessian(check_count("order", order, least=0))

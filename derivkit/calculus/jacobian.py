@@ -46,5 +46,9 @@ def must_be_array(output: Output) -> None:
 
 
 build_jacobian = builder(
-    "build_jacobian", Jacobian, "Return the Jacobian (m, p) of a function at theta0"
+    "build_jacobian",
+    Jacobian,
+    "Return the Jacobian (m, p) of a function at theta0",
+    "lambda x: [x[0] ** 2, x[0] * x[1]]",
+    "[[4.0, 0.0], [3.0, 2.0]]",
 )

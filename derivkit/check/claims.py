@@ -123,6 +123,23 @@ def check_jacobian(
 ) -> CheckResult:
     """Compare a claimed Jacobian (*out, p) with the measured one; as `check_gradient`.
 
+    Parameters
+    ----------
+    function : callable
+        As for `CalculusKit`.
+    jacobian : callable, array_like (*out, p), method name or DerivativeResult
+        The claim.
+    x0 : array_like (p,), mapping or pandas Series
+    method : str or method value, optional
+        What measures the reference; not the method behind the claim.
+    **keywords
+        As for `check_gradient`.
+
+    Returns
+    -------
+    CheckResult
+        A verdict for each entry; prints as a table.
+
     Examples
     --------
     >>> import numpy as np
@@ -154,6 +171,23 @@ def check_hessian(
     Of more than 20 parameters only random directions are compared, and the claim with its own
     transpose.
 
+    Parameters
+    ----------
+    function : callable
+        As for `CalculusKit`.
+    hessian : callable, array_like (*out, p, p), method name or DerivativeResult
+        The claim.
+    x0 : array_like (p,), mapping or pandas Series
+    method : str or method value, optional
+        What measures the reference; not the method behind the claim.
+    **keywords
+        As for `check_gradient`.
+
+    Returns
+    -------
+    CheckResult
+        A verdict for each entry; prints as a table.
+
     Examples
     --------
     >>> from derivkit import check_hessian
@@ -170,6 +204,18 @@ def assert_gradient(*claim: Any, **keywords: Any) -> None:
     """Raise an AssertionError with the table unless `check_gradient` finds agreement.
 
     It is raised as well where nothing could be told. Arguments as for `check_gradient`.
+
+    Parameters
+    ----------
+    function : callable
+        As for `CalculusKit`.
+    gradient : callable, array_like (p,), method name or DerivativeResult
+        The claim.
+    x0 : array_like (p,), mapping or pandas Series
+    method : str or method value, optional
+        What measures the reference; not the method behind the claim.
+    **keywords
+        As for `check_gradient`.
 
     Examples
     --------
@@ -190,6 +236,18 @@ def assert_gradient(*claim: Any, **keywords: Any) -> None:
 def assert_jacobian(*claim: Any, **keywords: Any) -> None:
     """Raise an AssertionError with the table unless `check_jacobian` finds agreement.
 
+    Parameters
+    ----------
+    function : callable
+        As for `CalculusKit`.
+    jacobian : callable, array_like (*out, p), method name or DerivativeResult
+        The claim.
+    x0 : array_like (p,), mapping or pandas Series
+    method : str or method value, optional
+        What measures the reference; not the method behind the claim.
+    **keywords
+        As for `check_gradient`.
+
     Examples
     --------
     >>> from derivkit import assert_jacobian
@@ -202,6 +260,18 @@ def assert_jacobian(*claim: Any, **keywords: Any) -> None:
 @called_like(check_hessian)
 def assert_hessian(*claim: Any, **keywords: Any) -> None:
     """Raise an AssertionError with the table unless `check_hessian` finds agreement.
+
+    Parameters
+    ----------
+    function : callable
+        As for `CalculusKit`.
+    hessian : callable, array_like (*out, p, p), method name or DerivativeResult
+        The claim.
+    x0 : array_like (p,), mapping or pandas Series
+    method : str or method value, optional
+        What measures the reference; not the method behind the claim.
+    **keywords
+        As for `check_gradient`.
 
     Examples
     --------

@@ -78,7 +78,7 @@ _USAGES = {
     "plan": "%(prog)s FILE --at X [X ...] [options]\n       %(prog)s FILE --tell VALUES [options]",
 }  # of a sub-command: what it cannot do without; of the others:
 _WITHOUT = {
-    "directional": "--along V [V ...] --at X [X ...]",
+    "directional": "--along V ... --at X ...",
     "fisher": "--cov C --at X [X ...]",
     "dali": "--cov C --at X [X ...]",
 }
@@ -290,7 +290,7 @@ def _add_command(
     name: str,
     text: str,
 ) -> argparse.ArgumentParser:
-    bars = {True: ", each with an error bar", False: ""}[name in _TENSORS]
+    bars = ", with error bars" if name in _TENSORS else ""
     needed = _WITHOUT.get(name, "--at X [X ...]")
     parser: argparse.ArgumentParser = kinds.add_parser(
         name,

@@ -30,7 +30,7 @@ __all__ = [
 logger = logging.getLogger("derivkit")
 
 MOST_NAMED = 4  # parameters named in a line
-MOST_LETTERS = 22  # of names beside a bar, so that 80 columns show the bar too
+MOST_LETTERS = 10  # of names beside a bar, so that 80 columns show the bar too
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +185,8 @@ class _Bar:
     def show(self, progress: Progress) -> None:
         self._bar.total = progress.expected
         names = shorten(_listed(progress.waiting), MOST_LETTERS, placeholder=" …")
-        self._bar.set_postfix_str(f"round {progress.rounds}, {names}", False)
+        which = f", {names}" if names else ""
+        self._bar.set_postfix_str(f"round {progress.rounds}{which}", False)
         self._bar.update(progress.done - self._bar.n)
 
     def close(self) -> None:

@@ -63,6 +63,13 @@ MOST_LOST = 0.5
 class DataBlock:
     """Independent data of their own: a model and its covariance.
 
+    Parameters
+    ----------
+    model : callable
+        The mean of the data, a function of theta.
+    cov : covariance
+        In any form that `ForecastKit` takes.
+
     Examples
     --------
     >>> from derivkit import DataBlock, ForecastKit
@@ -83,6 +90,11 @@ class DataBlock:
 class Poisson:
     """Counts with mean ``rate(theta)``: their variance is their mean.
 
+    Parameters
+    ----------
+    rate : callable
+        The mean counts, a function of theta.
+
     Examples
     --------
     >>> from derivkit import ForecastKit, Poisson
@@ -102,6 +114,13 @@ class GaussianMeanCov:
     """Gaussian data whose covariance depends on theta as well.
 
     ``cov`` is a function of theta, or None where ``mu`` returns the pair (mean, covariance).
+
+    Parameters
+    ----------
+    mu : callable or None
+        The mean of the data; None where only the covariance depends on theta.
+    cov : callable, optional
+        The covariance; without, ``mu`` returns the pair of both.
 
     Examples
     --------

@@ -13,6 +13,11 @@ __all__ = ["BlockDiagonal", "Cholesky", "Kronecker", "Precision"]
 class Cholesky:
     """A covariance L L^T, given by its lower factor L (m, m).
 
+    Parameters
+    ----------
+    factor : array_like (m, m) or sparse
+        Lower triangular.
+
     Examples
     --------
     >>> import numpy as np
@@ -28,6 +33,11 @@ class Cholesky:
 @dataclass(frozen=True, eq=False)
 class Precision:
     """A covariance given by its inverse (m, m): an array, sparse, or a LinearOperator.
+
+    Parameters
+    ----------
+    matrix : array_like (m, m), sparse or LinearOperator
+        The inverse of the covariance.
 
     Examples
     --------
@@ -45,6 +55,11 @@ class Precision:
 class BlockDiagonal:
     """A covariance of independent blocks, each given as any covariance (not as a number).
 
+    Parameters
+    ----------
+    blocks : sequence of covariances
+        In the order of the data.
+
     Examples
     --------
     >>> import numpy as np
@@ -60,6 +75,11 @@ class BlockDiagonal:
 @dataclass(frozen=True, eq=False)
 class Kronecker:
     """A covariance of data of shape (m1, m2), flattened: the Kronecker product of two matrices.
+
+    Parameters
+    ----------
+    first, second : array_like (m1, m1) and (m2, m2)
+        Along the first and the second axis of the data.
 
     Examples
     --------

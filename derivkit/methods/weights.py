@@ -65,6 +65,19 @@ def per_power(size: ArrayLike, step: ArrayLike, order: int) -> NDArray[np.float6
 def fornberg_weights(nodes: ArrayLike, order: int, x0: float = 0.0) -> NDArray[np.float64]:
     """Return the weights (n,) of the ``order``-th derivative at x0; see `weight_table`.
 
+    Parameters
+    ----------
+    nodes : array_like (n,)
+        In any order and spacing.
+    order : int
+        Of the derivative.
+    x0 : float
+        Where to differentiate.
+
+    Returns
+    -------
+    ndarray (n,)
+
     Examples
     --------
     >>> fornberg_weights([-1, 0, 1], 1)

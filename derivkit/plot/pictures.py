@@ -60,6 +60,16 @@ def plot_result(
     ------
     ValueError
         For a tensor of more than two axes, an unknown form, or outputs of another number.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from derivkit import CalculusKit
+    >>> from derivkit.plot import plot_result
+    >>> kit = CalculusKit(lambda x: np.sin(x[0]) * x[1], [0.5, 2.0], names=["a", "b"])
+    >>> ax = plot_result(kit.hessian_result())
+    >>> [label.get_text() for label in ax.get_xticklabels()]
+    ['a', 'b']
     """
     if not has(result, "value", "error"):
         raise TypeError(f"`result` must be what a ..._result() gave, got {shown(result)}")
@@ -83,6 +93,26 @@ def plot_steps(scan: Scan, ax: Axes | None = None) -> Axes:
     both sides of x0 were sampled at the same distance, else forward or backward from x0. The
     error of such differences falls with the step as long as truncation rules, and rises again
     where noise does; the answer, which combines the samples, does better than any one of them.
+
+    Parameters
+    ----------
+    scan : Scan
+        The samples of one parameter, from ``result.scan(parameter)``.
+    ax : matplotlib Axes, optional
+        Where to draw; a new figure without.
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from derivkit import CalculusKit
+    >>> from derivkit.plot import plot_steps
+    >>> result = CalculusKit(lambda x: np.sin(x[0]), [0.5], names=["a"]).gradient_result()
+    >>> plot_steps(result.scan("a")).get_xlabel()
+    'step in a'
     """
     if not isinstance(scan, Scan):
         raise TypeError(f"`scan` must be what result.scan() gave, got {shown(scan)}")
@@ -96,6 +126,26 @@ def plot_samples(scan: Scan, ax: Axes | None = None) -> Axes:
 
     Samples much farther away than those that were used are counted in the title. The bars on the
     samples are the noise of the model, where the method has measured it.
+
+    Parameters
+    ----------
+    scan : Scan
+        The samples of one parameter, from ``result.scan(parameter)``.
+    ax : matplotlib Axes, optional
+        Where to draw; a new figure without.
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from derivkit import CalculusKit
+    >>> from derivkit.plot import plot_samples
+    >>> result = CalculusKit(lambda x: np.sin(x[0]), [0.5], names=["a"]).gradient_result()
+    >>> plot_samples(result.scan("a")).get_xlabel()
+    'a'
     """
     if not isinstance(scan, Scan):
         raise TypeError(f"`scan` must be what result.scan() gave, got {shown(scan)}")
@@ -109,6 +159,28 @@ def plot_convergence(courses: Sequence[Course], title: str, ax: Axes | None = No
 
     For each parameter, a plain polynomial through the samples that had come by then; the method
     judges more finely, and the dot at the end is the error that it claims. No call is made.
+    ``result.plot_convergence()`` makes the courses, and calls this.
+
+    Parameters
+    ----------
+    courses : sequence of Course
+        What is known of each parameter after each call.
+    title : str
+        What stands above the picture.
+    ax : matplotlib Axes, optional
+        Where to draw; a new figure without.
+
+    Returns
+    -------
+    matplotlib Axes
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from derivkit import CalculusKit
+    >>> result = CalculusKit(lambda x: np.sin(x[0]), [0.5]).gradient_result()
+    >>> result.plot_convergence().get_xlabel()
+    'model calls'
     """
     with styled(ax):
         return readable(draw_convergence(courses, title, ax))

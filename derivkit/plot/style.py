@@ -115,6 +115,15 @@ def imported(module: str = "") -> Any:
 def theme(name: str) -> AbstractContextManager[None]:
     """Draw the pictures of a block on white paper ("light") or on a dark screen ("dark").
 
+    Parameters
+    ----------
+    name : {"light", "dark"}
+        What to draw for.
+
+    Returns
+    -------
+    context manager
+
     Raises
     ------
     ValueError

@@ -22,6 +22,15 @@ class SampledResult:
         samples cannot tell.
     method : str
         The formula or the smoothness that was used.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from derivkit import sampled
+    >>> x = np.linspace(0, 1, 21)
+    >>> result = sampled.gradient_result(x**2, x, accuracy=4)
+    >>> bool(np.all(np.abs(result.value - 2 * x) <= result.error + 1e-12)), len(result.value)
+    (True, 21)
     """
 
     value: Any

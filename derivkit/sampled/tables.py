@@ -106,6 +106,15 @@ def spline_gradient_result(
     The error is the largest difference from the spline two degrees higher, anywhere in the cell of
     the table and its neighbours, plus the scatter or rounding of the values times the gain
     :math:`(\pi / h)^k / \sqrt{2 k + 1}` of the k-th derivative of samples h apart.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from derivkit import sampled
+    >>> x = np.geomspace(1, 100, 40)
+    >>> result = sampled.spline_gradient_result(np.log(x), x, at=[2.0, 20.0])
+    >>> bool(np.all(np.abs(result.value - [1 / 2, 1 / 20]) <= result.error))
+    True
     """
     order = read_order(order)
     samples = read_samples(f, () if x is None else (x,), axis)

@@ -1,12 +1,14 @@
 """Progress of a call: what a callback, the bar and the log are told; nobody is by default."""
 
+import io
 import logging
+from functools import partial
 
 import numpy as np
 import pytest
 
 from derivkit import CalculusKit, ModelError
-from derivkit.engine.progress import Progress
+from derivkit.engine.progress import Progress, _Bar
 
 
 def f(theta):
@@ -81,3 +83,17 @@ def test_the_bar_is_closed_when_the_model_fails(capsys):
     with pytest.raises(ModelError):
         CalculusKit(lambda _: {}["no"], [1.0]).gradient(progress=True)
     assert "gradient" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("waiting", [(), ("x[3]", "x[4]", "x[5]", "x[6]"), ("a_long_name_of_one",)])
+def test_a_bar_of_many_calls_has_room_in_80_columns(waiting, monkeypatch):
+    tqdm = pytest.importorskip("tqdm").tqdm
+    monkeypatch.setattr("tqdm.std._screen_shape_wrapper", lambda: lambda _: (80, 24))
+    shown = io.StringIO()
+    bar = _Bar(partial(tqdm, file=shown, mininterval=0, ascii=True), "gradient")
+    bar.show(Progress(10, 161, 1, 1.0, waiting))
+    bar.show(Progress(150, 161, 1, 9.0, waiting))
+    line = shown.getvalue().split("\r")[-1]
+    assert line.count("#") >= 6
+    assert ", ]" not in line
+    bar.close()
