@@ -12,12 +12,11 @@ several runs.
 
 import argparse
 import gc
-import json
-import os
 import resource
 import tempfile
 import time
 from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -48,7 +47,7 @@ def overhead():
             "finite": lambda x=x: CalculusKit(sines, x).gradient_result("finite"),
             "adaptive": lambda x=x: CalculusKit(sines, x).gradient_result("adaptive"),
         }
-        t = best(calls)
+        t = best(calls, least=10)
         plain, vector = t["auto"] / t["apply"], t["auto, vectorized"] / t["vector"]
         bare = t["bare"] / t["apply"]
         rows += [
@@ -269,16 +268,12 @@ def _peers(part, **arguments):
 
 
 def in_child(function, *arguments):
-    """Return what a function returns in a fresh process, so that its peak of memory is its own."""
-    read, write = os.pipe()
-    if not (child := os.fork()):
-        os.write(write, json.dumps(function(*arguments)).encode())
-        os._exit(0)
-    os.close(write)
-    with os.fdopen(read) as told:
-        answer = json.loads(told.read())
-    os.waitpid(child, 0)
-    return answer
+    """Return what a function returns in a fresh process, so that its peak of memory is its own.
+
+    A fork would begin with the memory that its parent has had, and take from that.
+    """
+    with get_context("spawn").Pool(1) as pool:
+        return pool.apply(function, arguments)
 
 
 def _peak():

@@ -4,7 +4,7 @@ import time
 
 import numpy as np
 
-BUDGET = 2.0  # seconds that the runs of one comparison take at most, beyond the least number
+BUDGET = 2.0  # seconds of the processor for one comparison, if its least number of runs is made
 
 
 def sines(x):
@@ -30,8 +30,8 @@ def best(calls, least=3):
     """Return the least processor time of each call, in seconds; they take turns, after one run."""
     for call in calls.values():
         call()
-    times, start = {name: [] for name in calls}, time.perf_counter()
-    while len(next(iter(times.values()))) < least or time.perf_counter() - start < BUDGET:
+    times, start = {name: [] for name in calls}, time.process_time()
+    while len(next(iter(times.values()))) < least or time.process_time() - start < BUDGET:
         for name, call in calls.items():
             before = time.process_time()
             call()

@@ -277,6 +277,9 @@ def as_outputs(
         If it is no numbers, or not those of n points.
     """
     n, p = shape
+    if type(y) is np.ndarray and y.dtype.kind == "f" and y.shape == (n,):  # the usual case
+        found: list[Output] = y.astype(float).tolist()
+        return found
     try:
         flat, tree = flatten(y, "function", output_numbers, lead=(n,), split=not complex_allowed)
     except ValueError as error:

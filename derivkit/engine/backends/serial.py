@@ -99,6 +99,9 @@ def _rows_of_call(batch: int | None, p: int) -> int:
 def _cut(points: Table, batch: int | None) -> Iterator[Table]:
     """Yield a round's points in as many as a call takes; most often all of them."""
     most = _rows_of_call(batch, points.x0.shape[1])
+    if len(points) <= most:
+        yield points
+        return
     for start in range(0, len(points), most):
         yield points[start : start + most]
 

@@ -129,14 +129,13 @@ class Bundle:
                 block = slice(start, start + TOGETHER)
                 v = self._verdict(ks[part], block, order)
                 shape = len(ks[part]), -1
-                for field, column in enumerate((v.value, v.error, v.sigma, v.noise_part)):
+                error, noise_part = (each * (1 + SELECTION) for each in (v.error, v.noise_part))
+                for field, column in enumerate((v.value, error, v.sigma, noise_part)):
                     found[field, part, block] = column.reshape(shape)
                 if order == self._order:
                     settled[part] &= content(v, self._goal, order).reshape(shape).all(axis=1)
                     if not settled[part].any():
                         break
-        found[1] *= 1 + SELECTION
-        found[3] *= 1 + SELECTION
         rows = zip(ks, settled.tolist(), map(_Judged, *found), strict=True)
         return {k: row if ok else None for k, ok, row in rows}
 

@@ -259,3 +259,19 @@ def test_outputs_of_which_some_are_printed_are_one_vector_too():
     )
     exact = -(x**3) * np.cos(1.5 * x)
     assert (np.abs(found.value[:, 0, 0, 0] - exact) <= found.error[:, 0, 0, 0]).mean() >= 0.95
+
+
+def test_what_lies_in_memory_beyond_the_block_that_settles_nothing_is_never_looked_at(monkeypatch):
+    """The line of x1 is left after its first block, where an output does not depend on it."""
+
+    def empty(shape, *args, **more):
+        return np.full(shape, np.finfo(float).max)
+
+    class Full:
+        def __getattr__(self, name):
+            return empty if name == "empty" else getattr(np, name)
+
+    monkeypatch.setattr(bundle, "np", Full())
+    t = np.linspace(0.0, 1.0, 2 * bundle.TOGETHER)
+    kit = CalculusKit(lambda x: x[0] * np.exp(-x[1] * t), [1.0, 2.0])
+    assert kit.jacobian_result().success
