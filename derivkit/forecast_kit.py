@@ -25,8 +25,15 @@ from derivkit.forecast.dali import LETTERS, DaliResult, exact_indices, multi_ind
 from derivkit.forecast.density_calls import DensityCalls
 from derivkit.forecast.fisher import FisherResult
 from derivkit.forecast.information import Array, Information
-from derivkit.forecast.inputs import Point, check_calls, check_keywords, check_names, known_name
-from derivkit.forecast.probe import Derivatives, Probe, probe_of
+from derivkit.forecast.inputs import (
+    Point,
+    check_calls,
+    check_keywords,
+    check_names,
+    check_sigmas,
+    known_name,
+)
+from derivkit.forecast.probe import Derivatives, Probe, check_no_second_covariance, probe_of
 from derivkit.forecast.probe_table import ProbeTable
 from derivkit.forecast.simulations import factor_of_simulations
 from derivkit.forecast.verdict import warn_of
@@ -141,6 +148,7 @@ class ForecastKit(Shown, DensityCalls):
         blocks = function if isinstance(function, Mapping) else {"": function}
         if not blocks:
             raise ValueError("`function` must be a function or at least one block, got none")
+        check_no_second_covariance(blocks.values(), cov)
         self.probes = {
             name: probe_of(each, self.point, cov, options) for name, each in blocks.items()
         }
@@ -148,6 +156,7 @@ class ForecastKit(Shown, DensityCalls):
         self.cross = _checked_cross(cross, list(self.probes))
         self.priors, self.latex = dict(priors or {}), dict(latex or {})
         check_names("priors", self.priors, self.point.names)
+        check_sigmas("priors", self.priors)
         check_names("latex", self.latex, self.point.names)
         self.circular, self.cov_samples = circular, cov_samples
         self._correction = known_name("cov_correction", cov_correction, ("hartlap", "percival"))

@@ -42,10 +42,12 @@ def as_numbers(cov: Any, name: str) -> Array:
     """Return a plain covariance as real numbers; a Hermitian one as that of both parts."""
     try:
         array = np.asarray(cov)
-        if not np.iscomplexobj(array):
+        if array.dtype.kind not in "bc":
             return np.asarray(array, dtype=float)
     except Exception as error:  # whatever a user's __array__ raises
         raise TypeError(f"`{name}` must be numbers, got {shown(cov)}") from error
+    if array.dtype.kind == "b":
+        raise TypeError(f"`{name}` must be numbers, got {shown(cov)}")
     return np.asarray(of_real_numbers(array), dtype=float)
 
 

@@ -16,17 +16,24 @@ from derivkit.calculus_kit import CalculusKit
 from derivkit.forecast.bias import BiasResult, Data, bias_of
 from derivkit.forecast.figures import Ellipse, Measured, Pivot
 from derivkit.forecast.information import Array, Information
-from derivkit.forecast.inputs import Point, check_names, check_points, known_name
+from derivkit.forecast.inputs import (
+    Point,
+    check_names,
+    check_points,
+    check_sigmas,
+    check_two,
+    known_name,
+)
 from derivkit.forecast.report import Report
 from derivkit.forecast.verdict import NEAR_A_BOUND, Verdict, worst
 from derivkit.plot.corner import draw_corner
 from derivkit.plot.ellipse import Layer, draw_plane
 from derivkit.results.labels import Labels
+from derivkit.status import Status
 from derivkit.validation import (
     check_known,
     check_sequence,
     has,
-    is_positive,
     real_numbers,
     shown,
     typed,
@@ -294,13 +301,8 @@ class FisherResult(Report):
     def with_prior(self, sigmas: Mapping[str, float] | None = None, **more: float) -> FisherResult:
         """Return the forecast with independent Gaussian priors at the fiducial point, by name."""
         wanted = {**(sigmas or {}), **more}
-        rows = []
-        for name, sigma in wanted.items():
-            if not is_positive(sigma):
-                raise ValueError(
-                    f"`sigma` of {name} must be positive and finite, got {shown(sigma)}"
-                )
-            rows.append(self._row_of(name) / sigma)
+        check_sigmas("sigma", wanted)
+        rows = [self._row_of(name) / sigma for name, sigma in wanted.items()]
         return self._with_rows(np.array(rows).reshape(-1, len(self.free)))
 
     def with_information(self, matrix: Any, names: Any = None) -> FisherResult:
@@ -454,10 +456,15 @@ class FisherResult(Report):
             given = self.point.given(theta)
             return np.array(
                 [
-                    theta[self.point.index(f)] if isinstance(f, str) else float(f(given))
-                    for f in functions.values()
+                    theta[self.point.index(f)] if isinstance(f, str) else _number(name, f(given))
+                    for name, f in functions.items()
                 ]
             )
+
+        value = together(start[places])
+        for name, here in zip(functions, value.tolist(), strict=True):
+            if not math.isfinite(here):
+                raise ValueError(f"`functions` must be finite at theta0, got {here} for {name!r}")
 
         kit = CalculusKit(
             together,
@@ -466,7 +473,13 @@ class FisherResult(Report):
             bounds=[(low, high) for low, high in self.bounds[places].tolist()],
         )
         result = kit.jacobian_result()
-        return np.asarray(together(start[places])), result.value, result.error
+        still = (result.status == Status.CONSTANT).all(axis=1)
+        if still.any():
+            name = list(functions)[int(np.flatnonzero(still)[0])]
+            raise ValueError(
+                f"`functions` must depend on {', '.join(self.free)}, got {name!r}, which does not"
+            )
+        return value, result.value, result.error
 
     # -- what follows ----------------------------------------------------------------------------
 
@@ -483,6 +496,8 @@ class FisherResult(Report):
             or 1 / det C.
         """
         wanted = check_names("names", names, self.names)
+        if len(wanted) < len(names):
+            raise ValueError(f"`names` must be different parameters, got {shown(list(names))}")
         chosen = self.marginalise(*(n for n in self.names if n not in wanted)) if wanted else self
         powers = {"detf": (1.0, 1.0), "det": (2.0, 1.0)}
         powers["area"] = (1.0, 1 / (np.pi * chi2.ppf(LEVELS[1], 2)))
@@ -494,9 +509,9 @@ class FisherResult(Report):
     @typed
     def pivot(self, w0: str, wa: str) -> Pivot:
         """Return where w0 + (1 - a) wa is best known, w there, and its sigma."""
-        i, j = (self.names.index(n) for n in check_names("names", (w0, wa), self.names))
+        i, j = (self.names.index(n) for n in check_two((w0, wa), self.names))
         C = self.covariance
-        lag = -C[i, j] / C[j, j]
+        lag = float(-C[i, j] / C[j, j])
         K = self.information.outputs @ self.information.root
         sigma = float(np.linalg.norm(K[i] + lag * K[j]))
         return Pivot(1 - lag, float(self.x0[i] + lag * self.x0[j]), sigma)
@@ -506,7 +521,7 @@ class FisherResult(Report):
         """Return the contour of two parameters that holds a probability, others marginalised."""
         if not 0 < level < 1:
             raise ValueError(f"`level` must be a probability between 0 and 1, got {level}")
-        which = [self.names.index(n) for n in check_names("names", (a, b), self.names)]
+        which = [self.names.index(n) for n in check_two((a, b), self.names)]
         scale = self.sigma[which]
         if not np.isfinite(scale).all():
             raise ValueError(f"{a} and {b} must be constrained to have an ellipse, got sigma = inf")
@@ -661,6 +676,14 @@ class FisherResult(Report):
             }
             for name, x, sigma, error, alone in columns
         ]
+
+
+def _number(name: str, value: Any) -> float:
+    """Return what a function of theta returned as a number."""
+    array = np.asarray(value)
+    if array.size != 1 or array.dtype.kind not in "iuf":
+        raise TypeError(f"`functions` must return a real number, got {shown(value)} for {name!r}")
+    return float(array.reshape(()))
 
 
 def _layers(others: Any) -> list[Layer]:

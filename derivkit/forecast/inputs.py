@@ -18,6 +18,7 @@ from derivkit.validation import (
     check_sequence,
     check_workers,
     has,
+    is_positive,
     real_numbers,
     shown,
 )
@@ -29,6 +30,8 @@ __all__ = [
     "check_keywords",
     "check_names",
     "check_points",
+    "check_sigmas",
+    "check_two",
     "check_vector",
     "chosen_method",
     "known_name",
@@ -63,6 +66,12 @@ class Point:
         values, keys = theta0, None
         if isinstance(theta0, Mapping):
             keys, values = list(theta0), list(theta0.values())
+            nested = [key for key, value in theta0.items() if np.ndim(value) or has(value, "keys")]
+            if nested:
+                raise TypeError(
+                    f"`theta0` must be one number a parameter, got {shown(theta0[nested[0]])} for "
+                    f"{nested[0]!r}; give its numbers names of their own"
+                )
         elif has(theta0, "index", "to_numpy"):
             keys, values = list(theta0.index), theta0.to_numpy()
         if names is None and keys is not None:
@@ -148,6 +157,22 @@ def check_names(what: str, names: Iterable[Any], known: Sequence[str]) -> list[s
     """Return names that are all known, each once."""
     given = list(names) if isinstance(names, Mapping) else check_sequence(what, names, "names")
     return list(dict.fromkeys(known_name(what, name, known) for name in given))
+
+
+def check_two(names: Iterable[Any], known: Sequence[str]) -> list[str]:
+    """Return the names of a plane: two known ones that differ."""
+    given = list(names)
+    found = check_names("names", given, known)
+    if len(found) != 2:
+        raise ValueError(f"`names` must be two different parameters, got {shown(given)}")
+    return found
+
+
+def check_sigmas(what: str, sigmas: Mapping[str, Any]) -> None:
+    """Raise a ValueError for a standard deviation that is none."""
+    for name, sigma in sigmas.items():
+        if not is_positive(sigma):
+            raise ValueError(f"`{what}` of {name} must be positive and finite, got {shown(sigma)}")
 
 
 def check_keywords(given: Iterable[str], known: Sequence[str]) -> None:

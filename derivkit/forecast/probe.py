@@ -6,7 +6,7 @@ counts (`Poisson`), or a mean and a covariance that both depend on theta (`Gauss
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import combinations_with_replacement
@@ -45,7 +45,15 @@ from derivkit.methods.protocol import OffersOneVector
 from derivkit.status import Status
 from derivkit.validation import check_flag, shown
 
-__all__ = ["DataBlock", "Derivatives", "GaussianMeanCov", "Poisson", "Probe", "probe_of"]
+__all__ = [
+    "DataBlock",
+    "Derivatives",
+    "GaussianMeanCov",
+    "Poisson",
+    "Probe",
+    "check_no_second_covariance",
+    "probe_of",
+]
 
 MOST_WILD = 0.1
 """Data with an error above the column's size are left out if they are less than this part."""
@@ -544,6 +552,17 @@ def _of_rates(rates: Array) -> Whitener:
             "leave out data that are always 0"
         )
     return whitener_of(rates, rates.size)
+
+
+def check_no_second_covariance(blocks: Iterable[Any], cov: Any) -> None:
+    """Raise a ValueError for a covariance of which no block makes use."""
+    kinds = {type(each) for each in blocks}
+    told = isinstance(cov, str) and kinds == {Poisson}
+    if cov is not None and not told and kinds <= {DataBlock, Poisson, GaussianMeanCov}:
+        names = " and ".join(sorted(kind.__name__ for kind in kinds))
+        raise ValueError(
+            f"`cov` must be None beside {names}, got {shown(cov)}; they have their own"
+        )
 
 
 def probe_of(function: Any, point: Point, cov: Any, options: Mapping[str, Any]) -> Probe:

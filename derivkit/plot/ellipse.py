@@ -109,6 +109,10 @@ def _contours(ax: Axes, layer: Layer, a: str, b: str, colour: str) -> None:
     middles = [0.5 * (e[1:] + e[:-1]) for e in edges]
     style: dict[str, Any] = {"colors": [colour], "zorder": 4, "linewidths": 1.4}
     ax.contour(*middles, smooth.T, levels=heights, linestyles=["--", "-"], **style)
+    if layer.hatched:
+        inner: dict[str, Any] = {"levels": [heights[1], np.inf], "colors": "none", "zorder": 3}
+        filled = ax.contourf(*middles, smooth.T, hatches=["////"], **inner)
+        filled.set_edgecolor(colour)
 
 
 def curve(ax: Axes, layer: Layer, name: str, colour: str) -> None:
@@ -121,7 +125,10 @@ def curve(ax: Axes, layer: Layer, name: str, colour: str) -> None:
         ax.plot(x, y, color=colour)
         return
     values = layer.points[:, layer.names.index(name)]
-    counts, edges = np.histogram(values, BINS, range=(low, high), weights=layer.weights)
+    edges = np.linspace(low, high, BINS + 1)
+    more = np.arange(1, round(MARGIN * BINS) + 1) * (edges[1] - edges[0])
+    edges = np.concatenate([low - more[::-1], edges, high + more])  # lest it end in the air
+    counts, edges = np.histogram(values, edges, weights=layer.weights)
     smooth = gaussian_filter1d(counts, SMOOTH)
     ax.plot(0.5 * (edges[1:] + edges[:-1]), smooth / smooth.max(), color=colour, ls="-")
 
@@ -156,7 +163,13 @@ def name_axis(axis: Any, name: str, label: str | None) -> None:
 
     power = power_of(*axis.get_view_interval())
     axis.set_major_locator(MaxNLocator(4, prune="both"))
-    axis.set_major_formatter(FuncFormatter(lambda x, _: f"{x / 10.0**power:.6g}"))
+
+    def written(x: float, _: Any) -> str:
+        """Write a tick with as many decimals as the one that has most."""
+        ticks = [f"{tick / 10.0**power:.6g}" for tick in axis.get_majorticklocs()]
+        return f"{x / 10.0**power:.{max(len(t.partition('.')[2]) for t in ticks)}f}"
+
+    axis.set_major_formatter(FuncFormatter(written))
     text = name if label is None else f"${label}$"
     axis.set_label_text(text if power == 0 else rf"{text}  [$10^{{{power}}}$]")
 

@@ -724,3 +724,44 @@ def test_errors_in_x_with_a_held_parameter_and_scales_of_1e9():
         x0=x, mu_xy=lambda x, t: model(x, [t[0], t[1], 1e-9 * t[2]]), cov_xy=cov_xy
     )
     close(every.sigma * [1, 1, 1e9], scaled.sigma, 1e-8)
+
+
+@pytest.mark.parametrize("sigma", [-1.0, 0.0, np.nan, np.inf, "0.1"])
+def test_a_prior_that_is_none_is_refused_at_the_door(sigma):
+    with pytest.raises(ValueError, match="`priors` of a must be positive"):
+        ForecastKit(lambda t: [t["a"]], {"a": 1.0}, 1.0, priors={"a": sigma})
+
+
+def test_a_covariance_beside_data_that_have_their_own_is_not_ignored():
+    block, counts = DataBlock(lambda t: [t[0]], 1.0), Poisson(lambda t: [t[0]])
+    for model in (block, counts, {"a": block, "b": counts}):
+        with pytest.raises(ValueError, match="`cov` must be None beside"):
+            ForecastKit(model, [1.0], 2.0)
+    mixed = ForecastKit({"a": block, "b": lambda t: [t[0]]}, [1.0], 0.5)
+    assert np.isclose(mixed.fisher()[0, 0], 3.0)
+    assert np.isclose(ForecastKit(counts, [4.0], "poisson").fisher()[0, 0], 0.25)
+    with pytest.raises(TypeError, match="`cov` must be numbers, got True"):
+        ForecastKit(lambda t: [t[0]], [1.0], True).fisher()
+
+
+def test_derived_parameters_that_are_no_numbers_are_named():
+    result = ForecastKit(lambda t: [t[0], t[1]], [1.0, 2.0], 1.0, names=["a", "b"]).fisher_result()
+    assert np.isclose(result.derived({"S": lambda t: t[:1] * 2}).sigma[0], 2.0)
+    with pytest.raises(TypeError, match=r"real number, got .* for 'S'"):
+        result.derived({"S": lambda t: t})
+    with pytest.raises(ValueError, match="finite at theta0, got nan for 'S'"):
+        result.derived({"S": lambda _: np.nan})
+    with pytest.raises(ValueError, match="depend on a, b, got 'S', which does not"):
+        result.derived({"T": "a", "S": lambda _: 3.0})
+
+
+def test_a_plane_has_two_different_parameters():
+    result = ForecastKit(lambda t: [t[0], t[1]], [1.0, 2.0], 1.0, names=["a", "b"]).fisher_result()
+    for of_two in (result.ellipse, result.pivot, result.figure_of_merit):
+        with pytest.raises(ValueError, match="different parameters, got"):
+            of_two("a", "a")
+
+
+def test_a_nested_theta0_is_told_what_to_do():
+    with pytest.raises(TypeError, match=r"one number a parameter, got .* for 'v'; give"):
+        ForecastKit(lambda t: t["v"], {"v": np.ones(2)}, 1.0)

@@ -1,13 +1,19 @@
 """Pictures of forecasts: what they show, by what is on the axes."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from derivkit import ForecastKit, ForecastWarning
+from derivkit.forecast.samples import gaussian_samples
+from derivkit.plot.corner import draw_corner
+from derivkit.plot.ellipse import Layer, draw_plane
 
 pytest.importorskip("matplotlib")
 
 X = np.linspace(0, 1, 20)
+LAYER = Layer("samples", ("a",), np.zeros(1), np.eye(1), np.zeros(1))
 LATEX = {"As": "A_s", "b": r"\beta"}
 
 
@@ -51,6 +57,32 @@ def test_what_is_not_trusted_is_hatched(result):
     grid = fisher.plot_corner(others={"DALI": curved.dali_result(2)})
     assert any(patch.get_hatch() for patch in grid[1, 0].patches)
     assert not any(patch.get_hatch() for patch in result.plot("b", "c").patches)
+
+
+def test_samples_that_are_not_trusted_are_hatched_as_their_legend_is(result):
+    names = ("b", "c")
+    samples = gaussian_samples(np.zeros(2), np.eye(2), 5000, 0, names)
+    for hatched in (False, True):
+        ax = draw_plane([samples.layer("samples", hatched=hatched)], *names, {})
+        found = {mark for drawn in ax.collections for mark in getattr(drawn, "hatches", ())}
+        assert ("////" in found) is hatched
+
+
+def test_a_curve_of_samples_ends_on_the_axis():
+    points = np.random.default_rng(0).uniform(-1, 1, size=(20_000, 1))
+    weights = np.full(20_000, 1 / 20_000)
+    ax = draw_corner([replace(LAYER, points=points, weights=weights)], ["a"], {})[0, 0]
+    _, height = ax.lines[0].get_data()
+    assert max(height[0], height[-1]) < 0.01
+
+
+def test_the_ticks_of_an_axis_have_as_many_decimals_each(result):
+    ax = result.plot("As", "c")
+    ax.set_ylim(0.005, 0.024)
+    ax.figure.canvas.draw()
+    texts = [tick.get_text() for tick in ax.get_yticklabels()]
+    assert len({len(text) for text in texts}) == 1
+    assert "0.010" in texts
 
 
 def test_what_is_not_constrained_is_not_drawn():
