@@ -400,7 +400,7 @@ def _from_jacobian(
         raise ValueError("the Jacobian must have independent columns, got one that has not")
     value, error = information.covariance, information.covariance_error
     if sandwich:
-        r = _row("residuals", np.asarray(residuals, dtype=float), m)
+        r = _row("residuals", real_numbers("residuals", residuals), m)
         return _sandwich(information, r, value, error)
     variance = 1.0 if residuals is None else _variance(residuals, m, p)
     with np.errstate(invalid="ignore"):  # 0 times an error of inf
@@ -440,7 +440,7 @@ def _sandwich(information: Information, r: Array, C: Array, E: Array) -> tuple[A
 
 
 def _variance(residuals: Any, m: int, p: int) -> float:
-    r = _row("residuals", np.asarray(residuals, dtype=float), m)
+    r = _row("residuals", real_numbers("residuals", residuals), m)
     if m <= p:
         raise ValueError(f"`residuals` must be more than the {p} parameters, got {m}")
     return float(r @ r) / (m - p)

@@ -39,6 +39,7 @@ __all__ = [
     "check_printable",
     "check_sequence",
     "check_texts",
+    "check_unmasked",
     "check_version",
     "check_workers",
     "did_you_mean",
@@ -172,8 +173,7 @@ def real_numbers(name: str, value: Any) -> NDArray[np.float64]:
         value = without_unit(name, value)
     except RecursionError as error:
         raise TypeError(f"`{name}` must be numbers, got what holds itself") from error
-    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
-        raise ValueError(f"`{name}` must have no masked numbers, got {shown(value)}")
+    check_unmasked(name, value)
     try:
         array = np.array(value)
     except Exception as error:  # whatever a user's __array__ or __len__ raises
@@ -187,6 +187,12 @@ def real_numbers(name: str, value: Any) -> NDArray[np.float64]:
         kind = type(value).__name__ if array.ndim == 0 else array.dtype.name
         raise TypeError(f"`{name}` must be real numbers, got {shown(value)} ({kind})")
     return array.astype(float)
+
+
+def check_unmasked(name: str, value: Any) -> None:
+    """Raise a ValueError for masked numbers: what lies under a mask is no number."""
+    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
+        raise ValueError(f"`{name}` must have no masked numbers, got {shown(value)}")
 
 
 def without_unit(name: str, value: Any) -> Any:

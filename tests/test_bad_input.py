@@ -5,7 +5,20 @@ import json
 import numpy as np
 import pytest
 
-from derivkit import CalculusKit, DerivativeKit, Plan, covariance, grad, register_method
+from derivkit import (
+    BlockDiagonal,
+    CalculusKit,
+    Cholesky,
+    DerivativeKit,
+    ForecastKit,
+    Kronecker,
+    Plan,
+    Precision,
+    covariance,
+    grad,
+    register_method,
+    sampled,
+)
 
 CALLS = []
 
@@ -203,3 +216,37 @@ def test_names_that_would_steer_a_terminal_are_refused(name):
     for made in (lambda: CalculusKit(f, [1.0], names=[name]), lambda: CalculusKit(f, {name: 1.0})):
         with pytest.raises(ValueError, match="`names` must be of characters that can be printed"):
             made()
+
+
+MASKED = np.ma.array(np.eye(2), mask=[[False, True], [True, False]])
+
+
+@pytest.mark.filterwarnings("ignore::derivkit.ForecastWarning")  # it is the mean's alone
+@pytest.mark.parametrize(
+    "cov",
+    [
+        np.ma.array([1.0, 2.0], mask=[False, True]),
+        MASKED,
+        Precision(MASKED),
+        Cholesky(MASKED),
+        Kronecker(MASKED, [[1.0]]),
+        BlockDiagonal([MASKED]),
+        lambda theta: MASKED,
+    ],
+    ids=["variances", "matrix", "precision", "factor", "product", "blocks", "of theta"],
+)
+def test_what_lies_under_a_mask_is_no_covariance(cov):
+    with pytest.raises(ValueError, match="must have no masked numbers"):
+        ForecastKit(lambda x: x * 1.0, [1.0, 2.0], cov).fisher()
+
+
+def test_what_lies_under_a_mask_is_no_pattern_no_place_and_nothing_known_of_data():
+    masked = np.ma.array([1.0, 2.0, 3.0], mask=[False, True, False])
+    three = CalculusKit(lambda x: np.array([x[0], x[1], x[0] + x[1]]), [1.0, 2.0])
+    with pytest.raises(ValueError, match="`sparsity` must have no masked numbers"):
+        three.jacobian(sparsity=np.ma.array(np.ones((3, 2)), mask=np.eye(3, 2)))
+    for given in ({"residuals": masked}, {"sigma": masked}, {"cov": masked}):
+        with pytest.raises(ValueError, match="must have no masked numbers"):
+            covariance(three.jacobian_result(), **given)
+    with pytest.raises(ValueError, match="spacing of axis 0` must have no masked numbers"):
+        sampled.gradient(np.ones(3), masked, accuracy=2)

@@ -456,7 +456,7 @@ def test_what_a_program_has_started_ends_with_its_time(tmp_path):
     with pytest.raises(ModelError, match="longer than timeout"):
         CalculusKit(Program(f"{script} {{theta}}"), [1.0], timeout=5.0).gradient()
     kid = int((tmp_path / "kid").read_text())
-    end = time.monotonic() + 30
+    end = time.monotonic() + 120
     with contextlib.suppress(psutil.NoSuchProcess):
         while psutil.Process(kid).status() != "zombie":
             assert time.monotonic() < end

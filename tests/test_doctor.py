@@ -58,7 +58,7 @@ def test_bash_is_offered_commands_options_and_values(typed, offered, capsys):
     ask = f"COMP_WORDS=({words}); COMP_CWORD={len(typed) - 1}; _derivkit; echo ${{COMPREPLY[@]}}"
     script = completed("bash", capsys) + ask
     run = subprocess.run(
-        ["bash", "-c", script], check=False, capture_output=True, text=True, timeout=30
+        ["bash", "-c", script], check=False, capture_output=True, text=True, timeout=300
     )
     assert set(run.stdout.split()) == offered, run.stderr
 

@@ -46,7 +46,7 @@ class Counted:
         self.problem = problem
         self.budget = budget
         self.calls = 0
-        self.failures: list[Exception] = []
+        self.failures: list[BaseException] = []
         self.shape: tuple[int, ...] = ()
         self.outputs: Tree | None = None  # the structure of an output that is more than an array
 
@@ -63,7 +63,7 @@ class Counted:
         self.calls += 1
         try:
             output = model.function(x[None, :])[0] if model.vectorized else model.function(x)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             self.failures.append(error)
             raise
         if isinstance(output, Mapping) or (
@@ -165,7 +165,7 @@ def _at(counted: Counted, method: WholeMethod, x: NDArray[Any], order: int) -> D
         return method.value_and_derivatives(counted, x.copy(), order)
     except TracingError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         if not any(error is own for own in counted.failures):
             raise
         what = f"{type(error).__name__}: {text_of(error)}"

@@ -26,7 +26,7 @@ from derivkit.calculus.problem import Problem
 from derivkit.methods.protocol import Estimate, Line, Method, Solver
 from derivkit.results.sparse_result import SparseResult
 from derivkit.status import Status
-from derivkit.validation import shown
+from derivkit.validation import check_unmasked, shown
 
 if TYPE_CHECKING:
     from derivkit.engine.model import Output
@@ -75,6 +75,7 @@ def check_sparsity(sparsity: Any, p: int, *, square: bool = False) -> Any:
             "`sparsity` must be a scipy.sparse or numpy pattern, a bandwidth or 'detect', got "
             f"{type(sparsity).__name__}"
         )
+    check_unmasked("sparsity", sparsity)
     given: Any = sparsity
     if given.ndim != 2:
         raise ValueError(f"`sparsity` must have two axes, got shape {given.shape}")

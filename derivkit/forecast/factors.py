@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.sparse.linalg import splu
 
 from derivkit.forecast.complex_data import of_real_numbers
-from derivkit.validation import shown
+from derivkit.validation import check_unmasked, shown, without_unit
 
 __all__ = [
     "as_numbers",
@@ -39,7 +39,17 @@ def cholesky_factor(cov: Any, m: int, *, name: str = "cov") -> Array:
 
 
 def as_numbers(cov: Any, name: str) -> Array:
-    """Return a plain covariance as real numbers; a Hermitian one as that of both parts."""
+    """Return a plain covariance as real numbers; a Hermitian one as that of both parts.
+
+    Raises
+    ------
+    TypeError
+        If it is no numbers, or carries a unit.
+    ValueError
+        If some are masked.
+    """
+    cov = without_unit(name, cov)
+    check_unmasked(name, cov)
     try:
         array = np.asarray(cov)
         if array.dtype.kind not in "bc":

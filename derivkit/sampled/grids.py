@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from derivkit.validation import shown
+from derivkit.validation import check_unmasked, shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -101,6 +101,7 @@ def _read_grid(spacing: Any, axis: int, size: int) -> Grid:
 
 def _real(spacing: Any, axis: int) -> NDArray[Any]:
     """Return a spacing as floating point."""
+    check_unmasked(f"spacing of axis {axis}", spacing)
     try:
         x = np.asarray(spacing)
     except Exception as error:

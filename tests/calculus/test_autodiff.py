@@ -99,3 +99,12 @@ def test_text_is_no_output():
 def test_a_model_undefined_at_x0_is_an_error_with_the_point():
     with pytest.raises(ModelError, match="defined at x0"):
         results([Gradient()], function=lambda x: np.nan)
+
+
+def leaves(x):
+    raise SystemExit("licence server is away")
+
+
+def test_a_model_that_ends_the_program_does_not_end_the_session():
+    with pytest.raises(ModelError, match=r"at x0 = .*SystemExit: licence server is away"):
+        results([Gradient()], function=leaves)

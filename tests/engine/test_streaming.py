@@ -19,7 +19,7 @@ from derivkit.engine.rounds import drive
 from derivkit.engine.streaming import stream
 from derivkit.methods.protocol import BudgetSpentError, Estimate
 
-PATIENCE = 30.0  # seconds after which something that should happen is taken not to
+PATIENCE = 120.0  # seconds after which something that should happen is taken not to
 
 
 class TwoRounds:

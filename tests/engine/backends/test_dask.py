@@ -240,7 +240,13 @@ def test_a_cluster_without_workers_is_told_of_and_waited_for(monkeypatch):
     ):
         kit = CalculusKit(polynomial(), X0, executor=client.get_executor(pure=False))
         client.retire_workers()
-        threading.Timer(3.0, lambda: cluster.scale(2)).start()
+        warn = clusters._Census._warn
+
+        def warn_and_join(census, text):
+            warn(census, text)
+            cluster.scale(2)
+
+        monkeypatch.setattr(clusters._Census, "_warn", warn_and_join)
         with pytest.warns(RuntimeWarning, match="has no workers left"):
             found = kit.gradient()
     np.testing.assert_array_equal(found, CalculusKit(polynomial(), X0).gradient())

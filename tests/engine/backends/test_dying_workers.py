@@ -173,7 +173,7 @@ def test_a_worker_that_died_with_the_lock_of_the_results_leaves_no_other_behind(
     pool.executor._result_queue._wlock.acquire()  # as a worker killed at that moment leaves it
     backend.close()
     for worker in workers:
-        worker.join(20)
+        worker.join(120)
     assert [worker.exitcode for worker in workers].count(None) == 0
 
 
@@ -234,7 +234,7 @@ def test_workers_that_do_not_end_by_themselves_keep_no_program_from_ending(how, 
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=300,
     )
     assert (done.returncode, done.stderr) == (0, "")
     answers = done.stdout.splitlines()
@@ -259,7 +259,7 @@ def children():
 
 def forked_workers_left(before):
     """Wait for forked workers to be gone; return those that stay. Other tests have children too."""
-    end = time.monotonic() + 20
+    end = time.monotonic() + 120
     while left := children() - before:
         if time.monotonic() > end:
             break

@@ -13,7 +13,7 @@ import pytest
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of Unix")
 
 PACKAGE = str(Path(__file__).parents[3])
-PATIENCE = 30.0  # seconds; an interrupt takes one, on a machine with nothing else to do
+PATIENCE = 120.0  # seconds; an interrupt takes one, on a machine with nothing else to do
 
 GRADIENT = """
 import os, signal, sys, time, pathlib

@@ -51,7 +51,7 @@ def often(**options):
 def in_process(kind, target=work, **how):
     child = multiprocessing.get_context(kind).Process(target=target, **how)
     child.start()
-    child.join(60)
+    child.join(200)
     assert child.exitcode == 0, child.exitcode
 """
 SERIAL = "[2.] worker processes cannot be started insid"
@@ -98,7 +98,7 @@ def test_a_kit_is_right_or_serial_with_one_warning_and_the_program_ends(place, t
         capture_output=True,
         text=True,
         check=False,
-        timeout=90,
+        timeout=300,
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == printed

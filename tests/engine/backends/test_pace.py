@@ -4,12 +4,14 @@ import os
 import threading
 import time
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from functools import partial
+from itertools import count
 
 import numpy as np
 import pytest
 
 from derivkit import CalculusKit
-from derivkit.engine.backends import pace
+from derivkit.engine.backends import pace, pools
 from derivkit.engine.backends.pace import Pace
 from derivkit.errors import WorkerDiedError
 
@@ -25,26 +27,38 @@ def told(seconds, n=1):
 
 
 class Slow(Executor):
-    """Two workers that take 4 ms to hand out and take back a task, as a cluster does."""
+    """Two workers with calls of 1 us, to which a task takes ms to hand out, as on a cluster."""
 
     def __init__(self):
         self._threads = ThreadPoolExecutor(2)
+        self._lock = threading.Lock()
         self.tasks = []
         self.out = self.most_out = 0
 
-    def submit(self, fn, token, points, *args):
-        self.tasks.append(len(points))
-        self.out += 1
-        self.most_out = max(self.most_out, self.out)
+    def _count(self, more):
+        with self._lock:
+            self.out += more
+            self.most_out = max(self.most_out, self.out)
 
-        def late():
-            time.sleep(0.004)
+    def submit(self, fn, *args):
+        self.tasks.append(len(args[1]))
+        self._count(1)
+
+        def call():
             try:
-                return fn(token, points, *args)
+                return [(*each[:-1], 1e-6) for each in fn(*args)]
             finally:
-                self.out -= 1
+                self._count(-1)
 
-        return self._threads.submit(late)
+        return self._threads.submit(call)
+
+
+@pytest.fixture
+def a_slow_clock(monkeypatch):
+    """A clock that goes on by 2 ms at every look, however busy this machine is."""
+    ticks = count()
+    clock = partial(pace.Pace, clock=lambda: 2e-3 * next(ticks))
+    monkeypatch.setattr(pools, "Pace", clock)
 
 
 def grown(seconds, apart, workers=2):
@@ -94,7 +108,7 @@ def test_where_one_worker_of_many_has_room_and_more_is_waiting_its_task_is_a_who
     assert [len(part) for part in watched.shared(range(64), 1000, 1)] == [64]
 
 
-def test_short_calls_go_several_a_task_to_the_same_bits():
+def test_short_calls_go_several_a_task_to_the_same_bits(a_slow_clock):
     executor = Slow()
     result = CalculusKit(short, X0, executor=executor).gradient_result(n_workers=2)
     serial = CalculusKit(short, X0).gradient_result()
@@ -139,17 +153,15 @@ class HangsOnce:
     """A model that takes very long the first time it meets a certain point."""
 
     def __init__(self):
-        self.met = 0
+        self._met = count()
         self.hangs = False
         self.let_go = threading.Event()
 
     def __call__(self, x):
-        if 0 < x[0] - 1.0 < 0.01:
-            self.met += 1
-            if self.met == 1:
-                self.hangs = True
-                self.let_go.wait(240)
-                self.hangs = False
+        if 0 < x[0] - 1.0 < 0.01 and next(self._met) == 0:
+            self.hangs = True
+            self.let_go.wait(240)
+            self.hangs = False
         time.sleep(0.002)
         return float(x[0] ** 3 + x[1])
 

@@ -28,7 +28,7 @@ def executor(request):
     made = (
         LokyExecutor(1) if request.param == "loky" else ProcessPoolExecutor(1, get_context("fork"))
     )
-    assert made.submit(abs, -3).result(timeout=60) == 3
+    assert made.submit(abs, -3).result(timeout=300) == 3
     yield made
     made.shutdown(wait=True)
 

@@ -210,13 +210,13 @@ def test_a_dying_worker_can_mean_undefined():
 def test_a_call_that_takes_too_long_names_the_point():
     def model(x):
         if x[0] > 1.0:
-            time.sleep(60)
+            time.sleep(600)
         return x[0]
 
     start = time.monotonic()
     with pytest.raises(ModelError, match=r"at x\[0\] = 1\..*longer than timeout = 2 s"):
         CalculusKit(model, [1.0], timeout=2.0).gradient(n_workers=2, **METHOD)
-    assert time.monotonic() - start < 50
+    assert time.monotonic() - start < 300
 
 
 @posix
@@ -224,7 +224,7 @@ def test_a_call_that_ignores_the_alarm_is_ended_with_its_worker():
     def model(x):
         if x[0] == 1.0:
             signal.signal(signal.SIGALRM, signal.SIG_IGN)
-            time.sleep(60)
+            time.sleep(600)
         return x[0]
 
     got = replies(model, range(4), timeout=2.0)
@@ -273,7 +273,7 @@ def test_a_call_with_other_workers_leaves_those_of_another_thread_at_work():
 
     thread = threading.Thread(target=in_a_thread)
     thread.start()
-    assert begun.wait(60)
+    assert begun.wait(300)
     CalculusKit(np.prod, [1.0]).gradient(n_workers=3, **METHOD)
     thread.join()
     np.testing.assert_allclose(found, [np.ones(6)])

@@ -20,7 +20,7 @@ def replies(f, executor=None, n=3, timeout=None):
 
 
 def test_every_point_is_answered_in_several_threads():
-    barrier, names = threading.Barrier(3, timeout=30), set()
+    barrier, names = threading.Barrier(3, timeout=120), set()
 
     def f(x):
         if x[0] < 3:
@@ -34,9 +34,9 @@ def test_every_point_is_answered_in_several_threads():
 
 def test_daemon_threads_do_not_keep_the_interpreter_alive_and_hand_on_what_is_raised():
     executor = DaemonThreads(1)
-    assert executor.submit(lambda: threading.current_thread().daemon).result(timeout=30)
+    assert executor.submit(lambda: threading.current_thread().daemon).result(timeout=120)
     with pytest.raises(ZeroDivisionError):
-        executor.submit(lambda: 1 / 0).result(timeout=30)
+        executor.submit(lambda: 1 / 0).result(timeout=120)
 
 
 def test_a_users_executor_is_used_and_left_open():
@@ -44,11 +44,11 @@ def test_a_users_executor_is_used_and_left_open():
         names = []
         replies(lambda _: names.append(threading.current_thread().name) or 0.0, executor, 2)
         assert all(name.startswith("mine") for name in names)
-        assert executor.submit(abs, -1).result(timeout=30) == 1
+        assert executor.submit(abs, -1).result(timeout=120) == 1
 
 
 def test_a_model_that_returns_one_array_to_all_threads_is_caught():
-    shared, met = np.zeros(1), threading.Barrier(2, timeout=30)
+    shared, met = np.zeros(1), threading.Barrier(2, timeout=120)
 
     def f(x):
         if x[0] < 2:
@@ -67,7 +67,7 @@ def test_a_model_that_returns_one_array_to_all_threads_is_caught():
     ids=["Series", "list", "dict", "view"],
 )
 def test_memory_that_threads_share_in_another_shape_is_caught(made):
-    shared, met = np.zeros(1), threading.Barrier(2, timeout=30)
+    shared, met = np.zeros(1), threading.Barrier(2, timeout=120)
 
     def f(x):
         if x[0] < 2:
@@ -80,7 +80,7 @@ def test_memory_that_threads_share_in_another_shape_is_caught(made):
 
 
 def test_a_constant_that_nobody_can_write_to_may_be_shared():
-    constant, met = np.array([1.0, 2.0]), threading.Barrier(2, timeout=30)
+    constant, met = np.array([1.0, 2.0]), threading.Barrier(2, timeout=120)
     constant.flags.writeable = False
 
     def f(x):

@@ -56,7 +56,7 @@ def run(script, **settings):
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=300,
         **settings,
     )
     assert done.returncode == 0, done.stderr

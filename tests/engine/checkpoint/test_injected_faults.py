@@ -532,7 +532,7 @@ def test_a_forked_child_uses_a_connection_of_its_own_and_the_parent_goes_on(path
             code = 0 if kit.checkpoint.stored and not kit.checkpoint.unsaved else 2
         finally:
             os._exit(code)
-    end = time.monotonic() + 60
+    end = time.monotonic() + 300
     while (done := os.waitpid(child, os.WNOHANG))[0] == 0 and time.monotonic() < end:
         time.sleep(0.02)
     assert done[0] == child

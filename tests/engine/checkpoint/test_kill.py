@@ -1,5 +1,6 @@
 """Runs that are killed, and runs that share a file."""
 
+import math
 import os
 import signal
 import sqlite3
@@ -22,8 +23,15 @@ from derivkit import CalculusKit
 
 log = sys.argv[1]
 
+def finished():
+    with open(log, "a+") as file:
+        file.seek(0)
+        return len(file.readlines())
+
 def model(x):
     time.sleep(0.003)
+    while finished() >= float(os.environ["MOST_CALLS"]):  # it is to be killed, but not yet
+        time.sleep(0.01)
     value = float(np.sum(np.sin(x) * np.exp(0.1 * np.roll(x, 1))))
     line = x.tobytes().hex() + "\\n"
     file = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
@@ -35,6 +43,7 @@ kit = CalculusKit(model, np.linspace(0.5, 2.5, 25), checkpoint=sys.argv[3])
 print(kit.gradient(n_workers=int(sys.argv[2])).tobytes().hex())
 """
 
+MOST_BEYOND = 20  # calls after the one at which a run is to be killed
 ORIGINS = "select id, x from origin"
 POINTS = "select origin, x from evaluation"
 
@@ -42,22 +51,27 @@ POINTS = "select origin, x from evaluation"
 class Run:
     """A gradient of about 200 calls in a process group of its own."""
 
-    def __init__(self, folder, workers=1, file="run.db"):
+    def __init__(self, folder, workers=1, file="run.db", kill_after=math.inf):
         self.log, self.path = folder / "log", folder / file
         self.before = len(self.finished())
+        self.kill_at = self.before + kill_after
         self.process = subprocess.Popen(
             [sys.executable, "-c", SCRIPT, self.log, str(workers), self.path],
             stdout=subprocess.PIPE,
             start_new_session=True,
             text=True,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join([str(Path.cwd()), *sys.path])},
+            env={
+                **os.environ,
+                "PYTHONPATH": os.pathsep.join([str(Path.cwd()), *sys.path]),
+                "MOST_CALLS": str(self.kill_at + MOST_BEYOND),
+            },
         )
 
     def finished(self):
         return self.log.read_text().splitlines() if self.log.exists() else []
 
-    def kill_after(self, calls):
-        while len(self.finished()) < self.before + calls:
+    def kill(self):
+        while len(self.finished()) < self.kill_at:
             assert self.process.poll() is None, "the run ended before it was to be killed"
             time.sleep(0.001)
         os.killpg(self.process.pid, signal.SIGKILL)
@@ -102,14 +116,15 @@ def undisturbed(tmp_path_factory):
 def test_killed_again_and_again_a_run_ends_with_the_same_bits(tmp_path, undisturbed):
     bits, calls = undisturbed
     for workers, after in [(1, 23), (2, 61), (1, 1), (3, 40)]:
-        run = Run(tmp_path, workers)
-        run.kill_after(after)
-        deadline = time.monotonic() + 30.0
+        run = Run(tmp_path, workers, kill_after=after)
+        run.kill()
+        deadline = time.monotonic() + 120.0
         while run.survivors() and time.monotonic() < deadline:
             time.sleep(0.05)
         assert run.survivors() == []
         under_way = AHEAD * workers  # may have finished without having been told of
-        assert len(set(run.finished()) - set(run.stored())) <= under_way
+        own = run.finished()[run.before :]  # what an earlier one had not told is made again
+        assert len(set(own) - set(run.stored())) <= under_way
     last = Run(tmp_path, 2)
     assert last.result() == bits
     assert len(last.stored()) == len(set(last.stored())) == calls
