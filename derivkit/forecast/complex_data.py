@@ -59,8 +59,7 @@ def of_real_numbers(cov: Any) -> Any:  # noqa: PLR0911 - a table
     if isinstance(cov, LinearOperator):
         return _operator_on_both_parts(cov)
     if isinstance(cov, Cholesky):
-        L = np.asarray(cov.factor)
-        return _both_parts(L @ L.conj().T)
+        return _both_parts(_squared(cov.factor))
     if isinstance(cov, Kronecker):
         return _both_parts(np.kron(np.atleast_2d(cov.first), np.atleast_2d(cov.second)))
     if isinstance(cov, BlockDiagonal):
@@ -84,10 +83,18 @@ def _real(cov: Any) -> Any:
     return cov.real if is_array and np.iscomplexobj(cov) else cov
 
 
+def _squared(factor: Any) -> Any:
+    """Return the matrix of which a Hermitian factor is given."""
+    L = np.asarray(factor)
+    if L.ndim != 2:
+        raise ValueError(f"`factor` must be a matrix, got shape {L.shape}")
+    return L @ L.conj().T
+
+
 def _as_matrix(block: Any) -> Any:
     """Return a block of any kind as a matrix."""
     if isinstance(block, Cholesky):
-        return np.asarray(block.factor) @ np.asarray(block.factor).conj().T
+        return _squared(block.factor)
     if isinstance(block, Kronecker):
         return np.kron(np.atleast_2d(block.first), np.atleast_2d(block.second))
     if isinstance(block, BlockDiagonal):

@@ -87,6 +87,8 @@ def test_an_operator_that_whitens_complex_data_may_be_a_fourier_transform():
     ("cov", "error", "says"),
     [
         (1j * VARIANCES, ValueError, "`cov` must be real variances"),
+        (Cholesky(1j), ValueError, "`factor` must be a matrix"),
+        (BlockDiagonal([Cholesky(1j * VARIANCES)]), ValueError, "`factor` must be a matrix"),
         (BlockDiagonal([Precision(C[:4, :4]), C[4:, 4:]]), TypeError, "blocks"),
         (C + np.triu(np.full((M, M), 0.1j)), ValueError, "symmetric"),
     ],
