@@ -15,7 +15,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of Unix
 
 PACKAGE = str(Path(__file__).parents[3])
 INTERRUPTS = int(os.environ.get("DERIVKIT_INTERRUPTS", "0"))
-SOON = 2.0 if INTERRUPTS else 30.0  # seconds on a machine that has nothing else to do
+SOON = 2.0 if INTERRUPTS else 30.0  # seconds; what else runs here delays a thread, and no hang ends
 
 PROGRAM = """
 import faulthandler, json, os, random, signal, sys, tempfile, threading, time
@@ -72,13 +72,6 @@ def kit():
 def jacobian(kit):
     return kit.jacobian(Simple(), **call)
 
-def delay():
-    "How many times longer work takes than it would if nothing else ran here."
-    start, used = time.monotonic(), time.process_time()
-    while time.process_time() - used < 0.05:
-        pass
-    return (time.monotonic() - start) / (time.process_time() - used)
-
 expected = jacobian(kit()).tobytes()
 start = time.monotonic()
 jacobian(kit())
@@ -106,7 +99,7 @@ for k in range(count):
     except KeyboardInterrupt:
         interrupted += 1
     timer.join()
-    slow.append(max(0.0, ended - sent[0]) / max(1.0, delay()))
+    slow.append(max(0.0, ended - sent[0]))
     assert jacobian(interrupted_kit).tobytes() == expected, k
     if how == "checkpoint":
         interrupted_kit.checkpoint.close()
