@@ -92,12 +92,13 @@ def test_argparse_tells_its_options_and_sub_commands():
     must_have(argparse, "_SubParsersAction", use)
     must_have(parser, "_actions", use)
     must_have(kinds, "_choices_actions", use)
+    must_have(kinds, "_get_subactions", "cli/arguments.py puts sub-commands in one column with")
     assert [each.dest for each in kinds._choices_actions] == ["gradient"]
 
 
 TESTED = {  # here, or part of the language
     *("group_columns", "_actions", "_SubParsersAction", "_choices_actions"),
-    *("_executor_manager_thread", "_make", "_replace"),
+    *("_get_subactions", "_executor_manager_thread", "_make", "_replace", "_writer", "_reader"),
     *("_exit", "_getframe", "_register_atexit"),
     *("_client", "_kwargs", "_max_workers", "_fields"),
 }
