@@ -241,8 +241,8 @@ def judged_command(trial):
         told = [line for line in errors.getvalue().splitlines() if "warning: " not in line]
     if code in {0, 1}:
         return None, True
-    if code == 2 and told and told[0].startswith("usage:"):  # argparse's own
-        told = told[-1:]
+    if code == 2 and told and told[0].startswith("usage:"):  # which shows how, and where to read on
+        told = [line for line in told if "error: " in line]
     if code not in {2, 3} or len(told) != 1 or "error: " not in told[0]:
         return Finding("lines", trial, f"exit {code}: {told[-3:]}"), False
     if len(told[0]) > LONGEST or not told[0].isprintable():

@@ -487,7 +487,7 @@ FORECAST = {
 
 FISHER = {
     "bias": {"delta_nu": [1.0, 2.0, 3.0]},
-    "derived": {"functions": {"c": lambda p: 2.0}},
+    "derived": {"functions": {"c": lambda p: 2.0 * p[0]}},
     "reparametrise": {"functions": {"c": lambda p: p[0], "d": lambda p: p[1]}},
     "ellipse": {"a": "p0", "b": "p1"},
     "figure_of_merit": {},

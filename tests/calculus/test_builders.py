@@ -59,6 +59,7 @@ def test_the_order_of_arguments_is_that_of_derivkit():
 
 
 def test_a_built_function_bears_its_name_and_says_where_to_read_on():
-    made = builder("build_gradient", Gradient, "Return the gradient")
+    made = builder("build_gradient", Gradient, "Return the gradient", "lambda x: x[0]", "[1.0]")
     assert (made.__name__, made.__module__) == ("build_gradient", Gradient.__module__)
-    assert made.__doc__ == "Return the gradient; see `CalculusKit.gradient`."
+    assert made.__doc__.startswith("Return the gradient; the bare array of `CalculusKit.gradient`.\n")
+    assert "[1.0]" in made.__doc__
