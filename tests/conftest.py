@@ -1,14 +1,17 @@
 """What every test needs, and what it leaves behind."""
 
+import contextlib
 import signal
 import sys
 
 import pytest
-from hypothesis import settings
 
 # The same examples in every run; `pytest --hypothesis-profile=default` seeks new ones.
-settings.register_profile("the same", derandomize=True, database=None)
-settings.load_profile("the same")
+with contextlib.suppress(ImportError):  # a quick run on another Python has pytest alone
+    from hypothesis import settings
+
+    settings.register_profile("the same", derandomize=True, database=None)
+    settings.load_profile("the same")
 
 # A job in the background ignores SIGINT, and so do the programs it starts: here they must not.
 signal.signal(signal.SIGINT, signal.default_int_handler)
