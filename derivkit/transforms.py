@@ -116,9 +116,9 @@ class _OfPoint:
                 raise
             return self._nowhere(args, kwargs)
         start = next((last for last in self._last if last.names == kit.labels.names), None)
-        begun = {} if start is None else {"start": start}
+        call = self.call if start is None else self.call | {"start": start}
         try:
-            result = self.compute(kit, **self.call, **begun)
+            result = self.compute(kit, **call)
         except ModelError as error:
             if self.at_undefined == "raise" or not error.undefined:
                 raise

@@ -557,6 +557,10 @@ def test_an_optimiser_in_noise_takes_fewer_calls_with_warm():
         derivkit.grad(abs, warm=1)
     with pytest.raises(ValueError, match="`warm` must be False with `sparsity`"):
         derivkit.jacobian(abs, warm=True, sparsity=np.eye(2))
+    known = CalculusKit(noisy(1e-5)[0], [0.5, 1.0]).gradient_result()
+    begun = derivkit.grad(noisy(1e-5)[0], warm=True, start=known)  # the first point has a start too
+    for _ in range(2):
+        np.testing.assert_allclose(begun([0.5, 1.0]), first[0], atol=1e-2)
     gradient = derivkit.grad(lambda p: sum(v**2 for v in p.values()), warm=True)
     assert gradient({"a": 1.0}) == pytest.approx({"a": 2.0})
     assert gradient({"b": 3.0}) == pytest.approx({"b": 6.0})  # nothing is known of b
