@@ -8,13 +8,12 @@ terminal breaks between words.
 from __future__ import annotations
 
 import os
-import shutil
 import sys
-import textwrap
 import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from derivkit.cli.terminal import broken
 from derivkit.validation import text_of
 
 if TYPE_CHECKING:
@@ -104,10 +103,4 @@ def _one_line_warning(message: Warning | str, *_: object, **__: object) -> None:
 
 
 def _tell(line: str) -> None:
-    """Write a message to standard error: one line, which a terminal has broken between words."""
-    if sys.stderr.isatty():
-        width = shutil.get_terminal_size().columns
-        line = textwrap.fill(
-            line, width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
-        )
-    sys.stderr.write(f"{line}\n")
+    sys.stderr.write(f"{broken(line)}\n")

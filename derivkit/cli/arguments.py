@@ -5,14 +5,13 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-import textwrap
 from collections.abc import Sequence
-from shutil import get_terminal_size
 from typing import Any, NoReturn
 
 from derivkit.calculus_kit import CalculusKit
 from derivkit.cli import commands, files, forecasts
 from derivkit.cli.completion import SHELLS
+from derivkit.cli.terminal import broken
 from derivkit.validation import LONGEST_SHOWN, shown, suggestion
 from derivkit.version import __version__
 
@@ -113,9 +112,7 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         words = [word if len(word) <= LONGEST_SHOWN else shown(word) for word in message.split()]
-        text = f"{self.prog}: error: {self._suggested(' '.join(words))}"
-        if sys.stderr.isatty():
-            text = textwrap.fill(text, get_terminal_size().columns, subsequent_indent="  ")
+        text = broken(f"{self.prog}: error: {self._suggested(' '.join(words))}")
         self.print_usage(sys.stderr)
         self.exit(2, f"{text}\n`{self.prog} --help` has more\n")
 

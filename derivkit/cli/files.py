@@ -39,9 +39,8 @@ class _Table(Shown):
         return self._rows, self._title
 
     def __str__(self) -> str:
-        return text_table(
-            *self._shown(), self._formats
-        )  # all rows: they may be what the user is after
+        # all rows: they may be what the user is after
+        return text_table(*self._shown(), self._formats)
 
 
 def covariance(arguments: Namespace) -> bool:

@@ -9,7 +9,7 @@ but the axes holds it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -114,10 +114,7 @@ def plot_steps(scan: Scan, ax: Axes | None = None) -> Axes:
     >>> plot_steps(result.scan("a")).get_xlabel()
     'step in a'
     """
-    if not isinstance(scan, Scan):
-        raise TypeError(f"`scan` must be what result.scan() gave, got {shown(scan)}")
-    with styled(ax):
-        return readable(draw_steps(scan, ax))
+    return _of_scan(draw_steps, scan, ax)
 
 
 @typed
@@ -147,10 +144,15 @@ def plot_samples(scan: Scan, ax: Axes | None = None) -> Axes:
     >>> plot_samples(result.scan("a")).get_xlabel()
     'a'
     """
+    return _of_scan(draw_samples, scan, ax)
+
+
+def _of_scan(draw: Callable[[Scan, Axes | None], Axes], scan: Scan, ax: Axes | None) -> Axes:
+    """Draw the samples of one parameter."""
     if not isinstance(scan, Scan):
         raise TypeError(f"`scan` must be what result.scan() gave, got {shown(scan)}")
     with styled(ax):
-        return readable(draw_samples(scan, ax))
+        return readable(draw(scan, ax))
 
 
 @typed

@@ -151,7 +151,7 @@ class _LokyPools:
     def kept(self) -> Pool:
         former = _kept.get(self._kind)
         if former is None or _held_up(former._executor_manager_thread):  # noqa: SLF001
-            del former
+            del former  # a pool that something still holds is none that was replaced
             _kept.clear()  # its workers end, unless another thread is still using them
             _end_deserted()
             _kept[self._kind] = self._started(self._n)

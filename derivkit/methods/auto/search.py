@@ -196,7 +196,7 @@ class Search:
         self._judge_last()
         if self._first is not None:
             v, q = self._first, len(self._first.value)
-            value, error = v.value, v.error * (1 + SELECTION)  # the verdict has had its day
+            value, error = v.value, v.error * (1 + SELECTION)  # v is not used again
             step, noise = np.full(q, v.radius), v.sigma
             noise_error, bound = v.noise_part * (1 + SELECTION), error.copy()
         else:
