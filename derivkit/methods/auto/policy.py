@@ -35,6 +35,7 @@ from derivkit.methods.auto.criteria import (
     STALLED,
     VANISHING,
     VISIBLE,
+    WORTH_A_LOOK,
     Sides,
     noise_rules,
     unexplained,
@@ -90,6 +91,9 @@ structure falls off faster."""
 
 BRACKET = 64.0
 """The scale on which f begins to move is known well enough within this factor."""
+
+TREAD = 8.0
+"""The same where f is constant within it: sixteen treads are not to pass over its structure."""
 
 RIPPLE, ARITHMETIC, OF_ONE = 1e-4, 2.0**-26, 2.0**-20
 """What moves f by less than the first part of it, within the second part of x0, is the model's
@@ -147,9 +151,11 @@ class OutputSearch:
         self._first_reach = samples.reach
         steps = np.abs(samples.t)
         self._lowest_wish = float(np.min(steps[steps > 0], initial=math.inf))  # of its ladders
+        self._wish_before = 0.0  # the same before something unexplained was looked into
         self._inner = 0.0  # samples nearer than this lie on x0's own tread
         self._branch = (-math.inf, math.inf)  # where f is the polynomial that x0 lies on
         self._probes = 0
+        self._explained: Finding | None = None  # what was last looked into
         self._slope = 0.0  # of f, near x0
         self._wall_rounds = 0
         self._failures = 0
@@ -164,11 +170,16 @@ class OutputSearch:
         try:
             yield from self.look()
             while not self.settled:
-                before = self._probes, self._wall_rounds, self._failures
+                before = self._probes, self._explained, self._wall_rounds, self._failures
+                windows, learnt = (self._lowest_wish, self._inner), self._learnt
                 try:
                     yield from self._next_step()
                 except _Deferred:  # no conclusions from what was not done
-                    self._probes, self._wall_rounds, self._failures = before
+                    self._probes, self._explained, self._wall_rounds, self._failures = before
+                    self._lowest_wish, self._inner = windows
+                    yield from self.look()
+                if self._learnt == learnt:
+                    break
         except _Over:
             pass
         self.done = True
@@ -179,6 +190,12 @@ class OutputSearch:
         """Whether nothing is to be gained by further samples."""
         at_x0 = self.column.at_x0
         return not at_x0 or self.broken is not None or (self.seen is not None and self.seen.content)
+
+    @property
+    def _learnt(self) -> tuple[object, ...]:
+        """What a step must change, or the next one would be the same."""
+        steps = self._probes, self._wall_rounds, self.noise, self._lowest_wish, self._inner
+        return (len(self._samples.t), *steps, self._branch)
 
     def _next_step(self) -> Course:
         c, seen = self.column, self.seen
@@ -202,19 +219,16 @@ class OutputSearch:
             yield from self._move(self._below(seen, known=self.noise is not None))
 
     def _ask(self, places: Floats) -> Course:
-        """Ask for samples and judge anew; those that others called for may be there already."""
-        lowest = float(np.min(np.abs(places), initial=math.inf))
-        if len(places) >= PAIRS and lowest < self._lowest_wish:
-            self._lowest_wish = lowest
-            if not self._samples.new(places):
-                yield from self.look()
-                return
-        reply = yield places
+        """Ask for samples and judge anew; at once where they are there already."""
+        there = places.size and not self._samples.new(places)
+        reply = Reply.SERVED if there else (yield places)
         if reply is Reply.CLOSED:
             raise _Over
-        yield from self.look()
         if reply is Reply.DEFERRED:
             raise _Deferred
+        if len(places) >= PAIRS:
+            self._lowest_wish = min(self._lowest_wish, float(np.min(np.abs(places))))
+        yield from self.look()
 
     def _move(self, places: Floats) -> Course:
         """Ask for samples that are to make the error smaller."""
@@ -345,7 +359,11 @@ class OutputSearch:
         told = yield self._sides(seen.near.radius)
         if told is not None and told.contradict and (yield from self._compare_deeper(told)):
             return
-        self._probes += 1
+        if seen.near == self._explained:  # what was looked into has not been resolved
+            self._lowest_wish = self._wish_before
+            raise _Over
+        self._probes, self._explained = self._probes + 1, seen.near
+        self._wish_before = self._lowest_wish
         low = self._lowest(seen.near)
         fine = self._resolution(low)
         t = self.column.t
@@ -361,7 +379,7 @@ class OutputSearch:
             one_side = told is not None and any(told.smooth) and not told.contradict
             if not (one_side and (yield from self._compare_deeper(told))):
                 yield from self._follow_down(seen, low, fine, side)
-        elif self.line.origin or not self._monotone(fine):
+        elif self.line.origin or not self._monotone():
             yield from self._take_for_noise()
         else:  # at x0 = 0 there is always a finer step
             yield from self._ask(np.array([side * step_below(fine * 2.0**-40, 0.0)]))
@@ -385,11 +403,12 @@ class OutputSearch:
         """Return by how much f moves within this distance of x0."""
         return max((self._rise(t) for t in self._probed(distance).tolist()), default=0.0)
 
-    def _monotone(self, distance: float) -> bool:
-        """Whether f goes one way from x0 through all samples on the probe's side: no noise."""
-        c, probe = self.column, float(self._probed(distance)[0])
-        steps = np.diff(c.f[c.t * probe >= 0])
-        return len(steps) >= ENOUGH_VALUES and bool((steps > 0).all() or (steps < 0).all())
+    def _monotone(self, within: float = math.inf) -> bool:
+        """Whether f goes one way from x0 through all samples on a side: no noise."""
+        c = self.column
+        near = np.abs(c.t) <= within
+        ways = [np.diff(c.f[near & side]) for side in (c.t <= 0, c.t >= 0)]
+        return any(len(w) >= ENOUGH_VALUES and abs(np.sign(w).sum()) == len(w) for w in ways)
 
     def _rise(self, t: float) -> float:
         """Return by how much f differs at t from x0, beyond what its slope explains."""
@@ -402,7 +421,9 @@ class OutputSearch:
         depth = min(max(80 * still / max(seen.loudest, seen.near.sigma), DEEP), NEAR)
         mid = step_below(max(low * depth, 2.0 * fine), self.line.origin)
         if not self._holds(mid):
-            yield from self._ask(self._one(mid, side))
+            side = yield from self._sampled_at(mid, side)
+            if not side:
+                return
         sigma = seen.loudest
         if self._moved(mid) > LOUD * sigma:
             yield from self._bracket(fine, mid, sigma, side)
@@ -423,11 +444,49 @@ class OutputSearch:
         if gap <= 2 * slope.best.error + 4 * slope.best.floor / mid:
             yield from self._move(ladder(self.line, self.column, low))
         else:
-            yield from self._resolve(min(sigma / gap, low) / 4, sigma)
+            radius = min(sigma / gap, low) / 4
+            left, per_radius = (yield from self._resolve(radius, sigma)), 0.0
+            while left > per_radius * radius and radius > mid and self._turns(mid, radius, gap):
+                per_radius = left / radius  # what can be resolved falls faster than its radius
+                radius = min(left / gap, radius) / 4  # a singularity has no scale but its distance
+                left = yield from self._resolve(radius, sigma)
 
-    def _resolve(self, radius: float, sigma: float) -> Course:
-        """Ask for a ladder on a structure; if f is straight there, it moves in treads."""
+    def _turns(self, mid: float, radius: float, gap: float) -> bool:
+        """Whether chords to x0 change between a ladder and a place within it, as no kink's do."""
+        c, near = self.column, self._at(mid)
+        out = c.t[c.t * near >= abs(near) * radius / 20]
+        if not out.size:  # a wall lies between
+            return True
+        end = float(out[np.argmin(np.abs(out))])
+        chord = (c.value_at(end) - c.value_at(0.0)) / end
+        return abs(chord - self._signed_rise(mid)) > LOUD * gap
+
+    def _resolve(
+        self, radius: float, sigma: float, *, bracketed: bool = False
+    ) -> Generator[Any, Any, float]:
+        """Ask for a ladder on a structure; return what it leaves unexplained, in one direction.
+
+        If it leaves as much as wider ones, and in no direction, where f has been seen to begin to
+        move, it is noise, which is the same on all scales; if f is straight, it moves in treads.
+        """
+        left = math.inf if self.seen is None else self.seen.near.misfit
         yield from self._move(ladder(self.line, self.column, radius))
+        if self.seen is None:
+            return 0.0
+        within = yield from self._fit_within(radius)
+        if within is not None and within.rate > STALLED:
+            singular = within.misfit > MAGNIFIED * within.floor
+            if singular and self._monotone(radius):
+                return max(within.sigma, within.misfit)
+            noisy = bracketed and within.misfit >= SAME * left
+            if noisy and not self._monotone(radius):
+                yield from self._noise_after_all(within)
+                return 0.0
+        yield from self._straight_in_treads(radius, sigma)
+        return 0.0
+
+    def _straight_in_treads(self, radius: float, sigma: float) -> Course:
+        """Take treads for noise where f is straight on a ladder, with another slope than on all."""
         if self.seen is None:
             return
         c, radius = self.column, min(radius, self.seen.best.radius)  # the ladder may end beyond
@@ -449,19 +508,34 @@ class OutputSearch:
 
         What ``arithmetic`` rounds may be smooth on a tread, which is then wider than it seemed.
         """
-        radius = TREADS_ACROSS * grain
+        radius, within = TREADS_ACROSS * grain, None
         low = 0.0 if self.seen is None else self._lowest(self.seen.best)
         while radius < low / 4:
             yield from self._move(ladder(self.line, self.column, radius))
-            within = yield FitQuestion(1, None, False, (self._inner, -radius, radius))
-            if within is None or within.best.misfit >= SAME * sigma:
+            within = yield from self._fit_within(radius)
+            if within is None or within.misfit >= SAME * sigma:
                 break
             if not arithmetic:
                 return
             self._inner = 1.01 * radius
             yield from self.look()
             radius *= TREADS_ACROSS
-        yield from self._take_for_noise()
+        yield from self._noise_after_all(within)
+
+    def _fit_within(self, radius: float) -> Generator[Any, Any, Finding | None]:
+        """Return the best fit of the samples within this radius; None if there is none."""
+        within = yield FitQuestion(1, None, False, (self._inner, -radius, radius))
+        return None if within is None else within.best
+
+    def _sampled_at(self, distance: float, side: float) -> Generator[Any, Any, float]:
+        """Have f sampled at a distance, on this side or else the other; return which, 0 if none."""
+        for way in (side, -side):
+            place = self._one(distance, way)
+            if np.any(self.column.t * way > 0) and self.column.wall(way) > distance:
+                yield from self._ask(place)
+            if self.column.holds(place[0]):
+                return way
+        return 0.0
 
     def _one(self, distance: float, side: float) -> Floats:
         return np.array([to_side(distance, side, self.line.origin)])
@@ -483,23 +557,28 @@ class OutputSearch:
         c, t = self.column, self._at(distance)
         return (c.value_at(t) - c.value_at(0.0)) / t
 
+    def _flat_at(self, distance: float) -> bool:
+        """Whether f is at this distance what it is at x0."""
+        return self._holds(distance) and self._signed_rise(distance) == 0.0
+
+    def _tread(self) -> float:
+        """Return how far f is what it is at x0, on both sides together."""
+        c = self.column
+        moved = c.t[c.f != c.value_at(0.0)]
+        left, right = (
+            np.max(moved[moved < 0], initial=-np.inf),
+            np.min(moved[moved > 0], initial=np.inf),
+        )
+        return float(np.ptp(c.t[(c.t > left) & (c.t < right)]))
+
     def _bracket(self, calm: float, moves: float, sigma: float, side: float) -> Course:
         """Halve the octaves between a distance at which f is calm and one at which it moves."""
-        while moves > BRACKET * calm:
+        while moves > (TREAD if self._flat_at(calm) else BRACKET) * calm:
             middle = step_below(math.sqrt(calm * moves), self.line.origin)
             if not calm < middle < moves:
                 break
-            sides = (-side, side) if self.column.t[0] < 0 < self.column.t[-1] else (side,)
-            for way in sides:  # in turn, but not beyond a wall
-                place = self._one(middle, way)
-                # alone it goes on from a sample that is there; many outputs have enough of others
-                fresh = not self._alone or self._samples.new(place)
-                if self.column.wall(way) > middle and fresh:
-                    yield from self._ask(place)
-                if self._holds(middle):
-                    side = way
-                    break
-            if not self._holds(middle):
+            side = yield from self._sampled_at(middle, -side)  # in turn
+            if not side:
                 break
             if self._moved(middle) > LOUD * sigma:
                 moves = middle
@@ -507,23 +586,43 @@ class OutputSearch:
                 calm = middle
         c = self.column
         seen = self.seen
-        flat = self._holds(calm) and self._signed_rise(calm) == 0.0
-        flat = flat and seen is not None and sigma * BRACKET**-2 > 8 * seen.near.floor
+        flat = (
+            self._flat_at(calm) and seen is not None and sigma * BRACKET**-2 > 8 * seen.near.floor
+        )
         largest = float(np.max(np.abs(c.f)))
         x0 = abs(self.line.origin)
         beside_x0 = x0 > 0 and moves < ARITHMETIC * max(x0, OF_ONE) and sigma < RIPPLE * largest
         by_slope = sigma / BRACKET < moves * abs(self._slope) < BRACKET * sigma
         arithmetic = beside_x0 or (by_slope and sigma < ARITHMETIC * largest)
         if flat or arithmetic:
-            self._inner = moves
+            moves = max(moves, self._tread())
+            self._inner = max(self._inner, 1.01 * moves)  # also of shorter steps, to the left
             yield from self._noise_above(moves, sigma, arithmetic=arithmetic)
         else:
-            yield from self._resolve(moves / 2, sigma)
+            yield from self._resolve(moves / 2, sigma, bracketed=True)
 
     def _take_for_noise(self) -> Course:
         """Note the level of the noise, from where it is best determined."""
         if self.seen is not None:
             self.noise = self.seen.firmest
+            yield from self.look()
+
+    def _noise_after_all(self, within: Finding | None) -> Course:
+        """Take for noise what was looked into, with the fit of the last ladder.
+
+        Ladders that were to tell it from structure are no windows, but they tell its level too.
+        """
+        at_first = self._explained
+        if within and at_first and within.misfit >= SAME * at_first.misfit:  # as loud on all scales
+            self._lowest_wish = self._wish_before
+            yield from self.look()
+        yield from self._take_for_noise()
+        if self.noise is not None and within is not None:
+            level, worth = self.noise
+            parts = worth, within.dof
+            square = zip(parts, (level, within.sigma), strict=True)
+            level = math.hypot(*(math.sqrt(part / sum(parts)) * each for part, each in square))
+            self.noise = level, sum(parts)
             yield from self.look()
 
     # -- two sides --------------------------------------------------------------------------
@@ -602,7 +701,9 @@ class OutputSearch:
 
     def _why_unresolved(self, v: Finding) -> Status | None:
         """Return why an error that is neither noise nor what rounding allows is no claim."""
-        if self.constant or v.error <= max(FAIR * abs(v.value), VANISHING * self._size):
+        stalled = self.noise is None and unexplained(v, STALLED)
+        fair = (WORTH_A_LOOK if stalled else FAIR) * abs(v.value)
+        if self.constant or v.error <= max(fair, VANISHING * self._size):
             return None
         moves = float(np.ptp(self.column.f)) > VISIBLE * v.floor
         if v.radius <= self._inner or (v.size == 0 and moves):

@@ -511,3 +511,38 @@ def test_at_the_bottom_of_a_narrow_well_the_plateau_is_no_noise(seed):
             result = CalculusKit(model, [x0]).gradient_result()
         held.append(abs(result.value[0] - u * np.exp(-0.5 * u * u) / width) <= result.error[0])
     assert np.mean(held) >= 0.9
+
+
+@pytest.mark.parametrize("distance", [3e-9, 1.55e-8, 8e-8])
+@pytest.mark.parametrize("side", [1.0, -1.0])
+def test_a_wall_nearer_than_any_step_is_left_on_the_open_side(distance, side):
+    """Also where the samples of a ladder are there already, and where the wall is in the way."""
+    for x0 in (-2.0, 3.0, 67.4):
+        wall = x0 - side * distance * abs(x0)
+        for f, slope in ((math.log, 1.0), (math.sqrt, 0.5)):
+            g = lambda x, f=f, w=wall: f(side * (x - w)) if side * (x - w) > 0 else math.nan
+            told, _, _ = follow(g, x0)
+            gap = side * (x0 - wall)
+            exact = side * slope * (gap**-0.5 if f is math.sqrt else 1 / gap)
+            assert abs(told.value[0] - exact) <= told.error[0] < 1e-4 * abs(exact)
+
+
+def test_of_many_waves_whose_phase_is_rounded_not_one_is_lost():
+    """A chirp at 10 to 1e4 Hz against its time: each output has a scale of its own."""
+    f = np.geomspace(10.0, 1e4, 201)
+    psi = 0.75 * (8 * math.pi * 1.2187707886145736 * 4.925490947641267e-6 * f) ** (-5 / 3)
+    wave = lambda x: f ** (-7 / 6) * np.exp(1j * (2 * math.pi * f * x[0] + psi))
+    result = CalculusKit(wave, [0.0]).jacobian_result()
+    slope = 2j * math.pi * f * wave([0.0])
+    assert np.max(np.abs(result.value[:, 0] / slope - 1)) < 2e-3  # 1.5e-2 and more
+    assert result.success
+
+
+def test_whole_days_that_hide_a_fast_wave_are_not_taken_for_its_noise():
+    """Treads of a day, and a wave of 19 to 250 days that the first ladder, of years, steps over."""
+    for x0 in np.random.default_rng(4).uniform(738000.0, 739000.0, 12).tolist():
+        for s in (3.0, 6.0, 15.0, 40.0):
+            f = lambda x, c=x0 - 0.4 * s, s=s: 2 + math.sin((math.floor(x) - c) / s)
+            told, _, _ = follow(f, x0)
+            off = abs(told.value[0] - math.cos(0.4) / s)
+            assert off <= 2 * told.error[0] + s**-2  # the curve itself is known to a day
