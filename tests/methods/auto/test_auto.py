@@ -546,3 +546,10 @@ def test_whole_days_that_hide_a_fast_wave_are_not_taken_for_its_noise():
             told, _, _ = follow(f, x0)
             off = abs(told.value[0] - math.cos(0.4) / s)
             assert off <= 2 * told.error[0] + s**-2  # the curve itself is known to a day
+
+
+@pytest.mark.parametrize("scale", [None, 0.01, 1.0, 30.0])
+def test_a_slope_that_grows_for_ever_is_no_claim(scale):
+    f = lambda x: x * math.log(x) if x > 0 else 0.0
+    told, _, _ = follow(f, 0.0, scale=scale, lower=0.0)
+    assert math.isinf(told.error[0])
