@@ -81,6 +81,10 @@ could round to what x0 rounds to inside the model."""
 PROBES_OF_MANY = 3
 """Of a thousand noisy outputs one probe hardly moves fifty, three hardly move one."""
 
+FINER = 3
+"""So many finer steps tell noise from a singularity at x0 = 0: noise goes one way through all of
+them, and the probe, once in 24."""
+
 NEAR, DEEP = 2.0**-6, 2.0**-30
 """Where a second probe lies, in units of the lowest rung."""
 
@@ -381,10 +385,21 @@ class OutputSearch:
             one_side = told is not None and any(told.smooth) and not told.contradict
             if not (one_side and (yield from self._compare_deeper(told))):
                 yield from self._follow_down(seen, low, fine, side)
-        elif self.line.origin or not self._monotone():
+        elif not (yield from self._one_way_down(fine, other)):
             yield from self._take_for_noise()
-        else:  # at x0 = 0 there is always a finer step
-            yield from self._ask(np.array([side * step_below(fine * 2.0**-40, 0.0)]))
+
+    def _one_way_down(self, fine: float, side: float) -> Generator[Any, Any, bool]:
+        """Whether f goes one way from x0 through finer and finer steps, as a singularity does.
+
+        Noise does so through n steps once in n!. Only at x0 = 0 is there always a finer step.
+        """
+        probed = np.sign(self._probed(fine))
+        for _ in range(0 if self.line.origin else FINER):
+            if not all(self._one_way(each) for each in probed):
+                return False
+            fine = step_below(fine * 2.0**-40, 0.0)
+            yield from self._ask(self._one(fine, side))
+        return self.line.origin == 0.0 and all(self._one_way(each) for each in probed)
 
     def _lowest(self, v: Finding) -> float:
         """Return the lowest rung of a window."""
@@ -405,12 +420,15 @@ class OutputSearch:
         """Return by how much f moves within this distance of x0."""
         return max((self._rise(t) for t in self._probed(distance).tolist()), default=0.0)
 
-    def _monotone(self, within: float = math.inf) -> bool:
-        """Whether f goes one way from x0 through all samples on a side: no noise."""
+    def _one_way(self, side: float, within: float = math.inf) -> bool:
+        """Whether f goes one way from x0 through all samples on this side: no noise."""
         c = self.column
-        near = np.abs(c.t) <= within
-        ways = [np.diff(c.f[near & side]) for side in (c.t <= 0, c.t >= 0)]
-        return any(len(w) >= ENOUGH_VALUES and abs(np.sign(w).sum()) == len(w) for w in ways)
+        steps = np.diff(c.f[(c.t * side >= 0) & (np.abs(c.t) <= within)])
+        return len(steps) >= ENOUGH_VALUES and abs(np.sign(steps).sum()) == len(steps)
+
+    def _monotone(self, within: float) -> bool:
+        """Whether it does so on either side."""
+        return self._one_way(-1.0, within) or self._one_way(1.0, within)
 
     def _rise(self, t: float) -> float:
         """Return by how much f differs at t from x0, beyond what its slope explains."""
