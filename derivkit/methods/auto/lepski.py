@@ -21,7 +21,7 @@ from derivkit.methods.auto.criteria import VISIBLE, precision
 from derivkit.methods.fit.sampled import granular
 from derivkit.methods.fit.window import EPS, Finding, Noise, WindowFit, findings, judge, window
 
-__all__ = ["SELECTION", "Selection", "select"]
+__all__ = ["FEWEST", "SELECTION", "Selection", "select"]
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]

@@ -41,7 +41,7 @@ from derivkit.methods.auto.criteria import (
     visible,
 )
 from derivkit.methods.auto.ladder import PAIRS, both_sides, step_below, to_side
-from derivkit.methods.auto.lepski import SELECTION, Selection
+from derivkit.methods.auto.lepski import FEWEST, SELECTION, Selection
 from derivkit.methods.auto.moves import (
     BURIED,
     INSENSITIVE,
@@ -84,6 +84,10 @@ PROBES_OF_MANY = 3
 FINER = 3
 """So many finer steps tell noise from a singularity at x0 = 0: noise goes one way through all of
 them, and the probe, once in 24."""
+
+STRAIGHT, ALIKE = 16.0, 0.25
+"""f is straight at the resolution of x if chords to places in this proportion differ by no more
+than this part: noise rises as much at both, so that its chords fall in that proportion."""
 
 NEAR, DEEP = 2.0**-6, 2.0**-30
 """Where a second probe lies, in units of the lowest rung."""
@@ -372,6 +376,7 @@ class OutputSearch:
         self._wish_before = self._lowest_wish
         low = self._lowest(seen.near)
         fine = self._resolution(low)
+        fine = float(np.min(np.abs(self._probed(fine)), initial=fine))
         t = self.column.t
         side = 1.0 if t[-1] > 0 else -1.0
         other = -side if t[0] < 0 < t[-1] else side
@@ -379,27 +384,33 @@ class OutputSearch:
         if not self._probed(fine).size:
             yield from self._ask(probes)
         moved = self._most_moved(fine)
+        still = max(LOUD * max(seen.near.sigma, seen.near.misfit), 10 * seen.near.floor)
         if moved > OUT_OF_PROPORTION * seen.loudest:
             yield from self._move(ladder(self.line, self.column, math.sqrt(fine * low)))
-        elif moved <= max(LOUD * max(seen.near.sigma, seen.near.misfit), 10 * seen.near.floor):
+            return
+        calm = fine if moved <= still else (yield from self._finer(fine, other, still))
+        if calm:
             one_side = told is not None and any(told.smooth) and not told.contradict
             if not (one_side and (yield from self._compare_deeper(told))):
-                yield from self._follow_down(seen, low, fine, side)
-        elif not (yield from self._one_way_down(fine, other)):
-            yield from self._take_for_noise()
+                yield from self._follow_down(seen, low, calm, side)
 
-    def _one_way_down(self, fine: float, side: float) -> Generator[Any, Any, bool]:
-        """Whether f goes one way from x0 through finer and finer steps, as a singularity does.
+    def _finer(self, fine: float, side: float, still: float) -> Generator[Any, Any, float]:
+        """Take for noise what moves f at the resolution of x.
 
-        Noise does so through n steps once in n!. Only at x0 = 0 is there always a finer step.
+        Return a finer step at which f hardly moves, where there are any: at x0 = 0. Noise goes one
+        way through n of them once in n!, while f does so beside a singularity.
         """
         probed = np.sign(self._probed(fine))
         for _ in range(0 if self.line.origin else FINER):
             if not all(self._one_way(each) for each in probed):
-                return False
+                break
             fine = step_below(fine * 2.0**-40, 0.0)
             yield from self._ask(self._one(fine, side))
-        return self.line.origin == 0.0 and all(self._one_way(each) for each in probed)
+            if self._moved(fine) <= still:
+                return fine
+        if self.line.origin or not all(self._one_way(each) for each in probed):
+            yield from self._take_for_noise()
+        return 0.0
 
     def _lowest(self, v: Finding) -> float:
         """Return the lowest rung of a window."""
@@ -437,20 +448,20 @@ class OutputSearch:
 
     def _follow_down(self, seen: Selection, low: float, fine: float, side: float) -> Course:
         """Find the scale on which f begins to move, which is calm at the resolution of x."""
+        sigma = seen.loudest
+        if (yield from self._goes_on(seen, low, fine, side)):
+            return
         still = max([seen.near.floor, *map(self._rise, self._probed(fine).tolist())])
-        depth = min(max(80 * still / max(seen.loudest, seen.near.sigma), DEEP), NEAR)
+        depth = min(max(80 * still / max(sigma, seen.near.sigma), DEEP), NEAR)
         mid = step_below(max(low * depth, 2.0 * fine), self.line.origin)
         if not self._holds(mid):
             side = yield from self._sampled_at(mid, side)
             if not side:
                 return
-        sigma = seen.loudest
-        if self._moved(mid) > LOUD * sigma:
-            yield from self._bracket(fine, mid, sigma, side)
-            return
-        rise = self._signed_rise(mid)
-        if rise == 0.0:
-            yield from self._bracket(mid, low, sigma, side)
+        rise, moves = self._signed_rise(mid), self._moved(mid) > LOUD * sigma
+        if moves or rise == 0.0:
+            between = (fine, mid) if moves else (mid, low)
+            yield from self._bracket(*between, sigma, side)
             return
         if self.seen is None:
             return
@@ -464,12 +475,44 @@ class OutputSearch:
         if gap <= 2 * slope.best.error + 4 * slope.best.floor / mid:
             yield from self._move(ladder(self.line, self.column, low))
         else:
-            radius = min(sigma / gap, low) / 4
-            left, per_radius = (yield from self._resolve(radius, sigma)), 0.0
-            while left > per_radius * radius and radius > mid and self._turns(mid, radius, gap):
-                per_radius = left / radius  # what can be resolved falls faster than its radius
-                radius = min(left / gap, radius) / 4  # a singularity has no scale but its distance
-                left = yield from self._resolve(radius, sigma)
+            yield from self._approach(mid, gap, low, sigma)
+
+    def _goes_on(
+        self, seen: Selection, low: float, fine: float, side: float
+    ) -> Generator[Any, Any, bool]:
+        """Resolve a wave whose periods were all stepped over, which is straight beside x0.
+
+        Return whether it is one: the fit explains nothing of f, and no wall is why.
+        """
+        c = self.column
+        loud = seen.loudest > LOUD * float(np.ptp(c.f))
+        beyond = [self._chord(t) - self._slope for t in self._probed(fine).tolist()]
+        gap = max(beyond, key=abs, default=0.0)
+        heard = abs(gap) * fine > MAGNIFIED * seen.near.floor
+        if not (loud and heard and c.wall_below == c.wall_above):
+            return False
+        wider = step_below(STRAIGHT * fine, self.line.origin)
+        side = yield from self._sampled_at(wider, side)
+        if not side or abs(self._signed_rise(wider) - self._slope - gap) > ALIKE * abs(gap):
+            return False
+        is_one = wider < seen.loudest / abs(gap) < low
+        if is_one:
+            yield from self._approach(wider, abs(gap), low, seen.loudest)
+        return is_one
+
+    def _approach(self, mid: float, gap: float, low: float, sigma: float) -> Course:
+        """Resolve what makes chords at ``mid`` steeper than the fit, by this gap."""
+        radius = min(sigma / gap, low) / 4
+        left, per_radius = (yield from self._resolve(radius, sigma)), 0.0
+        while left > per_radius * radius and radius > mid and self._turns(mid, radius, gap):
+            per_radius = left / radius  # what can be resolved falls faster than its radius
+            radius = min(left / gap, radius) / 4  # a singularity has no scale but its distance
+            left = yield from self._resolve(radius, sigma)
+
+    def _chord(self, t: float) -> float:
+        """Return the slope of the chord from x0 to the sample at t."""
+        c = self.column
+        return (c.value_at(t) - c.value_at(0.0)) / t
 
     def _turns(self, mid: float, radius: float, gap: float) -> bool:
         """Whether chords to x0 change between a ladder and a place within it, as no kink's do."""
@@ -482,12 +525,14 @@ class OutputSearch:
         return abs(chord - self._signed_rise(mid)) > LOUD * gap
 
     def _resolve(
-        self, radius: float, sigma: float, *, bracketed: bool = False
+        self, radius: float, sigma: float, calm: float = math.inf
     ) -> Generator[Any, Any, float]:
         """Ask for a ladder on a structure; return what it leaves unexplained, in one direction.
 
-        If it leaves as much as wider ones, and in no direction, where f has been seen to begin to
-        move, it is noise, which is the same on all scales; if f is straight, it moves in treads.
+        If it leaves as much as wider ones, and in no direction, and so does one half-way, in
+        octaves, to where f is ``calm``, it is noise, which is the same on all scales; a wave that
+        was calm by chance at a place beside it is resolved by then. If f is straight, it moves in
+        treads.
         """
         left = math.inf if self.seen is None else self.seen.near.misfit
         yield from self._move(ladder(self.line, self.column, radius))
@@ -498,9 +543,13 @@ class OutputSearch:
             singular = within.misfit > MAGNIFIED * within.floor
             if singular and self._monotone(radius):
                 return max(within.sigma, within.misfit)
-            noisy = bracketed and within.misfit >= SAME * left
+            noisy = calm < math.inf and within.misfit >= SAME * left
             if noisy and not self._monotone(radius):
-                yield from self._noise_after_all(within)
+                deeper = math.sqrt(calm * radius)
+                if deeper < radius / BRACKET:
+                    yield from self._resolve(deeper, sigma, radius)
+                else:
+                    yield from self._noise_after_all(within)
                 return 0.0
         yield from self._straight_in_treads(radius, sigma)
         return 0.0
@@ -523,14 +572,18 @@ class OutputSearch:
             self._inner = 1.01 * radius
             yield from self._noise_above(radius, sigma)
 
-    def _noise_above(self, grain: float, sigma: float, *, arithmetic: bool = False) -> Course:
+    def _noise_above(
+        self, grain: float, sigma: float, *, arithmetic: bool = False, wide: bool = False
+    ) -> Course:
         """Take treads of this width for noise, if it is as large just above them as far above.
+
+        ``wide``: they are no wider than that, so that a window above them shows them as noise.
 
         What ``arithmetic`` rounds may be smooth on a tread, which is then wider than it seemed.
         """
         radius, within = TREADS_ACROSS * grain, None
         low = 0.0 if self.seen is None else self._lowest(self.seen.best)
-        while radius < low / 4:
+        while radius < low / 4 or (low and wide and not self._has_window(grain, 4 * radius)):
             yield from self._move(ladder(self.line, self.column, radius))
             within = yield from self._fit_within(radius)
             if within is None or within.misfit >= SAME * sigma:
@@ -541,6 +594,11 @@ class OutputSearch:
             yield from self.look()
             radius *= TREADS_ACROSS
         yield from self._noise_after_all(within)
+
+    def _has_window(self, low: float, high: float) -> bool:
+        """Whether there are enough samples between these distances for a window."""
+        steps = np.abs(self.column.t)
+        return int(np.count_nonzero((steps > low) & (steps <= high))) >= FEWEST
 
     def _fit_within(self, radius: float) -> Generator[Any, Any, Finding | None]:
         """Return the best fit of the samples within this radius; None if there is none."""
@@ -574,8 +632,7 @@ class OutputSearch:
 
     def _signed_rise(self, distance: float) -> float:
         """Return the slope of the chord to the sample at this distance."""
-        c, t = self.column, self._at(distance)
-        return (c.value_at(t) - c.value_at(0.0)) / t
+        return self._chord(self._at(distance))
 
     def _flat_at(self, distance: float) -> bool:
         """Whether f is at this distance what it is at x0."""
@@ -593,6 +650,7 @@ class OutputSearch:
 
     def _bracket(self, calm: float, moves: float, sigma: float, side: float) -> Course:
         """Halve the octaves between a distance at which f is calm and one at which it moves."""
+        surely = calm  # a wave may be calm by chance at a place in between
         while moves > (TREAD if self._flat_at(calm) else BRACKET) * calm:
             middle = step_below(math.sqrt(calm * moves), self.line.origin)
             if not calm < middle < moves:
@@ -606,20 +664,19 @@ class OutputSearch:
                 calm = middle
         c = self.column
         seen = self.seen
-        flat = (
-            self._flat_at(calm) and seen is not None and sigma * BRACKET**-2 > 8 * seen.near.floor
-        )
+        tread = self._tread()  # x0 may lie beside the end of one
+        flat = tread >= calm and seen is not None and sigma * BRACKET**-2 > 8 * seen.near.floor
         largest = float(np.max(np.abs(c.f)))
         x0 = abs(self.line.origin)
         beside_x0 = x0 > 0 and moves < ARITHMETIC * max(x0, OF_ONE) and sigma < RIPPLE * largest
         by_slope = sigma / BRACKET < moves * abs(self._slope) < BRACKET * sigma
         arithmetic = beside_x0 or (by_slope and sigma < ARITHMETIC * largest)
         if flat or arithmetic:
-            moves = max(moves, self._tread())
+            moves = max(moves, tread)
             self._inner = max(self._inner, 1.01 * moves)  # also of shorter steps, to the left
-            yield from self._noise_above(moves, sigma, arithmetic=arithmetic)
+            yield from self._noise_above(moves, sigma, arithmetic=arithmetic, wide=True)
         else:
-            yield from self._resolve(moves / 2, sigma, bracketed=True)
+            yield from self._resolve(moves / 2, sigma, surely)
 
     def _take_for_noise(self) -> Course:
         """Note the level of the noise, from where it is best determined."""
@@ -721,10 +778,11 @@ class OutputSearch:
 
     def _why_unresolved(self, v: Finding) -> Status | None:
         """Return why an error that is neither noise nor what rounding allows is no claim."""
-        fair = (FAIR_IF_STALLED if unexplained(v, STALLED) else FAIR) * abs(v.value)
-        if self.constant or v.error <= max(fair, VANISHING * self._size):
-            return None
         moves = float(np.ptp(self.column.f)) > VISIBLE * v.floor
+        fair = (FAIR_IF_STALLED if unexplained(v, STALLED) else FAIR) * abs(v.value)
+        small = v.error <= max(fair, VANISHING * self._size)
+        if self.constant or (small and not (v.size == 0 and moves)):
+            return None
         if v.radius <= self._inner or (v.size == 0 and moves):
             return Status.TREADS
         if self.noise is not None or v.error <= self._rounding_on_the_scale(v):

@@ -1,6 +1,7 @@
 """The default method's probes tell noise from what moves on finer scales, and come to an end."""
 
 import math
+import warnings
 
 import numpy as np
 import pytest
@@ -47,3 +48,37 @@ def test_a_singularity_at_zero_has_no_derivative_and_is_no_noise(model):
     with pytest.warns(UnresolvedWarning, match="structure finer"):
         result = CalculusKit(lambda theta: model(theta[0]), [0.0]).gradient_result()
     assert result.status[0] is Status.UNRESOLVED
+
+
+def test_a_wave_whose_periods_are_all_stepped_over_is_found_by_its_slope_at_x0():
+    for k, x0 in enumerate(np.random.default_rng(9).uniform(1.15e9, 1.25e9, 24).tolist()):
+        period = (0.07, 2.0, 900.0)[k % 3]
+        model = lambda theta, c=x0 - 3.3 * period, s=period: math.sin((theta[0] - c) / s) + 0.5
+        result = CalculusKit(model, [x0]).gradient_result()
+        off = abs(result.value[0] - math.cos(3.3) / period)
+        assert off <= result.error[0] < 0.01 / period, (x0, period)
+
+
+@pytest.mark.parametrize("distance", [5e-14, 3e-9])
+@pytest.mark.parametrize("bounds", [None, [(0.0, None)]])
+def test_a_pole_beside_zero_is_calm_on_a_finer_scale_and_no_noise(distance, bounds):
+    model = lambda theta: 1.0 / (theta[0] + distance) if theta[0] > -distance else math.nan
+    result = CalculusKit(model, [0.0], bounds=bounds).gradient_result()
+    exact = -1.0 / distance**2
+    assert abs(result.value[0] - exact) <= result.error[0] < 1e-3 * abs(exact)
+
+
+def test_a_slope_of_nothing_within_a_tread_is_no_claim():
+    """x0 lies in the middle of its tread, so that all ladders below the first lie within it."""
+    with pytest.warns(UnresolvedWarning, match="treads"):
+        result = CalculusKit(lambda theta: math.sin(round(theta[0], 2)), [-3.11]).gradient_result()
+    assert result.status[0] is Status.TREADS
+
+
+def test_a_front_in_whole_days_is_not_taken_for_noise_though_its_ends_are_flat():
+    for x0 in np.random.default_rng(3).uniform(2460000.0, 2461000.0, 12).tolist():
+        model = lambda theta, c=x0 - 8.0: math.tanh((math.floor(theta[0]) - c) / 40.0)
+        with warnings.catch_warnings(action="ignore", category=UnresolvedWarning):
+            result = CalculusKit(model, [x0]).gradient_result()
+        exact = math.cosh(0.2) ** -2 / 40.0
+        assert abs(result.value[0] - exact) <= 2 * result.error[0] + 40.0**-2
