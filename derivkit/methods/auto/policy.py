@@ -400,15 +400,19 @@ class OutputSearch:
         Return a finer step at which f hardly moves, where there are any: at x0 = 0. Noise goes one
         way through n of them once in n!, while f does so beside a singularity.
         """
-        probed = np.sign(self._probed(fine))
-        for _ in range(0 if self.line.origin else FINER):
-            if not all(self._one_way(each) for each in probed):
+        sides = np.unique(np.sign(self._probed(fine)))
+
+        def singular() -> bool:
+            return self.line.origin == 0.0 and all(map(self._one_way, sides))
+
+        for _ in range(FINER):
+            if not singular():
                 break
             fine = step_below(fine * 2.0**-40, 0.0)
             yield from self._ask(self._one(fine, side))
             if self._moved(fine) <= still:
                 return fine
-        if self.line.origin or not all(self._one_way(each) for each in probed):
+        if not singular():
             yield from self._take_for_noise()
         return 0.0
 
@@ -458,7 +462,7 @@ class OutputSearch:
             side = yield from self._sampled_at(mid, side)
             if not side:
                 return
-        rise, moves = self._signed_rise(mid), self._moved(mid) > LOUD * sigma
+        rise, moves = self._chord_at(mid), self._moved(mid) > LOUD * sigma
         if moves or rise == 0.0:
             between = (fine, mid) if moves else (mid, low)
             yield from self._bracket(*between, sigma, side)
@@ -493,7 +497,7 @@ class OutputSearch:
             return False
         wider = step_below(STRAIGHT * fine, self.line.origin)
         side = yield from self._sampled_at(wider, side)
-        if not side or abs(self._signed_rise(wider) - self._slope - gap) > ALIKE * abs(gap):
+        if not side or abs(self._chord_at(wider) - self._slope - gap) > ALIKE * abs(gap):
             return False
         is_one = wider < seen.loudest / abs(gap) < low
         if is_one:
@@ -521,8 +525,7 @@ class OutputSearch:
         if not out.size:  # a wall lies between
             return True
         end = float(out[np.argmin(np.abs(out))])
-        chord = (c.value_at(end) - c.value_at(0.0)) / end
-        return abs(chord - self._signed_rise(mid)) > LOUD * gap
+        return abs(self._chord(end) - self._chord(near)) > LOUD * gap
 
     def _resolve(
         self, radius: float, sigma: float, calm: float = math.inf
@@ -540,11 +543,10 @@ class OutputSearch:
             return 0.0
         within = yield from self._fit_within(radius)
         if within is not None and within.rate > STALLED:
-            singular = within.misfit > MAGNIFIED * within.floor
-            if singular and self._monotone(radius):
-                return max(within.sigma, within.misfit)
-            noisy = calm < math.inf and within.misfit >= SAME * left
-            if noisy and not self._monotone(radius):
+            if self._monotone(radius):
+                if within.misfit > MAGNIFIED * within.floor:
+                    return max(within.sigma, within.misfit)
+            elif calm < math.inf and within.misfit >= SAME * left:
                 deeper = math.sqrt(calm * radius)
                 if deeper < radius / BRACKET:
                     yield from self._resolve(deeper, sigma, radius)
@@ -630,22 +632,20 @@ class OutputSearch:
         """Return by how much f moves at this distance, on the side where that is known."""
         return self._rise(self._at(distance))
 
-    def _signed_rise(self, distance: float) -> float:
+    def _chord_at(self, distance: float) -> float:
         """Return the slope of the chord to the sample at this distance."""
         return self._chord(self._at(distance))
 
     def _flat_at(self, distance: float) -> bool:
         """Whether f is at this distance what it is at x0."""
-        return self._holds(distance) and self._signed_rise(distance) == 0.0
+        return self._holds(distance) and self._chord_at(distance) == 0.0
 
     def _tread(self) -> float:
         """Return how far f is what it is at x0, on both sides together."""
         c = self.column
         moved = c.t[c.f != c.value_at(0.0)]
-        left, right = (
-            np.max(moved[moved < 0], initial=-np.inf),
-            np.min(moved[moved > 0], initial=np.inf),
-        )
+        left = np.max(moved[moved < 0], initial=-np.inf)
+        right = np.min(moved[moved > 0], initial=np.inf)
         return float(np.ptp(c.t[(c.t > left) & (c.t < right)]))
 
     def _bracket(self, calm: float, moves: float, sigma: float, side: float) -> Course:
@@ -778,12 +778,12 @@ class OutputSearch:
 
     def _why_unresolved(self, v: Finding) -> Status | None:
         """Return why an error that is neither noise nor what rounding allows is no claim."""
-        moves = float(np.ptp(self.column.f)) > VISIBLE * v.floor
+        flat = v.size == 0 and float(np.ptp(self.column.f)) > VISIBLE * v.floor  # moves outside
         fair = (FAIR_IF_STALLED if unexplained(v, STALLED) else FAIR) * abs(v.value)
         small = v.error <= max(fair, VANISHING * self._size)
-        if self.constant or (small and not (v.size == 0 and moves)):
+        if self.constant or (small and not flat):
             return None
-        if v.radius <= self._inner or (v.size == 0 and moves):
+        if v.radius <= self._inner or flat:
             return Status.TREADS
         if self.noise is not None or v.error <= self._rounding_on_the_scale(v):
             return None
