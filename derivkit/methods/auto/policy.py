@@ -409,7 +409,9 @@ class OutputSearch:
             if not singular():
                 break
             fine = step_below(fine * 2.0**-40, 0.0)
-            yield from self._ask(self._one(fine, side))
+            side = yield from self._sampled_at(fine, side)
+            if not side:
+                break
             if self._moved(fine) <= still:
                 return fine
         if not singular():
