@@ -21,6 +21,7 @@ __all__ = [
     "PAIRS",
     "PHASES",
     "both_sides",
+    "half_way",
     "one_sided",
     "rung_below",
     "spread",
@@ -59,6 +60,11 @@ def rung_below(h: float) -> int:
     while _rung(e) > h:
         e -= 1
     return e
+
+
+def half_way(near: float, far: float) -> float:
+    """Return the distance half-way between two, in octaves."""
+    return math.sqrt(near) * math.sqrt(far)  # the product of two may be too small, or too large
 
 
 def step_below(h: float, origin: float) -> float:

@@ -11,6 +11,7 @@ from derivkit.methods.auto.criteria import BALANCE, loose
 from derivkit.methods.auto.ladder import (
     PAIRS,
     both_sides,
+    half_way,
     one_sided,
     step_below,
     to_side,
@@ -155,9 +156,9 @@ def above(
     worth = loose(order) * v.size
     wanted = v.error / worth if worth > 0 else 0.0
     if limit < math.inf:
-        half_way = math.sqrt(v.radius) * math.sqrt(limit)  # in octaves: f may break before it
-        if not noisy and min(wanted, half_way / v.radius) > FAR_OFF:
-            return ladder(line, c, min(wanted * v.radius, half_way))
+        middle = half_way(v.radius, limit)  # f may break before it
+        if not noisy and min(wanted, middle / v.radius) > FAR_OFF:
+            return ladder(line, c, min(wanted * v.radius, middle))
         radius = min(FARTHEST_UP * v.radius, BELOW_STRUCTURE * limit)
         return _pairs(line, v.radius, radius) if radius > 1.5 * v.radius else NOTHING
     factor = FARTHEST_UP
@@ -180,7 +181,7 @@ def above(
 def _pairs(line: Line, top: float, radius: float) -> Floats:
     """Return two pairs above the widest sample at ``top``: at the radius, and half-way there."""
     high = step_below(radius, line.origin)
-    low = step_below(1.1 * math.sqrt(top * high), line.origin)  # half-way, in octaves
+    low = step_below(1.1 * half_way(top, high), line.origin)
     return both_sides([high, low], line.origin)
 
 

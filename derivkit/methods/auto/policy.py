@@ -40,7 +40,7 @@ from derivkit.methods.auto.criteria import (
     unexplained,
     visible,
 )
-from derivkit.methods.auto.ladder import PAIRS, both_sides, step_below, to_side
+from derivkit.methods.auto.ladder import PAIRS, both_sides, half_way, step_below, to_side
 from derivkit.methods.auto.lepski import FEWEST, SELECTION, Selection
 from derivkit.methods.auto.moves import (
     BURIED,
@@ -386,7 +386,7 @@ class OutputSearch:
         moved = self._most_moved(fine)
         still = max(LOUD * max(seen.near.sigma, seen.near.misfit), 10 * seen.near.floor)
         if moved > OUT_OF_PROPORTION * seen.loudest:
-            yield from self._move(ladder(self.line, self.column, math.sqrt(fine * low)))
+            yield from self._move(ladder(self.line, self.column, half_way(fine, low)))
             return
         calm = fine if moved <= still else (yield from self._finer(fine, other, still))
         if calm:
@@ -523,7 +523,7 @@ class OutputSearch:
     def _turns(self, mid: float, radius: float, gap: float) -> bool:
         """Whether chords to x0 change between a ladder and a place within it, as no kink's do."""
         c, near = self.column, self._at(mid)
-        out = c.t[c.t * near >= abs(near) * radius / 20]
+        out = c.t[math.copysign(1.0, near) * c.t >= radius / 20]
         if not out.size:  # a wall lies between
             return True
         end = float(out[np.argmin(np.abs(out))])
@@ -549,7 +549,7 @@ class OutputSearch:
                 if within.misfit > MAGNIFIED * within.floor:
                     return max(within.sigma, within.misfit)
             elif calm < math.inf and within.misfit >= SAME * left:
-                deeper = math.sqrt(calm * radius)
+                deeper = half_way(calm, radius)
                 if deeper < radius / BRACKET:
                     yield from self._resolve(deeper, sigma, radius)
                 else:
@@ -654,7 +654,7 @@ class OutputSearch:
         """Halve the octaves between a distance at which f is calm and one at which it moves."""
         surely = calm  # a wave may be calm by chance at a place in between
         while moves > (TREAD if self._flat_at(calm) else BRACKET) * calm:
-            middle = step_below(math.sqrt(calm * moves), self.line.origin)
+            middle = step_below(half_way(calm, moves), self.line.origin)
             if not calm < middle < moves:
                 break
             side = yield from self._sampled_at(middle, -side)  # in turn

@@ -6,7 +6,7 @@ import signal
 
 import numpy as np
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import example, given, settings, strategies as st
 
 from derivkit import CalculusKit
 from derivkit.methods.auto.auto import Auto
@@ -96,6 +96,9 @@ def test_a_line_ends_whatever_its_origin_scale_room_and_noise(
 
 @pytest.mark.filterwarnings("ignore")
 @settings(max_examples=40, deadline=None)
+@example(x0=0.0, scale=1e-150, shape="step")  # products of two steps that are 0
+@example(x0=0.0, scale=1e-156, shape="front")
+@example(x0=0.0, scale=1e-295, shape="huge")
 @given(x0=anywhere, scale=sizes, shape=st.sampled_from(sorted(SHAPES)))
 def test_a_kit_ends_whatever_its_point_and_scale(x0, scale, shape):
     s = unit(x0, scale)
