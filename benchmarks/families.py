@@ -475,6 +475,34 @@ def kink_of_second(rng):
     return kinked("kink_of_second", function, x0, s, sides, order=2)
 
 
+@family
+def threshold(rng):
+    """f is constant up to a threshold and rises beyond it, with x0 at it or on either side."""
+    x0, s = place(rng)
+    place_of_x0 = rng.choice(["at", "below", "above"])
+    away = {"at": 0.0, "below": decades(rng, -6, -1), "above": -decades(rng, -5, -1)}[place_of_x0]
+    way, level = sign(rng), float(rng.choice([0.0, 1.0, rng.normal()]))
+    c, height = float(x0 + way * away * s), sign(rng) * decades(rng, -2, 2)
+    shapes = (
+        lambda u, m: u,
+        lambda u, m: m.tanh(u),
+        lambda u, m: m.exp(u) - 1,
+        lambda u, m: u * u,
+        lambda u, m: u * u * u,
+    )
+    k = int(rng.integers(len(shapes)))
+    rising = lambda x, m: level + height * shapes[k](way * (x - c) / s, m)
+    still = lambda x, m: level + 0 * x
+    function = lambda x, m: rising(x, m) if (x - c) * way > 0 else still(x, m)
+    if place_of_x0 == "at" and k < 3:
+        return kinked("threshold", function, x0, s, [still, rising][:: int(way)])
+    if place_of_x0 == "above":
+        blur = DOUBLE * s / abs(c - x0)
+        return simple("threshold", function, x0, s, branch=rising, blur=blur)
+    output = Output("exact", 0.0, abs(height) / s, FAIL, function)
+    return Draw("threshold", floats(function), x0, [output])
+
+
 def beside(rng, s):
     """Return a signed distance from x0: all distances, from 1e-7 to a third of the scale."""
     return sign(rng) * s * decades(rng, -7, -0.5)

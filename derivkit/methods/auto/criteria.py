@@ -174,7 +174,7 @@ def content(v: WindowFit, goal: Goal, order: int) -> NDArray[np.bool_]:
     good = np.where(v.size > 0, good, -1.0)
     if goal.enough is not None:
         good = np.maximum(good, goal.enough)
-    return np.asarray(((v.error <= good) & explained) | (v.error <= wanted))
+    return np.asarray(((v.error <= good) & explained) | (v.error < wanted))
 
 
 def visible(v: Finding) -> bool:
@@ -202,12 +202,14 @@ def precision(f: Floats) -> float:
     """Return the unit in which values f (m,) are kept, beside the largest: EPS for all 53 bits.
 
     Single precision has units of 2**-24 of a value, printed numbers of their last decimal. Values
-    that have no digits – 0, 1, powers of two – tell nothing, and five others are needed.
+    that have no digits – 0, 1, powers of two – tell nothing, and five others are needed. One that
+    comes again, as beside a threshold, tells no more than once.
     """
+    f = np.unique(f)
     largest = float(np.max(np.abs(f)))
     bits = (np.frexp(f)[0] * 2.0**53).astype(np.int64)
     last = bits & -bits
-    telling = np.unique(f[last != np.abs(bits)]).size
+    telling = np.count_nonzero(last != np.abs(bits))
     if telling < ENOUGH_VALUES:
         return EPS
     binary = float(np.median(np.ldexp(last.astype(float), np.frexp(f)[1] - 53))) / largest
@@ -307,7 +309,8 @@ def _concluded(fits: list[tuple[Finding, Finding]], joint: Finding, noise: float
     clear = all(apart) and a.error + b.error <= POOR * abs(a.value - b.value)
     sizes = [v.size for v, good in zip((a, b), smooth, strict=True) if good]
     size = abs(a.value - b.value) if differs[at] and all(smooth) else max(sizes, default=0.0)
-    level = min(v.floor for v in last) if noise is None else noise
+    floors = [v.floor for v in last if v.floor]  # a side that is 0 has none
+    level = min(floors, default=0.0) if noise is None else noise
     return Sides(
         (smooth[0], smooth[1]),
         at,

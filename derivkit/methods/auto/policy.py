@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Generator
+from contextlib import suppress
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -192,6 +193,8 @@ class OutputSearch:
                     break
         except _Over:
             pass
+        with suppress(_Over, _Deferred):
+            yield from self._mistrust_straight()
         self.done = True
         yield from self._compare_sides()
 
@@ -325,18 +328,60 @@ class OutputSearch:
     def _leave_flat(self) -> Course:
         """Go out to where f moves, at most to its scale; if it does not move there, it is constant.
 
-        abs(x0) is evidence of a scale only where f varies on it: else the scale is 1.
+        abs(x0) is evidence of a scale only where f varies on it: else the scale is 1. A peak on
+        whose foot all other places lie shows at the resolution of x.
         """
         far = step_below(self._farthest, self.line.origin)
+        low = float(np.min(np.abs(self.column.t[self.column.t != 0]), initial=far))
+        fine = self._resolution(low)
         self.constant = True
-        yield from self._ask(both_sides([far], self.line.origin))
+        yield from self._ask(np.append(both_sides([far], self.line.origin), fine))
         if not self.column.moves_within(math.inf):
             raise _Over
         self.constant = False
+        if self.column.moves_within(0.99 * low):
+            yield from self._move(ladder(self.line, self.column, half_way(fine, low)))
+            return
+        yield from self._keep_to_flat_side()
         radius = self._samples.inside(0.99 * far)
         while radius < far and not self.column.moves_within(0.99 * far):
             radius = min(max(4.0 * radius, self._farthest * first_radius(self.order)), far)
             yield from self._ask(ladder(self.line, self.column, radius))
+
+    def _keep_to_flat_side(self) -> Course:
+        """End the search if one side of f is flat as far as its scale: that is no noise.
+
+        f is flat at x0 as below a threshold, if it rises beyond it; if it jumps there, it may move
+        in treads. If x0 cannot be told from the threshold, f has a kink, or falls to it.
+        """
+        c = self.column
+        rises = np.abs(c.f - c.value_at(0.0))
+        moved = c.t[rises > 0]
+        flat = rises == 0
+        if not moved.size or moved[0] < 0.0 < moved[-1]:
+            return
+        side, end = -float(np.sign(moved[0])), float(np.min(np.abs(moved)))
+        least = VISIBLE * EPS * float(np.max(np.abs(c.f)))
+        shown = moved[rises[~flat] > least]
+        if np.count_nonzero(c.t[flat] * side > 0) < PAIRS or not shown.size:
+            return
+        far = step_below(self._farthest, self.line.origin)
+        if (yield from self._sampled_at(far, side)) != side:
+            return
+        if self.column.value_at(self._one(far, side)[0]) != c.value_at(0.0):
+            return
+        before = float(np.max(np.abs(c.t[flat & (np.abs(c.t) < end) & (c.t * side <= 0)])))
+        if abs(self._chord(-side * end)) * before > least:  # a kink at x0 would have shown there
+            if np.unique(c.f[~flat]).size > 1:
+                self.constant = True
+                self._branch = (-math.inf, end) if side < 0 else (-end, math.inf)
+                yield from self.look()
+            else:
+                self.broken = Status.TREADS
+        else:
+            near, outer = (abs(self._chord(each(shown, key=abs))) for each in (min, max))
+            self.broken = Status.KINK if near > 0.5 * outer else Status.UNRESOLVED
+        raise _Over
 
     @property
     def _farthest(self) -> float:
@@ -405,15 +450,20 @@ class OutputSearch:
         def singular() -> bool:
             return self.line.origin == 0.0 and all(map(self._one_way, sides))
 
-        for _ in range(FINER):
-            if not singular():
+        calm = False
+        for n in range(FINER):
+            if not (singular() or (self.line.origin == 0.0 and (calm or not n))):
                 break
             fine = step_below(fine * 2.0**-40, 0.0)
             side = yield from self._sampled_at(fine, side)
             if not side:
                 break
-            if self._moved(fine) <= still:
+            if self._moved(fine) > still:
+                calm = False
+            elif calm or singular():
                 return fine
+            else:
+                calm = True  # noise may be calm once, by chance
         if not singular():
             yield from self._take_for_noise()
         return 0.0
@@ -481,7 +531,7 @@ class OutputSearch:
         if gap <= 2 * slope.best.error + 4 * slope.best.floor / mid:
             yield from self._move(ladder(self.line, self.column, low))
         else:
-            yield from self._approach(mid, gap, low, sigma)
+            yield from self._approach(fine, mid, gap, low, sigma)
 
     def _goes_on(
         self, seen: Selection, low: float, fine: float, side: float
@@ -503,10 +553,10 @@ class OutputSearch:
             return False
         is_one = wider < seen.loudest / abs(gap) < low
         if is_one:
-            yield from self._approach(wider, abs(gap), low, seen.loudest)
+            yield from self._approach(wider, wider, abs(gap), low, seen.loudest)
         return is_one
 
-    def _approach(self, mid: float, gap: float, low: float, sigma: float) -> Course:
+    def _approach(self, calm: float, mid: float, gap: float, low: float, sigma: float) -> Course:
         """Resolve what makes chords at ``mid`` steeper than the fit, by this gap."""
         radius = min(sigma / gap, low) / 4
         left, per_radius = (yield from self._resolve(radius, sigma)), 0.0
@@ -514,6 +564,13 @@ class OutputSearch:
             per_radius = left / radius  # what can be resolved falls faster than its radius
             radius = min(left / gap, radius) / 4  # a singularity has no scale but its distance
             left = yield from self._resolve(radius, sigma)
+        if self.seen is None or self.noise is not None or self.seen.best.radius < low:
+            return
+        if 0.0 < left < SAME * sigma:  # the wider fits, which know nothing of it, seem better
+            self._branch = (-low, low)
+            yield from self.look()
+        elif not left:
+            yield from self._bracket(calm, radius, sigma, 1.0)
 
     def _chord(self, t: float) -> float:
         """Return the slope of the chord from x0 to the sample at t."""
@@ -559,10 +616,15 @@ class OutputSearch:
         return 0.0
 
     def _straight_in_treads(self, radius: float, sigma: float) -> Course:
-        """Take treads for noise where f is straight on a ladder, with another slope than on all."""
-        if self.seen is None:
+        """Take for noise what treads do on which f is straight, with another slope than on all.
+
+        The slopes and the noise tell how wide the treads are. A wave as high and as steep would
+        bend there, and a narrow peak would rise beyond the noise a few treads away.
+        """
+        seen = self.seen
+        if seen is None:
             return
-        c, radius = self.column, min(radius, self.seen.best.radius)  # the ladder may end beyond
+        c, radius = self.column, min(radius, seen.best.radius)  # the ladder may end beyond
         near = np.abs(c.t) <= radius
         t, f = c.t[near], c.f[near]
         if len(t) < 4:
@@ -570,11 +632,29 @@ class OutputSearch:
         rises = f - c.value_at(0.0)
         chord = (rises[-1] - rises[0]) / (t[-1] - t[0])
         bend = float(np.max(np.abs(rises - chord * t)))
-        straight = bend < 1e-3 * sigma and bend <= 64 * EPS * float(np.max(np.abs(f)))
         wide = (c.f[-1] - c.f[0]) / (c.t[-1] - c.t[0])
-        if straight and abs(chord - wide) > 0.5 * abs(wide):
+        gap = abs(chord - wide)
+        wave = sigma * (radius * gap / sigma) ** 3 / 16
+        if gap <= 0.5 * abs(wide) or not bend <= 64 * EPS * float(np.max(np.abs(f))) < wave:
+            return
+        distance = max(step_below(BRACKET * sigma / gap, self.line.origin), 2 * radius)
+        if not (yield from self._sampled_at(distance, 1.0)):
+            return
+        c, end = self.column, self._at(distance)
+        if abs(c.value_at(end) - c.value_at(0.0) - wide * end) < 0.5 * gap * abs(end):
             self._inner = 1.01 * radius
-            yield from self._noise_above(radius, sigma)
+            yield from self.look()
+            yield from self._take_for_noise()
+
+    def _mistrust_straight(self) -> Course:
+        """At the end of a search that was narrowed: f may be straight on a tread."""
+        seen = self.seen
+        if seen is not None and self._probes:
+            radius = seen.best.radius
+            beyond = (1.01 * radius, *self._branch)
+            wide = yield self._question(1, grains=False)._replace(within=beyond)
+            if wide is not None:
+                yield from self._straight_in_treads(radius, wide.loudest)
 
     def _noise_above(
         self, grain: float, sigma: float, *, arithmetic: bool = False, wide: bool = False
@@ -668,11 +748,13 @@ class OutputSearch:
         seen = self.seen
         tread = self._tread()  # x0 may lie beside the end of one
         flat = tread >= calm and seen is not None and sigma * BRACKET**-2 > 8 * seen.near.floor
-        largest = float(np.max(np.abs(c.f)))
+        largest = float(np.max(np.abs(c.f[np.abs(c.t) <= moves])))
         x0 = abs(self.line.origin)
         beside_x0 = x0 > 0 and moves < ARITHMETIC * max(x0, OF_ONE) and sigma < RIPPLE * largest
         by_slope = sigma / BRACKET < moves * abs(self._slope) < BRACKET * sigma
         arithmetic = beside_x0 or (by_slope and sigma < ARITHMETIC * largest)
+        if flat:
+            yield from self._keep_to_flat_side()
         if flat or arithmetic:
             moves = max(moves, tread)
             self._inner = max(self._inner, 1.01 * moves)  # also of shorter steps, to the left
@@ -720,6 +802,7 @@ class OutputSearch:
         if depth < low / 4 and self._samples.new(places):
             yield from self._ask(places)
             if not self.column.moves_within(1.01 * depth):
+                yield from self._keep_to_flat_side()
                 yield from self._bracket(
                     depth, low, abs(told.values[0] - told.values[1]) * low, 1.0
                 )
@@ -782,8 +865,8 @@ class OutputSearch:
         """Return why an error that is neither noise nor what rounding allows is no claim."""
         flat = v.size == 0 and float(np.ptp(self.column.f)) > VISIBLE * v.floor  # moves outside
         fair = (FAIR_IF_STALLED if unexplained(v, STALLED) else FAIR) * abs(v.value)
-        small = v.error <= max(fair, VANISHING * self._size)
-        if self.constant or (small and not flat):
+        small = v.error <= max(fair, VANISHING * max(self._size, v.size))
+        if self.constant or ((small or self.seen.content) and not flat):
             return None
         if v.radius <= self._inner or flat:
             return Status.TREADS

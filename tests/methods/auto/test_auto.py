@@ -298,14 +298,15 @@ def test_the_amplitude_of_f_does_not_matter(exponent, sign):
     assert abs(estimate.value[0] / (a * math.cos(0.7)) - 1) < 1e-12
 
 
-def test_constants_cost_a_ladder_and_a_pair_at_the_scale_and_zero_is_exact():
+def test_constants_cost_a_ladder_a_pair_at_the_scale_and_a_probe_and_zero_is_exact():
     constant, calls, _ = follow(lambda _: 3.0, 2.0)
-    assert (constant.value[0], calls) == (0.0, 10)
+    assert (constant.value[0], calls) == (0.0, 11)
     assert constant.statuses()[0] is Status.CONSTANT
     assert 1.0 < constant.reach <= 2.0
     assert 0 < constant.error[0] < 1e-13
-    nothing, _, _ = follow(lambda _: 0.0, 2.0)
-    assert (nothing.value[0], nothing.error[0]) == (0.0, 0.0)
+    nothing, calls, _ = follow(lambda _: 0.0, 2.0)
+    assert (nothing.value[0], nothing.error[0], calls) == (0.0, 0.0, 11)
+    assert nothing.statuses()[0] is Status.CONSTANT
 
 
 def test_together_is_as_one_by_one():
