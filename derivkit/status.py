@@ -77,7 +77,8 @@ _TEXTS = {
     Status.BUDGET_SPENT: "the allowed evaluations were spent before the error stopped falling; "
     "raise max_evaluations for a smaller error",
     Status.CONSTANT: "the output is the same to the last bit at every step tried, up to `scale` or "
-    "max(|x0|, 1); if it should depend on this parameter, look at how the model uses it",
+    "max(|x0|, 1), or up to a threshold beside x0; if it should depend on this parameter, look at "
+    "how the model uses it",
     Status.UNRESOLVED: "the samples do not determine the derivative: structure finer than the "
     "steps tried, or mixed with noise; give `scale` for this parameter, or look at the model near "
     "x0",

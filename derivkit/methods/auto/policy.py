@@ -452,7 +452,8 @@ class OutputSearch:
 
         calm = False
         for n in range(FINER):
-            if not (singular() or (self.line.origin == 0.0 and (calm or not n))):
+            doubt = self._alone and self.line.origin == 0.0 and (calm or not n)
+            if not (doubt or singular()):
                 break
             fine = step_below(fine * 2.0**-40, 0.0)
             side = yield from self._sampled_at(fine, side)
@@ -564,7 +565,7 @@ class OutputSearch:
             per_radius = left / radius  # what can be resolved falls faster than its radius
             radius = min(left / gap, radius) / 4  # a singularity has no scale but its distance
             left = yield from self._resolve(radius, sigma)
-        if self.seen is None or self.noise is not None or self.seen.best.radius < low:
+        if self.seen is None or self.noise is not None or self.seen.best.radius <= low:
             return
         if 0.0 < left < SAME * sigma:  # the wider fits, which know nothing of it, seem better
             self._branch = (-low, low)
@@ -612,11 +613,11 @@ class OutputSearch:
                 else:
                     yield from self._noise_after_all(within)
                 return 0.0
-        yield from self._straight_in_treads(radius, sigma)
+        yield from self._straight_in_treads(radius, sigma, self._slope)
         return 0.0
 
-    def _straight_in_treads(self, radius: float, sigma: float) -> Course:
-        """Take for noise what treads do on which f is straight, with another slope than on all.
+    def _straight_in_treads(self, radius: float, sigma: float, wide: float) -> Course:
+        """Take for noise what treads do on which f is straight, with another slope than wide fits.
 
         The slopes and the noise tell how wide the treads are. A wave as high and as steep would
         bend there, and a narrow peak would rise beyond the noise a few treads away.
@@ -632,7 +633,6 @@ class OutputSearch:
         rises = f - c.value_at(0.0)
         chord = (rises[-1] - rises[0]) / (t[-1] - t[0])
         bend = float(np.max(np.abs(rises - chord * t)))
-        wide = (c.f[-1] - c.f[0]) / (c.t[-1] - c.t[0])
         gap = abs(chord - wide)
         wave = sigma * (radius * gap / sigma) ** 3 / 16
         if gap <= 0.5 * abs(wide) or not bend <= 64 * EPS * float(np.max(np.abs(f))) < wave:
@@ -654,7 +654,7 @@ class OutputSearch:
             beyond = (1.01 * radius, *self._branch)
             wide = yield self._question(1, grains=False)._replace(within=beyond)
             if wide is not None:
-                yield from self._straight_in_treads(radius, wide.loudest)
+                yield from self._straight_in_treads(radius, wide.loudest, wide.best.value)
 
     def _noise_above(
         self, grain: float, sigma: float, *, arithmetic: bool = False, wide: bool = False
@@ -866,7 +866,8 @@ class OutputSearch:
         flat = v.size == 0 and float(np.ptp(self.column.f)) > VISIBLE * v.floor  # moves outside
         fair = (FAIR_IF_STALLED if unexplained(v, STALLED) else FAIR) * abs(v.value)
         small = v.error <= max(fair, VANISHING * max(self._size, v.size))
-        if self.constant or ((small or self.seen.content) and not flat):
+        enough = small or (self.seen is not None and self.seen.content)
+        if self.constant or (enough and not flat):
             return None
         if v.radius <= self._inner or flat:
             return Status.TREADS
