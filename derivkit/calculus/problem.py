@@ -284,15 +284,7 @@ def check_problem(
     ValueError
         If something has the wrong shape or value.
     """
-    if not callable(function):
-        raise TypeError(
-            f"`function` must be callable, got {type(function).__name__}; "
-            "the order of arguments is (function, x0)"
-        )
-    for name, flag in {"speculate": speculate, "hedge": hedge}.items():
-        check_flag(name, flag)
-    vectorized = check_flag("vectorized", vectorized)
-    has_aux = check_flag("has_aux", has_aux)
+    _must_be_callable(function)
     point, own_names, tree = checked_x0(x0, names)
     point, lower, upper = checked_bounds(bounds, point, own_names)
     coordinates = Coordinates.of(transform, own_names)
@@ -300,10 +292,10 @@ def check_problem(
     scales, given = checked_scales(scale, guessed_scales(point, lower, upper), own_names)
     followed, moved = own_names, {}
     if coordinates is not None:
-        scales, moved = coordinates.lengths(point, scales, given), coordinates.inside(lower, upper)
+        followed, moved = coordinates.shown(), coordinates.inside(lower, upper)
+        scales = coordinates.lengths(point, scales, given)
         point, lower, upper = coordinates.point(point), coordinates.at(lower), coordinates.at(upper)
-        point.flags.writeable = False
-        followed = coordinates.shown()
+    point.flags.writeable = False
     called = _called(function, tree, own_names, call, args, kwargs, moved)
     return Problem(
         _checked_model(called, vectorized, batch, undefined, errors, has_aux=has_aux),
@@ -314,12 +306,22 @@ def check_problem(
         scales,
         given,
         _labels(followed, tree, chosen, coordinates),
-        Execution(executor, timeout, speculate, hedge),
+        Execution(
+            executor, timeout, check_flag("speculate", speculate), check_flag("hedge", hedge)
+        ),
         _checked_period(period),
         chosen,
         _checked_accuracy(accuracy),
         coordinates,
     )
+
+
+def _must_be_callable(function: Any) -> None:
+    if not callable(function):
+        raise TypeError(
+            f"`function` must be callable, got {type(function).__name__}; "
+            "the order of arguments is (function, x0)"
+        )
 
 
 def _labels(
@@ -347,6 +349,7 @@ def _checked_model(
 ) -> Model:
     """Return the model: a function of a flat array, and how it is called."""
     errors = check_known("errors", errors, ("undefined", "raise"))
+    vectorized, has_aux = check_flag("vectorized", vectorized), check_flag("has_aux", has_aux)
     if has_aux and vectorized:
         raise ValueError("`has_aux` must be False with a vectorized `function`, got True")
     if batch is not None and not vectorized:
