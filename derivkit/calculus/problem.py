@@ -306,9 +306,7 @@ def check_problem(
         scales,
         given,
         _labels(followed, tree, chosen, coordinates),
-        Execution(
-            executor, timeout, check_flag("speculate", speculate), check_flag("hedge", hedge)
-        ),
+        Execution(executor, timeout, speculate, hedge),
         _checked_period(period),
         chosen,
         _checked_accuracy(accuracy),

@@ -21,9 +21,9 @@ import numpy as np
 from derivkit.calculus_kit import CalculusKit
 from derivkit.forecast.covariance import whitener_of
 from derivkit.forecast.covariance_of_theta import half_of
+from derivkit.forecast.derivatives import Derivatives
 from derivkit.forecast.information import Array
 from derivkit.forecast.inputs import Point, check_vector
-from derivkit.forecast.probe import Derivatives
 from derivkit.forecast.verdict import quiet
 from derivkit.validation import real_numbers, shown
 
