@@ -44,6 +44,7 @@ __all__ = [
     "ProblemKeywords",
     "check_arguments",
     "check_problem",
+    "checked_function",
     "split_keywords",
 ]
 
@@ -284,7 +285,7 @@ def check_problem(
     ValueError
         If something has the wrong shape or value.
     """
-    _must_be_callable(function)
+    function = checked_function(function)
     point, own_names, tree = checked_x0(x0, names)
     point, lower, upper = checked_bounds(bounds, point, own_names)
     coordinates = Coordinates.of(transform, own_names)
@@ -314,12 +315,14 @@ def check_problem(
     )
 
 
-def _must_be_callable(function: Any) -> None:
+def checked_function(function: Any) -> Callable[..., Any]:
+    """Return a function; raise a TypeError for anything else, such as x0 in its place."""
     if not callable(function):
         raise TypeError(
             f"`function` must be callable, got {type(function).__name__}; "
             "the order of arguments is (function, x0)"
         )
+    return function  # type: ignore[no-any-return]
 
 
 def _labels(
