@@ -445,8 +445,8 @@ def _of_rates(rates: Array) -> Whitener:
 def check_no_second_covariance(blocks: Iterable[Any], cov: Any) -> None:
     """Raise a ValueError for a covariance of which no block makes use."""
     kinds = {type(each) for each in blocks}
-    told = isinstance(cov, str) and kinds == {Poisson}
-    if cov is not None and not told and kinds <= {DataBlock, Poisson, GaussianMeanCov}:
+    said_twice = isinstance(cov, str) and kinds == {Poisson}  # "poisson" for Poisson
+    if cov is not None and not said_twice and kinds <= {DataBlock, Poisson, GaussianMeanCov}:
         names = " and ".join(sorted(kind.__name__ for kind in kinds))
         raise ValueError(
             f"`cov` must be None beside {names}, got {shown(cov)}; they have their own"

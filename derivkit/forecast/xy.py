@@ -141,7 +141,7 @@ def effective(
 
 
 def _bounded(result: Any) -> Array:
-    """Return the errors of a result; where one is not told, the largest that can be defended."""
+    """Return the errors of a result; its finite bound where an error is inf."""
     return np.asarray(np.where(np.isfinite(result.error), result.error, result.finite_bound))
 
 
