@@ -2,7 +2,9 @@
 # `bash .ci/run` does all of it in a fresh one.
 PYTHON ?= python
 
-.PHONY: check lint types layers doctests tests docs notebooks
+VERSIONS ?= .ci/versions
+
+.PHONY: check lint types layers doctests tests docs notebooks site smoke
 
 check: lint types layers doctests tests docs
 
@@ -21,7 +23,7 @@ doctests:
 	$(PYTHON) -m pytest -q --doctest-modules derivkit
 
 tests:
-	$(PYTHON) -m pytest
+	$(PYTHON) -m pytest -n 2 --dist worksteal
 
 docs: notebooks
 	$(PYTHON) -m sphinx -W --keep-going -q -b html docs docs/_build/html
@@ -29,3 +31,9 @@ docs: notebooks
 
 notebooks:
 	$(PYTHON) notebooks/execute.py
+
+site: docs  # in a browser, where there is one
+	$(PYTHON) -m pytest -q -rs tests/test_site.py
+
+smoke:  # on other Pythons, where they are; `bash .ci/versions` has all tests
+	bash $(VERSIONS) --smoke 3.12 3.13

@@ -69,6 +69,11 @@ def _dense_hessian(
     """Show how a Hessian is asked for that is not sparse."""
 
 
+def _of_run(n_workers: Any, max_evaluations: Any, progress: Any) -> dict[str, Any]:
+    """Return the keywords of a run that stand in the signatures, for those it is handed on to."""
+    return {"n_workers": n_workers, "max_evaluations": max_evaluations, "progress": progress}
+
+
 class CheckpointKeywords(TypedDict, total=False):
     """Keywords that say where finished evaluations are kept."""
 
@@ -294,11 +299,7 @@ class CalculusKit(Shown, Generic[Labelled]):
             If the model fails at x0, or raises what is not `undefined` elsewhere.
         """
         tensor = operators.gradient(self._problem)
-        options |= {
-            "n_workers": n_workers,
-            "max_evaluations": max_evaluations,
-            "progress": progress,
-        }
+        options |= _of_run(n_workers, max_evaluations, progress)
         return self._values(tensor, method, **options)
 
     @called_like(gradient)
@@ -491,11 +492,7 @@ class CalculusKit(Shown, Generic[Labelled]):
         ((2, 2, 2), 6.0)
         """
         tensor = operators.hyper_hessian(self._problem, order)
-        options |= {
-            "n_workers": n_workers,
-            "max_evaluations": max_evaluations,
-            "progress": progress,
-        }
+        options |= _of_run(n_workers, max_evaluations, progress)
         return self._values(tensor, method, **options)
 
     @called_like(hyper_hessian)
@@ -523,11 +520,7 @@ class CalculusKit(Shown, Generic[Labelled]):
         One line only, however many parameters there are.
         """
         tensor = operators.directional(self._problem, v, order)
-        options |= {
-            "n_workers": n_workers,
-            "max_evaluations": max_evaluations,
-            "progress": progress,
-        }
+        options |= _of_run(n_workers, max_evaluations, progress)
         return self._values(tensor, method, **options)
 
     @called_like(directional)
@@ -554,11 +547,7 @@ class CalculusKit(Shown, Generic[Labelled]):
         It takes 2 p + 1 lines, where the whole Hessian takes p (p + 1) / 2.
         """
         tensor = operators.hvp(self._problem, v)
-        options |= {
-            "n_workers": n_workers,
-            "max_evaluations": max_evaluations,
-            "progress": progress,
-        }
+        options |= _of_run(n_workers, max_evaluations, progress)
         return self._values(tensor, method, **options)
 
     @called_like(hvp)
@@ -583,11 +572,7 @@ class CalculusKit(Shown, Generic[Labelled]):
         ``mixed("a", "a", "b")`` one of the third-order tensor. Keywords as for `gradient`.
         """
         tensor = operators.mixed(self._problem, indices)
-        options |= {
-            "n_workers": n_workers,
-            "max_evaluations": max_evaluations,
-            "progress": progress,
-        }
+        options |= _of_run(n_workers, max_evaluations, progress)
         return self._values(tensor, method, **options)
 
     @called_like(mixed)
@@ -639,8 +624,7 @@ class CalculusKit(Shown, Generic[Labelled]):
         """
         from scipy.sparse.linalg import LinearOperator  # noqa: PLC0415 - takes 50 ms to load
 
-        options |= {"n_workers": n_workers, "max_evaluations": max_evaluations}
-        options |= {"progress": progress}
+        options |= _of_run(n_workers, max_evaluations, progress)
         check_run(method, options)  # at once: the first product may be hours away
         self._problem.all_must_vary("a linear operator")
         m = self.hyper_hessian_result(order=0).value.size

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from derivkit.calculus.driver import run, run_together
 from derivkit.calculus.operators import check_order
-from derivkit.calculus.problem import check_problem
+from derivkit.calculus.problem import check_problem, checked_function
 from derivkit.calculus.scalar import AtPoints, OfNumber, around_a_defined_point
 from derivkit.calculus.signatures import with_keywords_of
 from derivkit.engine.memo import Memo
@@ -84,11 +84,8 @@ class DerivativeKit(Shown):
         self._table: Table | None = None
         if tab_x is not None or tab_y is not None:
             function, bounds = self._take_table(function, tab_x, tab_y)
-        elif not callable(function):
-            raise TypeError(
-                f"`function` must be callable, got {type(function).__name__}; "
-                "the order of arguments is (function, x0)"
-            )
+        else:
+            function = checked_function(function)
         if isinstance(scale, Mapping):
             raise TypeError(f"`scale` must be a number, got {shown(scale)}")
         self._x0 = check_numbers("x0", x0)

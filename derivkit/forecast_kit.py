@@ -23,6 +23,7 @@ from derivkit.forecast.covariance import Whitener, joined, scaled, whitener_of, 
 from derivkit.forecast.covariance_of_theta import whitener_of_half
 from derivkit.forecast.dali import LETTERS, DaliResult, exact_indices, multi_indices
 from derivkit.forecast.density_calls import DensityCalls
+from derivkit.forecast.derivatives import Derivatives
 from derivkit.forecast.fisher import FisherResult
 from derivkit.forecast.information import Array, Information
 from derivkit.forecast.inputs import (
@@ -33,7 +34,7 @@ from derivkit.forecast.inputs import (
     check_sigmas,
     known_name,
 )
-from derivkit.forecast.probe import Derivatives, Probe, check_no_second_covariance, probe_of
+from derivkit.forecast.probe import Probe, check_no_second_covariance, probe_of
 from derivkit.forecast.probe_table import ProbeTable
 from derivkit.forecast.simulations import factor_of_simulations
 from derivkit.forecast.verdict import warn_of
@@ -63,8 +64,8 @@ class ForecastKit(Shown, DensityCalls):
     Parameters
     ----------
     function : callable, Poisson, DataBlock, GaussianMeanCov, mapping of them, or None
-        The model: takes theta, as theta0 was given, and returns means of any shape, complex ones
-        too. A mapping holds independent blocks of data by name. None where only the covariance
+        The model: takes theta as theta0 was given, and returns means of any shape, real or
+        complex. A mapping holds independent blocks of data by name. None where only the covariance
         depends on theta.
     theta0 : array_like (p,), mapping or pandas Series
         The fiducial point; a mapping names the parameters.
@@ -81,17 +82,17 @@ class ForecastKit(Shown, DensityCalls):
     cross : mapping of (str, str) to array_like (m1, m2), optional
         Covariances between the data of two blocks; others are independent.
     circular : bool
-        Complex data whose noise is circular, of covariance C = E[n n^H]: their information counts
-        twice, that of real data beside them once.
+        The noise of complex data is circular, with covariance C = E[n n^H]: their information
+        counts twice, that of real blocks once.
     cov_samples : int, optional
-        How many simulations the covariance was estimated from, that of each block by itself.
+        Number of simulations that the covariance (of each block by itself) was estimated from.
     cov_correction : {"hartlap", "percival"}
-        What is then done about its noise: its inverse is multiplied by the factor that makes it
-        unbiased (Hartlap et al. 2007, doi:10.1051/0004-6361:20066170), and with the latter also
-        divided by the factor by which the parameters' variances are larger for the noise left in
-        it (Percival et al. 2014, doi:10.1093/mnras/stu112, eq. 18).
+        How to correct for the noise of an estimated covariance. "hartlap" multiplies its inverse by
+        the factor that makes it unbiased (Hartlap et al. 2007, doi:10.1051/0004-6361:20066170).
+        "percival" also divides it by the factor by which the remaining noise enlarges the
+        parameters' variances (Percival et al. 2014, doi:10.1093/mnras/stu112, eq. 18).
     call : {"same", "array"}
-        What functions of theta are given: the kind of thing that theta0 is, or an array.
+        What functions of theta get: the type of theta0, or an array.
     **problem
         Keywords of `CalculusKit`: ``bounds``, ``scale``, ``vectorized``, ``checkpoint``, ….
 
@@ -143,7 +144,7 @@ class ForecastKit(Shown, DensityCalls):
         if call == "array":
             self.point = replace(self.point, like=None)
         wrt = options.pop("wrt", None)
-        if wrt is not None:  # the others are held, as by bounds of one number
+        if wrt is not None:  # the others are fixed, by bounds with lower == upper
             options["bounds"] = _bounds_around(self.point, options.get("bounds"), wrt)
         blocks = function if isinstance(function, Mapping) else {"": function}
         if not blocks:
@@ -183,16 +184,16 @@ class ForecastKit(Shown, DensityCalls):
 
     @property
     def n_observables(self) -> int:
-        """How many data there are, complex ones counted twice."""
+        """Number of data; a complex one counts twice."""
         return self._mean.size
 
     # -- Fisher ----------------------------------------------------------------------------------
 
     def fisher(self, method: Any = None, **keywords: Any) -> Array:
-        """Return the Fisher matrix (p, p) of the data, without priors; arguments as below.
+        """Return the Fisher matrix (p, p) of the data, without priors; else as `fisher_result`.
 
-        Where the covariance depends on theta, this is the mean's part of it, and a UserWarning
-        says so; `gaussian_fisher` is the whole.
+        Where the covariance depends on theta, this is the part that the mean contributes, and a
+        UserWarning says so; `gaussian_fisher` has both parts.
         """
         return self._fisher_result(method, with_priors=False, **keywords).value
 
@@ -254,7 +255,7 @@ class ForecastKit(Shown, DensityCalls):
     def gaussian_fisher_result(self, method: Any = None, **keywords: Any) -> FisherResult:
         """Return the forecast for a mean and a covariance that depend on theta.
 
-        To the mean's information it adds tr(C^-1 dC C^-1 dC) / 2. Keywords as for `fisher_result`.
+        It adds tr(C^-1 dC C^-1 dC) / 2 to the mean's information. Keywords as for `fisher_result`.
         """
         return self._gaussian_result(method, **keywords)
 
@@ -279,13 +280,13 @@ class ForecastKit(Shown, DensityCalls):
         )
 
     def _each(self, derivatives_of: Callable[[Probe], Derivatives], order: int = 1) -> Derivatives:
-        """Return the derivatives of all probes' data, with respect to all parameters."""
+        """Return the derivatives of the data of all probes, with respect to all parameters."""
         return Derivatives.below(
             [self._placed(probe, derivatives_of(probe), order) for probe in self.probes.values()]
         )
 
     def _placed(self, probe: Probe, found: Derivatives, order: int = 1) -> Derivatives:
-        """Return a probe's derivatives with a column for each of all parameters' derivatives."""
+        """Return a probe's derivatives among columns for the parameters of all probes."""
         place = {index: k for k, index in enumerate(exact_indices(len(self.point.names), order))}
         here = [self.point.names.index(name) for name in probe.point.names]
         own = exact_indices(len(here), order)
@@ -332,9 +333,10 @@ class ForecastKit(Shown, DensityCalls):
         notes: tuple[str, ...] = (),
         called: bool = True,
     ) -> FisherResult:
-        """Whiten the derivatives of all means, and of covariances after them.
+        """Whiten the derivatives of all means, then of covariances, and make a forecast of them.
 
-        ``whitener`` is the means', ``others`` are the covariances'; can the means be ``called``?
+        ``whitener`` is for the means, ``others`` are for the covariances. ``called``: whether the
+        means can be called again, for a bias or a check.
         """
         m = whitener.m
         gone, lost = whole.lost()
@@ -370,9 +372,9 @@ class ForecastKit(Shown, DensityCalls):
 
     @cached_property
     def _factors(self) -> dict[str, tuple[float, str]]:
-        """What C^-1 of each mean is multiplied by, with a note; correlated ones have one for all.
+        """The factor on C^-1 of each probe, with a note; correlated probes share one.
 
-        Of counts and of real data nothing is circular, and counts have no estimated covariance.
+        Counts and real data have no circular noise, and counts no estimated covariance.
         """
         probes = {name: p for name, p in self.probes.items() if p.model is not None}
         found = {}
@@ -395,7 +397,7 @@ class ForecastKit(Shown, DensityCalls):
 
     @property
     def _notes(self) -> tuple[str, ...]:
-        """What was done to C^-1, and of which probe if not of all."""
+        """What C^-1 was multiplied by, and for which probe, unless it is the same for all."""
         notes = {name: note for name, (_, note) in self._factors.items() if note}
         if len(set(notes.values())) == 1:
             return (f"C^-1 is {next(iter(notes.values()))}",)
@@ -413,7 +415,7 @@ class ForecastKit(Shown, DensityCalls):
 
     @cached_property
     def varied(self) -> Point:  # type: ignore[override]  # not a stub there
-        """The point without the parameters that are held, by bounds of one number or ``wrt``."""
+        """The point without fixed parameters: those with lower == upper, or left out by ``wrt``."""
         free = self._bounds[:, 0] < self._bounds[:, 1]
         if free.all():
             return self.point
@@ -440,8 +442,8 @@ class ForecastKit(Shown, DensityCalls):
     ) -> Array:
         """Return means at steps (n, p) less those at theta0 (n, m); nan where a model fails.
 
-        Those of counts are as long, in their own sigma, as the root of their deviance is; those
-        whose covariance depends on theta are 0, and `Probe.divergences` has what they tell.
+        For counts see `Probe.departures`. Where the covariance depends on theta they are 0:
+        `Probe.divergences` has both mean and covariance.
         """
         rows = [np.empty((len(steps), 0))]
         for probe in self.probes.values():
@@ -460,10 +462,9 @@ class ForecastKit(Shown, DensityCalls):
         return np.asarray(probe.point.values + steps[:, places])
 
     def by_probe(self, method: Any = None, **keywords: Any) -> ProbeTable:
-        """Return what each probe tells alone, beside all together: for no further call.
+        """Return the forecast of each probe alone and of all together, without further model calls.
 
-        Keywords as for `fisher_result`; where a covariance depends on theta, it counts. Priors
-        do not.
+        Keywords as for `fisher_result`. A covariance that depends on theta counts, priors do not.
         """
         alone = {}
         with warnings.catch_warnings():
@@ -519,16 +520,16 @@ class ForecastKit(Shown, DensityCalls):
         method: Any = None,
         **keywords: Any,
     ) -> FisherResult:
-        """Return the forecast of data (x, y) both of which have errors.
+        """Return the forecast of data (x, y) with errors in x and in y.
 
         Parameters
         ----------
         x0 : array_like (n,)
-            The places measured.
+            The measured x.
         mu_xy : callable
             (x, theta) -> means of y (m,).
         cov_xy : array_like (n + m, n + m)
-            The covariance of x, and y after it.
+            The covariance of x followed by y.
         method, **keywords
             As for `fisher_result`.
         """
@@ -576,9 +577,9 @@ class ForecastKit(Shown, DensityCalls):
     ) -> dict[int, tuple[Array, ...]]:
         """Return DALI's tensors as DerivKit does: {1: (F,), 2: (D1, D2), 3: (T1, T2, T3), …}.
 
-        Symmetrised over all indices, unless told otherwise: a density sees nothing else.
+        Symmetrised over all indices, which changes no density, unless ``symmetrize=False``.
         `dali_result` has errors, densities and samples, and is far smaller at order 3. Where the
-        covariance depends on theta these are the mean's, and a UserWarning says so.
+        covariance depends on theta these are the mean's tensors, and a UserWarning says so.
         """
         if self._varies:
             self._warn_of_mean_alone("posterior.log_density has both")
@@ -654,10 +655,10 @@ class ForecastKit(Shown, DensityCalls):
 
     @property
     def posterior(self) -> Posterior:
-        """The exact log-density, priors in it, for any sampler: a call of the model a point.
+        """The exact log-density with priors, for any sampler: one model call a point.
 
-        It is that of data as they are on average, 0 at theta0 and nowhere more. Where the
-        covariance depends on theta, ``-ln det C / 2`` is in it.
+        The data are the means at theta0, so it is 0 there, its maximum. Where the covariance
+        depends on theta, ``-ln det C / 2`` is included.
         """
         if not any(probe.model or probe.pair for probe in self.probes.values()):
             raise ValueError("`function` must be given to the kit for its posterior, got None")
@@ -682,7 +683,7 @@ class ForecastKit(Shown, DensityCalls):
         return Posterior(point.names, point.values, bounds, chi2, root)
 
     def _chi2(self, steps: Array, data: Data, n_workers: int | None = None) -> Array:
-        """Return chi-square (n,) at steps (n, p), of data that are the means at theta0."""
+        """Return chi-square (n,) at steps (n, p) from theta0; the data are the means at theta0."""
         away = self._departures(steps, n_workers)[:, data.kept]
         failed = np.asarray(~np.isfinite(away).all(axis=1))
         rows = np.where(failed[:, None], 0.0, away).T
@@ -697,7 +698,7 @@ class ForecastKit(Shown, DensityCalls):
         return np.asarray(np.where(failed, np.inf, found))
 
     def _whole_result(self, **keywords: Any) -> FisherResult:
-        """Return the forecast of all that the data tell."""
+        """Return the forecast from means, and from covariances where these depend on theta."""
         return (self.gaussian_fisher_result if self._varies else self.fisher_result)(**keywords)
 
     # -- bias ------------------------------------------------------------------------------------
@@ -734,7 +735,7 @@ class ForecastKit(Shown, DensityCalls):
     ) -> tuple[Array, Array]:
         """Return the bias vector J^T C^-1 delta_nu (p,) and the shifts of the parameters (p,).
 
-        `FisherResult.bias` says more. ``rcond`` has no effect: nothing is pseudo-inverted.
+        `FisherResult.bias` also has errors. ``rcond`` has no effect: nothing is pseudo-inverted.
 
         Raises
         ------
@@ -832,7 +833,7 @@ class ForecastKit(Shown, DensityCalls):
 def _checked_cross(
     cross: Mapping[tuple[str, str], Any] | None, blocks: list[str]
 ) -> dict[tuple[str, str], Any]:
-    """Return covariances between blocks, each two of them once."""
+    """Return covariances between blocks, one for each pair."""
     found = dict(cross or {})
     for pair in found:
         if len(check_names("cross", pair, blocks)) != 2 or len(pair) != 2:
@@ -843,9 +844,9 @@ def _checked_cross(
 
 
 def _information(whitener: Whitener, part: Derivatives, lost: Any, gone: int = 0) -> Information:
-    """Return the information of derivatives; errors of those that are lost are not counted.
+    """Return the information of derivatives; parameters that are lost contribute no error.
 
-    Of data that were left out, it is assumed that none tells more than the best of the others.
+    Each of the ``gone`` data left out is assumed to tell no more than the best of the others.
     """
     error = np.where(lost, 0.0, part.error)
     rows, dual = whitener.both(part.value)
@@ -858,7 +859,7 @@ def _information(whitener: Whitener, part: Derivatives, lost: Any, gone: int = 0
 MEAN_ALONE = "the covariance depends on theta, and this is what the mean tells alone"
 
 AGREES = 1e-9
-"""Fisher matrices agree within this part of their diagonals, beside their errors."""
+"""Fisher matrices agree if they differ by less than this fraction of the diagonal, plus errors."""
 
 
 def _common_priors(kits: Mapping[str, ForecastKit]) -> dict[str, float]:
@@ -891,7 +892,7 @@ def _common_noise(kits: Mapping[str, ForecastKit]) -> bool:
 
 
 def _bounds_around(point: Point, bounds: Any, wrt: Any) -> list[tuple[float, float]]:
-    """Return bounds that hold all parameters but those that are asked for."""
+    """Return bounds that fix all parameters except those in ``wrt``."""
     problem = check_problem(len, point.values, names=point.names, bounds=bounds, wrt=wrt)
     lower, upper = np.array(point.values), np.array(point.values)
     lower[problem.free], upper[problem.free] = (

@@ -336,18 +336,6 @@ def value_and_grad(
     The call at x is shared. Arguments as for `grad`; with ``has_aux=True`` it returns
     ((value, aux), gradient).
 
-    Parameters
-    ----------
-    function : callable
-        As for `CalculusKit`.
-    method : str or method value, optional
-    **keywords
-        As for `grad`.
-
-    Returns
-    -------
-    callable
-
     Examples
     --------
     >>> import derivkit
@@ -382,21 +370,7 @@ def jacobian(
 ) -> Any:
     """Return the function x -> Jacobian (m, p), for ``least_squares`` and ``root``.
 
-    Arguments as for `grad`, and ``sparsity``.
-
-    Parameters
-    ----------
-    function : callable
-        As for `CalculusKit`.
-    method : str or method value, optional
-    sparsity : matrix, int or "detect", optional
-        Which entries may differ from 0; the result is then a scipy.sparse array.
-    **keywords
-        As for `grad`.
-
-    Returns
-    -------
-    callable
+    Arguments as for `grad`; ``sparsity`` as for `CalculusKit.jacobian`.
 
     Examples
     --------
@@ -431,21 +405,7 @@ def hessian(
 ) -> Any:
     """Return the function x -> Hessian (p, p), for ``minimize(…, hess=…)``.
 
-    Arguments as for `grad`, and ``sparsity``.
-
-    Parameters
-    ----------
-    function : callable
-        As for `CalculusKit`.
-    method : str or method value, optional
-    sparsity : matrix, int or "detect", optional
-        Which entries may differ from 0; the result is then a scipy.sparse array.
-    **keywords
-        As for `grad`.
-
-    Returns
-    -------
-    callable
+    Arguments as for `grad`; ``sparsity`` as for `CalculusKit.hessian`.
 
     Examples
     --------

@@ -80,3 +80,9 @@ def test_ci_runs_the_commands_that_stand_in_the_readme():
     assert "readme_command tests" in script
     assert 'readme_command "main job"' in script
     assert "-m pytest" in readme_command("tests")
+
+
+@pytest.mark.parametrize("file", ["docs/install.md", "Makefile", "CONTRIBUTING.md", ".ci/versions"])
+def test_the_tests_are_started_as_the_readme_says(file):
+    options = readme_command("tests").split("-m pytest ")[1]
+    assert options in (ROOT / file).read_text()

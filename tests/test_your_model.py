@@ -644,7 +644,7 @@ def test_periods_go_by_the_keys_of_outputs():
         ([], "must return at least one number, got none"),
         ({}, "must return at least one number, got none"),
         (csr_array([[1.0]]), r"give its \.toarray\(\)"),
-        (iter([1.0]), "make it a list"),
+        pytest.param(iter([1.0]), "make it a list", id="an iterator"),
         ({1.0}, "make it a list"),
     ],
     ids=str,

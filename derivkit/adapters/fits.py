@@ -113,14 +113,8 @@ def for_lmfit(
     residual : callable
         ``residual(params, *args, **kwargs)`` with lmfit's Parameters, returns an array (m,).
         Parameters that do not vary or are expressions are left as they are.
-    method : str or method value, optional
-    **keywords
-        Those of `CalculusKit`, of its calls, and the method's options.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If the function is not callable, or a keyword has a bad value: at once, not inside the fit.
+    method, **keywords
+        As for `for_iminuit`.
 
     Examples
     --------
@@ -143,14 +137,8 @@ def for_curve_fit(
     ----------
     function : callable
         f(xdata, a, b, …) returns an array (m,).
-    method : str or method value, optional
-    **keywords
-        Those of `CalculusKit`, of its calls, and the method's options.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If the function is not callable, or a keyword has a bad value: at once, not inside the fit.
+    method, **keywords
+        As for `for_iminuit`.
 
     Examples
     --------
@@ -194,9 +182,8 @@ def standard_errors(
     sigma : float or array_like (m,) or (m, m), optional
         The data's standard deviations, or their covariance, as for curve_fit; by default their
         variance is that of the residuals.
-    method : str or method value, optional
-    **keywords
-        Those of `CalculusKit`, of its calls, and the method's options.
+    method, **keywords
+        As for `for_iminuit`.
 
     Raises
     ------

@@ -166,11 +166,10 @@ def as_pytensor(
     ----------
     function : callable
         As for `CalculusKit`; called with numpy arrays (p,).
-    method : str or method value, optional
     shape : tuple of int
         That of its output; () for a number.
-    **keywords
-        Those of `CalculusKit`, of its calls, and the method's options.
+    method, **keywords
+        As for `as_torch`.
 
     Raises
     ------

@@ -245,7 +245,15 @@ Stages: TypeAlias = Generator[Stage, StageResults, TensorParts]
 
 
 class Tensor(Protocol):
-    """What a tensor needs of the model, and how it is put together. A frozen value."""
+    """What a tensor needs of the model, and how it is put together. A frozen value.
+
+    It may also have
+
+    - ``from_whole(whole)``: its own entries out of all derivatives (*out, p, …, p) of its order,
+      as automatic differentiation gives them; without it, it is all of them;
+    - ``build(**fields)``: what makes a result of the fields of a `DerivativeResult`;
+    - ``pattern``: which entries a sparse one has.
+    """
 
     @property
     def order(self) -> int:

@@ -17,7 +17,6 @@ from inspect import signature
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from derivkit.calculus.assembly import (
     Stage,
@@ -29,7 +28,13 @@ from derivkit.calculus.assembly import (
 )
 from derivkit.calculus.autodiff import Counted, differentiate_whole
 from derivkit.calculus.axis_knowledge import Log, recorded
-from derivkit.calculus.own_error import final_samples, gaps, stated_error
+from derivkit.calculus.own_error import (
+    final_samples,
+    gaps,
+    one_an_output,
+    stated_error,
+    with_own_error,
+)
 from derivkit.calculus.parameters import check_side, check_start
 from derivkit.calculus.problem import Problem
 from derivkit.engine.backends.choice import choose_backend
@@ -37,22 +42,19 @@ from derivkit.engine.evaluation import Evaluation
 from derivkit.engine.failures import Raised, say_what_is_kept, summed
 from derivkit.engine.memo import Memo
 from derivkit.engine.model import Backend, Model, close
-from derivkit.engine.names import in_order
 from derivkit.engine.progress import Show, Watch, check_progress, watching
 from derivkit.engine.rounds import drive
 from derivkit.engine.streaming import stream
-from derivkit.engine.trees import Leaf, Tree
+from derivkit.engine.trees import Tree
 from derivkit.errors import TracingError, UnresolvedWarning, level_of_user
 from derivkit.methods.protocol import BudgetSpentError, Estimate
 from derivkit.methods.registry import name_of, resolve
 from derivkit.results.evaluations import Evaluations
 from derivkit.results.result import DerivativeResult
 from derivkit.status import Status
-from derivkit.validation import check_count, check_workers, is_positive, real_numbers, shown
+from derivkit.validation import check_count, check_workers, is_positive, shown
 
 __all__ = ["RUN_KEYWORDS", "Computation", "check_run", "prepare", "run", "run_together"]
-
-GAP_SAFETY = 1.5  # the other model is not exact either: right where its error is a third of ours
 
 
 @dataclass
@@ -182,23 +184,38 @@ def run_together(
     chosen = resolve(method, options)
     problem = problem.with_steps_of(chosen)
     budget = None if max_evaluations is None else check_count("max_evaluations", max_evaluations)
-    nfev = 0
     other = None if compare is None else _another(problem, tensors, memo, compare)
-    if hasattr(chosen, "value_and_derivatives"):  # a WholeMethod; isinstance takes 10 us
-        _must_suit_whole_methods(problem, other)
-        if any(tensor.order for tensor in tensors):
-            fallback = getattr(chosen, "fallback", None)
-            counted = Counted(problem, budget)
-            try:
-                return differentiate_whole(counted, tensors, chosen)
-            except TracingError:
-                if fallback is None or counted.spent:
-                    raise
-            chosen, nfev = resolve(fallback, {}), counted.calls
+
+    def along_lines(method: Any, nfev: int) -> list[DerivativeResult]:
+        backend = choose_backend(problem.model, check_workers(n_workers), problem.execution)
+        calls = _Calls(backend, memo, other, until, budget, nfev)
+        return _along_lines(problem, tensors, method, calls, progress)
+
+    if not hasattr(chosen, "value_and_derivatives"):  # a WholeMethod; isinstance takes 10 us
+        return along_lines(chosen, 0)
+    _must_suit_whole_methods(problem, other)
+    if not any(tensor.order for tensor in tensors):
+        return along_lines(chosen, 0)
+    fallback, counted = getattr(chosen, "fallback", None), Counted(problem, budget)
+    try:
+        return differentiate_whole(counted, tensors, chosen)
+    except TracingError:
+        if fallback is None or counted.spent:
+            raise
+    return along_lines(resolve(fallback, {}), counted.calls)
+
+
+def _along_lines(
+    problem: Problem,
+    tensors: Sequence[Tensor],
+    method: Any,
+    calls: _Calls,
+    progress: bool | Show | None,
+) -> list[DerivativeResult]:
+    """Evaluate stage by stage what a method asks for along lines."""
+    memo = calls.memo
     had = memo.reused()
-    backend = choose_backend(problem.model, check_workers(n_workers), problem.execution)
-    calls = _Calls(backend, memo, other, until, budget, nfev)
-    plan = prepare(problem, tensors, chosen, calls.share)
+    plan = prepare(problem, tensors, method, calls.share)
     try:
         with watching(progress, ", ".join(type(t).__name__.lower() for t in tensors)) as watch:
             while plan.stage is not None:
@@ -208,7 +225,7 @@ def run_together(
         raise interrupt.with_traceback(None) from None  # what the workers did is of no interest
     finally:
         memo.settle()
-        close(backend)
+        close(calls.backend)
     reused = memo.reused() - had
     made = Evaluations(memo, problem.names, problem.x0, memo.seconds, reused, memo.where)
     return plan.results(calls.nfev, made)
@@ -346,7 +363,7 @@ def _evaluated(plan: Computation, stage: Stage, calls: _Calls, watch: Watch | No
     orders = np.broadcast_to(np.array(stage.order), len(logs)).tolist()
     samples = [final_samples(*each) for each in zip(logs, known, orders, strict=True)]
     if problem.accuracy is not None:
-        accuracy = _one_an_output(problem.accuracy, evaluation.tree, evaluation.shape)
+        accuracy = one_an_output(problem.accuracy, evaluation.tree, evaluation.shape)
         found = replace(found, stated=[stated_error(each, accuracy) for each in samples])
     if other is None:
         return found
@@ -379,19 +396,6 @@ def _known(stage: Stage, evaluation: Evaluation, estimates: list[Any]) -> list[E
     return known
 
 
-def _one_an_output(accuracy: Any, tree: Tree | None, shape: tuple[int, ...]) -> NDArray[np.float64]:
-    if isinstance(accuracy, Mapping):
-        names = (tree or Leaf(shape)).names()
-        named = in_order("accuracy", accuracy, names, 0.0, what="outputs")
-        accuracy = real_numbers("accuracy", named)
-    try:
-        return np.broadcast_to(accuracy, shape).ravel()
-    except ValueError:
-        raise ValueError(
-            f"`accuracy` must be one number, or one an output {shape}, got shape {accuracy.shape}"
-        ) from None
-
-
 def _has_seen_nothing(estimate: Estimate, q: int) -> bool:
     """Whether a line's budget did not even tell it how many outputs there are."""
     return estimate.value.size != q and not np.any(np.isfinite(estimate.value))
@@ -422,7 +426,7 @@ def _result(
     shown = list(range(problem.p)) if problem.shown is None else list(problem.shown)
     if len(problem.free) < len(shown) and parts.nfev.ndim:
         parts = parts.spread([shown.index(i) for i in problem.free], len(shown))
-    parts = _within_floats(_with_own_error(parts))
+    parts = _within_floats(with_own_error(parts))
     about: dict[str, Any] = {
         "names": problem.labels.names,
         "x0": problem.x0 if problem.shown is None else problem.x0[shown],
@@ -463,20 +467,3 @@ def _within_floats(parts: TensorParts) -> TensorParts:
     error = np.where(lost, np.inf, parts.error)
     bound = np.where(lost, np.inf, parts.finite_bound)
     return replace(parts, error=error, finite_bound=bound, status=status)
-
-
-def _with_own_error(parts: TensorParts) -> TensorParts:
-    """Add what the model itself is wrong by to the errors; not known is no claim."""
-    if parts.gap is None and parts.stated is None:
-        return parts
-    own = np.zeros(parts.error.shape)
-    own += 0.0 if parts.stated is None else parts.stated
-    own += 0.0 if parts.gap is None else GAP_SAFETY * np.abs(parts.gap)
-    resolved = np.isfinite(parts.error)
-    status = parts.status.copy()
-    status[resolved & (own > parts.error)] = Status.MODEL_LIMITED
-    status[resolved & np.isinf(own)] = Status.BUDGET_SPENT
-    status[resolved & np.isnan(own)] = Status.UNDEFINED
-    own = np.where(resolved, np.where(np.isnan(own), np.inf, own), 0.0)
-    bound = parts.finite_bound + own
-    return replace(parts, error=parts.error + own, finite_bound=bound, status=status)

@@ -211,18 +211,10 @@ def build_hyper_hessian(
 
     Parameters
     ----------
-    function : callable
-        As for `CalculusKit`.
-    theta0 : array_like (p,) or mapping
-        Where to differentiate.
-    method : str or method value, optional
-        ``"auto"`` by default.
-    n_workers : int, optional
-        Model calls at the same time.
+    function, theta0, method, n_workers, **options
+        As for `build_gradient`.
     order : int
         Of the derivatives.
-    **options
-        Keywords of `CalculusKit` (``bounds``, ``scale``, …) and of the call; the method's options.
 
     Returns
     -------

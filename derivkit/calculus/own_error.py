@@ -7,21 +7,28 @@ may do to this one. The weights are those of a polynomial fit to the samples.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from derivkit.calculus.assembly import TensorParts
 from derivkit.calculus.axis_knowledge import Log
 from derivkit.engine.evaluation import Evaluation
-from derivkit.engine.trees import Tree, conformed
+from derivkit.engine.names import in_order
+from derivkit.engine.trees import Leaf, Tree, conformed
 from derivkit.methods.fit.orthogonal import polynomials
 from derivkit.methods.protocol import Estimate
+from derivkit.status import Status
+from derivkit.validation import real_numbers
 
-__all__ = ["Samples", "final_samples", "gaps", "stated_error"]
+__all__ = ["Samples", "final_samples", "gaps", "one_an_output", "stated_error", "with_own_error"]
 
 Floats = NDArray[np.float64]
+
+GAP_SAFETY = 1.5  # the other model is not exact either: right where its error is a third of ours
 
 ON_THE_EDGE = 1e-9  # of a step: a sample this far beyond is the outermost one, rounded
 
@@ -90,6 +97,20 @@ def _weights(t: Floats, values: Floats, wanted: Floats, error: Floats, order: in
     return np.asarray(every[nearest])
 
 
+def one_an_output(accuracy: Any, tree: Tree | None, shape: tuple[int, ...]) -> Floats:
+    """Return the stated accuracy of each output (q,): one for all, in order, or by name."""
+    if isinstance(accuracy, Mapping):
+        names = (tree or Leaf(shape)).names()
+        named = in_order("accuracy", accuracy, names, 0.0, what="outputs")
+        accuracy = real_numbers("accuracy", named)
+    try:
+        return np.broadcast_to(accuracy, shape).ravel()
+    except ValueError:
+        raise ValueError(
+            f"`accuracy` must be one number, or one an output {shape}, got shape {accuracy.shape}"
+        ) from None
+
+
 def stated_error(samples: Samples | None, accuracy: Floats) -> Floats:
     """Return what a relative accuracy (q,) of independent outputs does to the derivative."""
     if samples is None:
@@ -150,3 +171,20 @@ def _order(own: Tree | None, wanted: Tree | None) -> NDArray[np.int_] | slice:
 def _gap(samples: Samples, other: Floats) -> Floats:
     w = samples.weights.T
     return np.asarray(np.where(w == 0, 0.0, w * (other - samples.values)).sum(axis=0))
+
+
+def with_own_error(parts: TensorParts) -> TensorParts:
+    """Add what the model itself is wrong by to the errors; not known is no claim."""
+    if parts.gap is None and parts.stated is None:
+        return parts
+    own = np.zeros(parts.error.shape)
+    own += 0.0 if parts.stated is None else parts.stated
+    own += 0.0 if parts.gap is None else GAP_SAFETY * np.abs(parts.gap)
+    resolved = np.isfinite(parts.error)
+    status = parts.status.copy()
+    status[resolved & (own > parts.error)] = Status.MODEL_LIMITED
+    status[resolved & np.isinf(own)] = Status.BUDGET_SPENT
+    status[resolved & np.isnan(own)] = Status.UNDEFINED
+    own = np.where(resolved, np.where(np.isnan(own), np.inf, own), 0.0)
+    bound = parts.finite_bound + own
+    return replace(parts, error=parts.error + own, finite_bound=bound, status=status)

@@ -44,6 +44,7 @@ __all__ = [
     "ProblemKeywords",
     "check_arguments",
     "check_problem",
+    "checked_function",
     "split_keywords",
 ]
 
@@ -284,15 +285,7 @@ def check_problem(
     ValueError
         If something has the wrong shape or value.
     """
-    if not callable(function):
-        raise TypeError(
-            f"`function` must be callable, got {type(function).__name__}; "
-            "the order of arguments is (function, x0)"
-        )
-    for name, flag in {"speculate": speculate, "hedge": hedge}.items():
-        check_flag(name, flag)
-    vectorized = check_flag("vectorized", vectorized)
-    has_aux = check_flag("has_aux", has_aux)
+    function = checked_function(function)
     point, own_names, tree = checked_x0(x0, names)
     point, lower, upper = checked_bounds(bounds, point, own_names)
     coordinates = Coordinates.of(transform, own_names)
@@ -300,10 +293,10 @@ def check_problem(
     scales, given = checked_scales(scale, guessed_scales(point, lower, upper), own_names)
     followed, moved = own_names, {}
     if coordinates is not None:
-        scales, moved = coordinates.lengths(point, scales, given), coordinates.inside(lower, upper)
+        followed, moved = coordinates.shown(), coordinates.inside(lower, upper)
+        scales = coordinates.lengths(point, scales, given)
         point, lower, upper = coordinates.point(point), coordinates.at(lower), coordinates.at(upper)
-        point.flags.writeable = False
-        followed = coordinates.shown()
+    point.flags.writeable = False
     called = _called(function, tree, own_names, call, args, kwargs, moved)
     return Problem(
         _checked_model(called, vectorized, batch, undefined, errors, has_aux=has_aux),
@@ -320,6 +313,16 @@ def check_problem(
         _checked_accuracy(accuracy),
         coordinates,
     )
+
+
+def checked_function(function: Any) -> Callable[..., Any]:
+    """Return a function; raise a TypeError for anything else, such as x0 in its place."""
+    if not callable(function):
+        raise TypeError(
+            f"`function` must be callable, got {type(function).__name__}; "
+            "the order of arguments is (function, x0)"
+        )
+    return function  # type: ignore[no-any-return]
 
 
 def _labels(
@@ -347,6 +350,7 @@ def _checked_model(
 ) -> Model:
     """Return the model: a function of a flat array, and how it is called."""
     errors = check_known("errors", errors, ("undefined", "raise"))
+    vectorized, has_aux = check_flag("vectorized", vectorized), check_flag("has_aux", has_aux)
     if has_aux and vectorized:
         raise ValueError("`has_aux` must be False with a vectorized `function`, got True")
     if batch is not None and not vectorized:

@@ -121,24 +121,12 @@ def check_jacobian(
     seed: int = 0,
     **keywords: Any,
 ) -> CheckResult:
-    """Compare a claimed Jacobian (*out, p) with the measured one; as `check_gradient`.
+    """Compare a claimed Jacobian (*out, p) with the measured one; else as `check_gradient`.
 
     Parameters
     ----------
-    function : callable
-        As for `CalculusKit`.
     jacobian : callable, array_like (*out, p), method name or DerivativeResult
         The claim.
-    x0 : array_like (p,), mapping or pandas Series
-    method : str or method value, optional
-        What measures the reference; not the method behind the claim.
-    **keywords
-        As for `check_gradient`.
-
-    Returns
-    -------
-    CheckResult
-        A verdict for each entry; prints as a table.
 
     Examples
     --------
@@ -166,27 +154,15 @@ def check_hessian(
     seed: int = 0,
     **keywords: Any,
 ) -> CheckResult:
-    """Compare a claimed Hessian (*out, p, p) with the measured one; as `check_gradient`.
+    """Compare a claimed Hessian (*out, p, p) with the measured one; else as `check_gradient`.
 
     Of more than 20 parameters only random directions are compared, and the claim with its own
     transpose.
 
     Parameters
     ----------
-    function : callable
-        As for `CalculusKit`.
     hessian : callable, array_like (*out, p, p), method name or DerivativeResult
         The claim.
-    x0 : array_like (p,), mapping or pandas Series
-    method : str or method value, optional
-        What measures the reference; not the method behind the claim.
-    **keywords
-        As for `check_gradient`.
-
-    Returns
-    -------
-    CheckResult
-        A verdict for each entry; prints as a table.
 
     Examples
     --------
@@ -204,18 +180,6 @@ def assert_gradient(*claim: Any, **keywords: Any) -> None:
     """Raise an AssertionError with the table unless `check_gradient` finds agreement.
 
     It is raised as well where nothing could be told. Arguments as for `check_gradient`.
-
-    Parameters
-    ----------
-    function : callable
-        As for `CalculusKit`.
-    gradient : callable, array_like (p,), method name or DerivativeResult
-        The claim.
-    x0 : array_like (p,), mapping or pandas Series
-    method : str or method value, optional
-        What measures the reference; not the method behind the claim.
-    **keywords
-        As for `check_gradient`.
 
     Examples
     --------
@@ -236,17 +200,7 @@ def assert_gradient(*claim: Any, **keywords: Any) -> None:
 def assert_jacobian(*claim: Any, **keywords: Any) -> None:
     """Raise an AssertionError with the table unless `check_jacobian` finds agreement.
 
-    Parameters
-    ----------
-    function : callable
-        As for `CalculusKit`.
-    jacobian : callable, array_like (*out, p), method name or DerivativeResult
-        The claim.
-    x0 : array_like (p,), mapping or pandas Series
-    method : str or method value, optional
-        What measures the reference; not the method behind the claim.
-    **keywords
-        As for `check_gradient`.
+    Arguments as for `check_jacobian`.
 
     Examples
     --------
@@ -261,17 +215,7 @@ def assert_jacobian(*claim: Any, **keywords: Any) -> None:
 def assert_hessian(*claim: Any, **keywords: Any) -> None:
     """Raise an AssertionError with the table unless `check_hessian` finds agreement.
 
-    Parameters
-    ----------
-    function : callable
-        As for `CalculusKit`.
-    hessian : callable, array_like (*out, p, p), method name or DerivativeResult
-        The claim.
-    x0 : array_like (p,), mapping or pandas Series
-    method : str or method value, optional
-        What measures the reference; not the method behind the claim.
-    **keywords
-        As for `check_gradient`.
+    Arguments as for `check_hessian`.
 
     Examples
     --------

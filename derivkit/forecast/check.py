@@ -55,7 +55,7 @@ class GaussianCheck(Report):
 
     @property
     def verdict(self) -> Verdict:
-        """The worst that applies."""
+        """The worst verdict that applies."""
         return self.fisher.verdict
 
     @property

@@ -36,7 +36,7 @@ def is_hermitian(cov: Any) -> bool:  # noqa: PLR0911 - a table
         return np.issubdtype(cov.dtype, np.complexfloating) and bool(np.any(cov.tocsc().data.imag))
     try:
         array = np.asarray(cov)
-    except Exception:  # noqa: BLE001 - told of where numbers are needed
+    except Exception:  # noqa: BLE001 - reported where numbers are needed
         return False
     return bool(np.iscomplexobj(array) and array.imag.any())
 

@@ -303,9 +303,9 @@ class DaliResult(Report):
         if self.verdict is not Verdict.NOT_GAUSSIAN:
             return f"{self.verdict}: {self.verdict.text}"
         ratios = zip(self.names, self.sigma / self.fisher.sigma, strict=True)
-        told = ", ".join(f"{name}: {ratio:.2f}" for name, ratio in ratios)
+        listed = ", ".join(f"{name}: {ratio:.2f}" for name, ratio in ratios)
         shape = f"; {self.check.message}" if self.check.verdict is Verdict.NOT_GAUSSIAN else ""
-        return f"not Gaussian: DALI's sigmas over Fisher's are {told}{shape}"
+        return f"not Gaussian: DALI's sigmas over Fisher's are {listed}{shape}"
 
     @typed
     def layer(self, label: str = "DALI") -> Layer:

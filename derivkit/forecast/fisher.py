@@ -42,12 +42,13 @@ from derivkit.validation import (
 __all__ = ["FisherResult"]
 
 NEAR_FLAT = 1e-5
-"""Directions this much less certain than the best one are named, though they are constrained."""
+"""A direction whose singular value is below this fraction of the largest is reported, though it is
+constrained."""
 
 FIELDS = ("value", "error", "covariance", "correlation", "sigma", "sigma_error")
 
 LEAST_SHARE = 1e-3
-"""A parameter is named in a direction in which it moves at least this part of its scale."""
+"""A direction names the parameters that move by at least this fraction of the largest move."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -101,7 +102,7 @@ class FisherResult(Report):
     gaussian: Verdict = Verdict.NOT_CHECKED
     notes: tuple[str, ...] = ()
     latex: dict[str, str] = field(default_factory=dict)
-    data: Data | None = field(default=None, metadata={"data": False})  # for what needs them again
+    data: Data | None = field(default=None, metadata={"data": False})  # `bias` needs the data again
 
     shown = (
         "value", "error", "sigma", "sigma_error", "covariance", "verdict", "message",
@@ -117,7 +118,7 @@ class FisherResult(Report):
 
     @property
     def error(self) -> Array:
-        """What its entries may be off."""
+        """Errors of the Fisher matrix's entries (k, k)."""
         return self.information.fisher_error
 
     @property
@@ -127,7 +128,7 @@ class FisherResult(Report):
 
     @property
     def covariance_error(self) -> Array:
-        """What its entries may be off."""
+        """Errors of the covariance's entries (k, k)."""
         return self.information.covariance_error
 
     @cached_property
@@ -138,7 +139,7 @@ class FisherResult(Report):
 
     @cached_property
     def sigma_error(self) -> Array:
-        """What they may be off (k,); inf where that is not bounded."""
+        """Errors of the standard deviations (k,); inf where they are not bounded."""
         with np.errstate(invalid="ignore"):
             error = 0.5 * np.diag(self.covariance_error) / self.sigma
         return np.where(np.isfinite(error), error, np.inf)
@@ -160,9 +161,9 @@ class FisherResult(Report):
 
     @cached_property
     def unconstrained(self) -> list[dict[str, Any]]:
-        """Directions that the data do not constrain, or hardly; each with its sigma.
+        """Directions that the data constrain barely or not at all, each with its sigma.
 
-        A direction is a dict of the parameters that move, of unit length in their units.
+        A direction is a dict from each parameter that moves to its component, in its own units.
         """
         values, _ = self.information._svd  # noqa: SLF001 - the same algebra
         found = []
@@ -180,9 +181,9 @@ class FisherResult(Report):
 
     @property
     def root(self) -> Array:
-        """A root K (k, k) of the covariance: what to draw samples with.
+        """A root K (k, k) of the covariance C = K K^T: K times standard normal numbers is a sample.
 
-        Where a parameter is not constrained, its bounds stand for the data.
+        A parameter that is not constrained is taken to be uniform between its bounds.
         """
         widths = np.diff(self.bounds, axis=1).ravel() / np.sqrt(12)
         loose = self.information.unconstrained
@@ -215,7 +216,7 @@ class FisherResult(Report):
 
     @cached_property
     def _findings(self) -> list[tuple[Verdict, list[str]]]:
-        """What there is to say of which parameters."""
+        """The verdicts that apply, each with its parameters."""
         flat = self.information.unconstrained
         unresolved = ~np.isfinite(self.sigma_error) & ~flat
         cut = self._near_a_bound()
@@ -243,7 +244,7 @@ class FisherResult(Report):
 
     @property
     def verdict(self) -> Verdict:
-        """The worst that applies."""
+        """The worst verdict that applies."""
         return worst([self.gaussian, *(verdict for verdict, _ in self._findings)])
 
     @property
@@ -356,7 +357,7 @@ class FisherResult(Report):
         ----------
         functions : mapping
             Name to function of theta, given as theta0 was (an array, or a dict); or the name of a
-            parameter, to have it beside them.
+            parameter, to have it as well.
 
         Examples
         --------
@@ -433,7 +434,7 @@ class FisherResult(Report):
 
     @property
     def _steps(self) -> Array:
-        """Lengths (p,) in which the free parameters are alike."""
+        """Steps (p,) of the free parameters that each move the data by one sigma."""
         return np.asarray(1 / self.information.scale)
 
     def _differentiated(self, functions: Mapping[str, Any]) -> tuple[Array, Array, Array]:
@@ -551,17 +552,17 @@ class FisherResult(Report):
         delta_nu : array_like (m,)
             Biased data minus unbiased ones.
         second_order : bool
-            Also call the model once at the shifted point, to tell whether it is linear that far.
+            Also call the model once at the shifted point, to check that it is linear that far.
         refit : bool
-            Also fit the biased data by Gauss-Newton steps with the same derivatives, a call each:
-            where the model is not linear that far.
+            Also fit the biased data by Gauss-Newton steps with the same derivatives, one call a
+            step: for models that are not linear that far.
 
         Raises
         ------
         ValueError
-            If it does not have an entry for each datum, or the forecast was read from JSON.
+            If ``delta_nu`` does not have one entry a datum, or the forecast was read from JSON.
         FloatingPointError
-            If it is not finite.
+            If ``delta_nu`` is not finite.
         """
         if self.data is None:
             raise ValueError("bias needs the forecast's data, which one read from JSON has not")
@@ -598,7 +599,7 @@ class FisherResult(Report):
             By default the first two.
         ax : matplotlib Axes, optional
         others : mapping of str to result, or sequence
-            Forecasts to draw over it, DALI's among them, by label.
+            Forecasts to draw on top, DALI results included, by label.
         """
         first, second = (*self.names, *self.names)[:2]
         a, b = first if a is None else a, second if b is None else b
@@ -623,9 +624,9 @@ class FisherResult(Report):
         truth : mapping of str to float, optional
             Values to mark.
         others : mapping of str to result, or sequence
-            Forecasts to draw over it, DALI's among them, by label.
+            Forecasts to draw on top, DALI results included, by label.
         label : str
-            This one's.
+            Label of this forecast.
         """
         constrained = [n for n, s in zip(self.names, self.sigma, strict=True) if np.isfinite(s)]
         chosen = constrained if params is None else check_names("params", params, self.names)

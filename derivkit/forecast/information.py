@@ -2,9 +2,9 @@ r"""The algebra of a forecast: from a whitened Jacobian A = L^-1 J to covariance
 
 A is scaled to columns of unit length, A = B D, and all follows from the singular values of B: with
 :math:`B = U S V^T` the covariance is :math:`C = K K^T`, :math:`K = D^{-1} V S^{-1}`. The Fisher
-matrix :math:`F = A^T A` is for show: it is never inverted, and its condition number, the square of
-B's, never enters. Parameters of 2e-9 beside 70 lose nothing, and what the data do not constrain
-is a direction with a name, not a number.
+matrix :math:`F = A^T A` is only shown: it is never inverted, so its condition number, the square of
+B's, does not matter. Parameters of sizes 2e-9 and 70 together lose no digits, and what the data do
+not constrain is reported as a direction.
 
 **Errors.** The derivatives J are known to within E, entry by entry. With the dual
 :math:`V = C_d^{-1} J` (m, p), a weighted sum :math:`x^T A^T L^{-1} dJ` is at most
@@ -42,7 +42,7 @@ MOST_NOISE = 0.1
 """First-order errors hold while noise is less than this part of a parameter's information."""
 
 SEPARATE = 0.1
-"""A direction less certain than this part of its own size is hidden by noise; others are flat."""
+"""A direction less certain than this fraction of its size is hidden by noise; others are flat."""
 
 TAKES_PART = 1e-6
 """A parameter takes part in a direction in which it moves at least this part of its scale."""
@@ -73,18 +73,18 @@ class Information:
     dual : ndarray (m, p0)
         C_d^-1 J.
     error, noise : ndarray (m, p0)
-        What the entries of J may be off, and the part of it that is noise.
+        Errors of the entries of J, and the part of them that is noise.
     patterns : ndarray (c, m, p0)
         How the noise of different data goes together (`derivkit.forecast.noise`).
     size : ndarray (p0,)
-        What the columns of ``rows`` may be off at most, as lengths.
+        Bounds on the errors of the columns of ``rows``, as lengths.
     missing : ndarray (p0,)
-        What data that were left out may add to the columns at most, as lengths.
+        Bounds on what the data left out would add to the columns, as lengths.
     lost : ndarray (p0,) of bool
-        Parameters whose derivatives are not known at all.
+        Parameters whose derivatives are unknown.
     basis, basis_error : ndarray (p0, p)
     prior : ndarray (r, p)
-        Rows of what is known beside the data.
+        Rows of prior information.
     outputs, outputs_error : ndarray (k, p)
     """
 
@@ -182,7 +182,7 @@ class Information:
 
     @cached_property
     def flat(self) -> NDArray[np.bool_]:
-        """Which directions (p,) of B cannot be told from ones in which nothing changes."""
+        """Which directions (p,) of B may, within errors, be ones in which nothing changes."""
         values = self._svd[0]
         doubt = self.uncertain if self.uncertain < SEPARATE else 0.0
         return np.asarray(values <= max(self.rounding, doubt))
@@ -386,7 +386,7 @@ class Information:
         return replace(self, outputs=outputs, outputs_error=error)
 
     def with_rows(self, rows: Array) -> Information:
-        """Return the information with more rows (r, p) of what is known beside the data."""
+        """Return the information with more rows (r, p) of prior information."""
         return replace(self, prior=np.concatenate([self.prior, rows]))
 
     def in_basis(self, change: Array, error: Array) -> Information:

@@ -41,7 +41,7 @@ __all__ = [
 Array = NDArray[np.float64]
 
 RUN = ("n_workers", "max_evaluations", "max_seconds", "progress")
-"""Keywords of a run, beside the method's options."""
+"""Keywords of a run; all others are options of the method."""
 
 
 @dataclass(frozen=True, eq=False)

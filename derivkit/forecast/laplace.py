@@ -269,11 +269,11 @@ def laplace(
 
 
 def _bounded(gradient: Any, hessian: Any) -> Array:
-    """Return what a gradient may be off (p,); a bound where its error is not told.
+    """Return the errors (p,) of a gradient; an upper bound where an error is not known.
 
-    At a maximum it is 0, and lost in rounding: what it is at most is all there is to know. Where
-    the curvature is resolved, samples follow a polynomial, whose slope is as uncertain as rounding
-    is over the step.
+    At a maximum the gradient is 0 and lost in rounding: a bound is all that can be known. Where the
+    curvature is resolved, samples follow a polynomial, whose slope is uncertain by rounding over
+    the step.
     """
     bound = gradient.finite_bound
     bound = np.full(gradient.error.shape, np.inf) if bound is None else bound

@@ -1,17 +1,17 @@
 r"""How the noise of different data goes together.
 
-An error bar tells how noisy a derivative is, not whether the next datum's noise is the same. A
-sum over m data with independent noise is off by the root of m, with one common factor by m: bars
-that assume the former fail by any factor where the latter holds, and the other way round they are
-as much too wide. The samples tell: contrasts, the combinations of them that no polynomial of some
-degree moves, are noise and nothing else, and how they vary from datum to datum is how the noise
+An error bar says how noisy a derivative is, not whether the noise of the next datum is the same. A
+sum over m data is off by sqrt(m) bars if their noise is independent, and by m bars if it is common.
+Assuming the former where the latter holds makes its bar sqrt(m) times too narrow, and the reverse
+as much too wide. The samples show which it is: contrasts, combinations of samples that no
+polynomial up to some degree changes, are nothing but noise, and vary from datum to datum as it
 does.
 
 Each of c contrasts, scaled so that every datum's squares add up to 1, is a *pattern*. The noise
 of a sum :math:`\sum_k w_k dJ_k` is then :math:`(\sum_c (\sum_k w_k n_k z_{ck})^2)^{1/2}` with
 :math:`n` the bars: the plain sum of bars for common noise, about the root of the sum of squares for
-independent noise. A size that is told from c contrasts is itself uncertain: a bar that is right for
-a known size is widened as Student's t is.
+independent noise. A size estimated from c contrasts is itself uncertain: the bar is widened as
+Student's t is.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ FITS = 2.0
 def noise_patterns(result: Any, is_noise: NDArray[np.bool_]) -> Array:
     """Return patterns (c, m, p) of a Jacobian's noise, from the samples along each parameter.
 
-    Those of a parameter without noise are 0. Empty where nothing can be told: for higher orders,
-    or without samples.
+    Those of a parameter without noise are 0. Empty where they are not known: for higher orders, or
+    without samples.
     """
     m, p = is_noise.shape
     none = np.zeros((0, m, p))

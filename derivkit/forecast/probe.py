@@ -6,7 +6,7 @@ counts (`Poisson`), or a mean and a covariance that both depend on theta (`Gauss
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import combinations_with_replacement
@@ -37,17 +37,15 @@ from derivkit.forecast.covariance_of_theta import (
     whitener_of_half,
     whole_of,
 )
+from derivkit.forecast.derivatives import Derivatives
 from derivkit.forecast.information import Array
 from derivkit.forecast.inputs import Model, Point, chosen_method, must_be_functions
-from derivkit.forecast.noise import apart, noise_patterns
 from derivkit.forecast.verdict import quiet
 from derivkit.methods.protocol import OffersOneVector
-from derivkit.status import Status
 from derivkit.validation import check_flag, shown
 
 __all__ = [
     "DataBlock",
-    "Derivatives",
     "GaussianMeanCov",
     "Poisson",
     "Probe",
@@ -55,21 +53,15 @@ __all__ = [
     "probe_of",
 ]
 
-MOST_WILD = 0.1
-"""Data with an error above the column's size are left out if they are less than this part."""
-
-HESSIAN = 2  # the highest order whose lines have few calls by themselves
+HESSIAN = 2  # above this order there are many lines: they are judged by all data together
 
 SHARE = 3e-8
-"""Derivatives beyond the second ones need be known to this part of their length over all data."""
-
-MOST_LOST = 0.5
-"""A parameter with more than this part of its derivatives unresolved is lost; else data are."""
+"""Above the second order, derivatives are wanted to this fraction of their length over all data."""
 
 
 @dataclass(frozen=True, eq=False)
 class DataBlock:
-    """Independent data of their own: a model and its covariance.
+    """Data that are independent of all others: a model and its covariance.
 
     Parameters
     ----------
@@ -128,7 +120,7 @@ class GaussianMeanCov:
     mu : callable or None
         The mean of the data; None where only the covariance depends on theta.
     cov : callable, optional
-        The covariance; without, ``mu`` returns the pair of both.
+        The covariance.
 
     Examples
     --------
@@ -149,114 +141,8 @@ class GaussianMeanCov:
 
 
 @dataclass(frozen=True, eq=False)
-class Derivatives:
-    """A Jacobian (m, p) with its errors, and what it cost.
-
-    Attributes
-    ----------
-    value, error, noise : ndarray (m, p)
-        What the entries may be off, and the part of it that is noise of known pattern; error is
-        inf where an entry is not known.
-    nfev : int
-    patterns : ndarray (c, m, p)
-        How the noise of the data goes together (`derivkit.forecast.noise`); 0 where unknown.
-    """
-
-    value: Array
-    error: Array
-    noise: Array
-    nfev: int
-    patterns: Array
-
-    @classmethod
-    def of(cls, result: Any, nfev: int = 0) -> Derivatives:
-        """Take what a forecast needs of a derivative's result of any order."""
-        m = len(result.value)
-        value, error, bound, noise = (
-            np.full((m, result.value.size // m), np.nan) if each is None else each.reshape(m, -1)
-            for each in (result.value, result.error, result.finite_bound, result.noise_error)
-        )
-        fixed = result.status.reshape(m, -1) == Status.FIXED  # nobody moves there: they drop out
-        value, error = np.where(fixed, 0.0, value), np.where(fixed, 0.0, error)
-        resolved = np.isfinite(error)
-        error = np.where(resolved, error, bound)
-        wild = ~(error <= _root_mean_square(value, resolved))
-        is_noise = (result.status.reshape(m, -1) == Status.NOISE_LIMITED) & (noise > 0)
-        few = wild.mean(axis=0) < MOST_WILD  # else the parameter is hidden by noise
-        known = np.isfinite(value) & np.isfinite(error)
-        if result.order == 1:  # higher orders are judged by what they do within one sigma
-            known &= ~(wild & (few | ~resolved))
-        patterns = noise_patterns(result, known & is_noise)
-        return cls(
-            np.where(known, value, 0.0),
-            np.where(known, error, np.inf),
-            np.where(patterns.any(axis=0), error, 0.0),
-            result.nfev + nfev,
-            patterns,
-        )
-
-    @classmethod
-    def below(cls, parts: Sequence[Derivatives]) -> Derivatives:
-        """Return the derivatives of several models' data, one after the other."""
-        return cls._joined(parts, 0)
-
-    @classmethod
-    def beside(cls, parts: Sequence[Derivatives]) -> Derivatives:
-        """Return derivatives of several orders of the same data, side by side."""
-        return cls._joined(parts, 1)
-
-    @classmethod
-    def _joined(cls, parts: Sequence[Derivatives], axis: int) -> Derivatives:
-        if len(parts) == 1:
-            return parts[0]
-        arrays = ([getattr(each, name) for each in parts] for name in ("value", "error", "noise"))
-        value, error, noise = (np.concatenate(each, axis=axis) for each in arrays)
-        nfev = sum(each.nfev for each in parts)
-        return cls(value, error, noise, nfev, apart([each.patterns for each in parts], axis + 1))
-
-    def of_rows(self, kept: NDArray[np.bool_]) -> Derivatives:
-        """Return the derivatives of some of the data."""
-        if kept.all():
-            return self
-        value, error, noise = self.value[kept], self.error[kept], self.noise[kept]
-        return Derivatives(value, error, noise, self.nfev, self.patterns[:, kept])
-
-    def of_columns(self, kept: NDArray[np.bool_]) -> Derivatives:
-        """Return those of some of the columns."""
-        if kept.all():
-            return self
-        value, error, noise = self.value[:, kept], self.error[:, kept], self.noise[:, kept]
-        return Derivatives(value, error, noise, self.nfev, self.patterns[..., kept])
-
-    def among(self, p: int, places: list[int]) -> Derivatives:
-        """Return p columns, of which these are some and the others are 0."""
-        if places == list(range(p)):
-            return self
-
-        def spread(columns: Array) -> Array:
-            whole = np.zeros((*columns.shape[:-1], p))
-            whole[..., places] = columns
-            return whole
-
-        value, error, noise = map(spread, (self.value, self.error, self.noise))
-        return Derivatives(value, error, noise, self.nfev, spread(self.patterns))
-
-    def lost(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-        """Return which data (m,) have to go, and which parameters (p,) are not known at all."""
-        unknown = ~np.isfinite(self.error)
-        parameters = unknown.mean(axis=0) > MOST_LOST
-        return np.asarray(unknown[:, ~parameters].any(axis=1)), parameters
-
-
-def _root_mean_square(value: Array, known: NDArray[np.bool_]) -> Array:
-    """Return the size of the entries of each column that are known (p,)."""
-    square = np.where(known, value, 0.0) ** 2
-    return np.asarray(np.sqrt(square.sum(axis=0) / np.maximum(known.sum(axis=0), 1)))
-
-
-@dataclass(frozen=True, eq=False)
 class _Pair:
-    """The mean and the half of the covariance, one after the other; one call where it is a pair."""
+    """The mean, then half of the covariance's entries, as one model."""
 
     block: GaussianMeanCov
     entries: Any = None
@@ -321,7 +207,7 @@ class Probe:
     point: Point
     options: Mapping[str, Any]
     pair: GaussianMeanCov | None = None
-    _kinds: set[str] = field(default_factory=set)  # what the model's outputs were seen to be
+    _kinds: set[str] = field(default_factory=set)  # of the outputs seen so far: "complex"
 
     @cached_property
     def kit(self) -> CalculusKit:
@@ -366,7 +252,7 @@ class Probe:
     @cached_property
     def mean(self) -> Array:
         """The model's outputs (m,) at the fiducial point."""
-        with quiet():  # a datum that is not a number is left out, and said so
+        with quiet():  # a datum that is not a number is left out, with a note
             return np.asarray(self.kit.hyper_hessian(order=0))
 
     def values(self, points: Array, n_workers: int | None = None) -> Array:
@@ -376,9 +262,10 @@ class Probe:
         return np.broadcast_to(found, (len(points), self.mean.size))
 
     def departures(self, values: Array) -> Array:
-        """Return how far outputs (n, m) are from the fiducial ones, in lengths of chi-square.
+        """Return outputs (n, m) less the fiducial ones, so that whitened they give chi-square.
 
-        For counts, that is the root of their deviance, in units of the root of their mean.
+        For counts, chi-square is the deviance: these are its signed roots times sqrt(mean),
+        by which the whitener divides.
         """
         away = values - self.mean
         if self.cov is not None or self.pair is not None:
@@ -412,8 +299,8 @@ class Probe:
     ) -> tuple[Any, dict[str, Any]]:
         """Return a method that looks at all data together, if there is one, and a run's keywords.
 
-        The lines of a third derivative are many, and of many data some always have one near 0,
-        whose digits a forecast does not see.
+        A third derivative has many lines, and among many data some derivative is always near 0:
+        its digits would cost calls, and no forecast shows them.
         """
         chosen, run = chosen_method(method, keywords)
         if not isinstance(chosen, OffersOneVector):
@@ -435,10 +322,11 @@ class Probe:
     def divergences(
         self, points: Array, kept: NDArray[np.bool_], factor: float, n_workers: int | None = None
     ) -> Array:
-        """Return what chi-square is where the covariance depends on theta (n,), at points (n, p).
+        """Return what stands for chi-square (n,) where the covariance depends on theta.
 
-        Of the data that are kept, C^-1 multiplied by a factor; inf where the model fails. Twice
-        `derivkit.forecast.covariance_of_theta.divergence` from the fiducial point.
+        At points (n, p), twice `derivkit.forecast.covariance_of_theta.divergence` from the fiducial
+        point, of the data that are kept, with C^-1 multiplied by a factor; inf where the model
+        fails.
         """
         problem, memo = self.pair_kit._problem, self.pair_kit._memo  # noqa: SLF001
         C0 = self.covariance_here
@@ -453,7 +341,7 @@ class Probe:
             try:
                 moved = np.sqrt(factor) * moved[kept]
                 found[k] = divergence(of_some_data(C, kept), C0, moved)
-            except ValueError:  # no covariance: data cannot scatter like that
+            except ValueError:  # not positive definite: no covariance of any data
                 continue
         return found
 
@@ -467,7 +355,7 @@ class Probe:
         return np.stack([problem.lower, problem.upper], axis=1)
 
     def check_covariance(self) -> None:
-        """Raise a ValueError for a covariance that is none, before the model is called."""
+        """Raise a ValueError if `cov` is no covariance, before the model is called."""
         size = None if self.cov is None else size_of(self.cov)
         if size is not None:
             whitener_of(self.cov, size)
@@ -480,7 +368,7 @@ class Probe:
         size = None if self.cov is None or self.pair is not None else size_of(self.cov)
         if not self.mean.size or self._kinds:
             return "complex" in self._kinds
-        if size is not None:  # all outputs are from a checkpoint: both parts of each, if complex
+        if size is not None:  # no call was made: a checkpoint keeps real and imaginary parts
             return is_hermitian(self.cov) or self.mean.size == 2 * size
         options = {key: each for key, each in self.options.items() if key != "checkpoint"}
         replace(self, options=options).kit.hyper_hessian(order=0)
@@ -557,8 +445,8 @@ def _of_rates(rates: Array) -> Whitener:
 def check_no_second_covariance(blocks: Iterable[Any], cov: Any) -> None:
     """Raise a ValueError for a covariance of which no block makes use."""
     kinds = {type(each) for each in blocks}
-    told = isinstance(cov, str) and kinds == {Poisson}
-    if cov is not None and not told and kinds <= {DataBlock, Poisson, GaussianMeanCov}:
+    said_twice = isinstance(cov, str) and kinds == {Poisson}  # "poisson" for Poisson
+    if cov is not None and not said_twice and kinds <= {DataBlock, Poisson, GaussianMeanCov}:
         names = " and ".join(sorted(kind.__name__ for kind in kinds))
         raise ValueError(
             f"`cov` must be None beside {names}, got {shown(cov)}; they have their own"

@@ -1,4 +1,4 @@
-"""What each probe tells alone, beside all together."""
+"""The forecast of each probe alone, and of all together."""
 
 from __future__ import annotations
 

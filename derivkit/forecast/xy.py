@@ -21,9 +21,9 @@ import numpy as np
 from derivkit.calculus_kit import CalculusKit
 from derivkit.forecast.covariance import whitener_of
 from derivkit.forecast.covariance_of_theta import half_of
+from derivkit.forecast.derivatives import Derivatives
 from derivkit.forecast.information import Array
 from derivkit.forecast.inputs import Point, check_vector
-from derivkit.forecast.probe import Derivatives
 from derivkit.forecast.verdict import quiet
 from derivkit.validation import real_numbers, shown
 
@@ -141,7 +141,7 @@ def effective(
 
 
 def _bounded(result: Any) -> Array:
-    """Return the errors of a result; where one is not told, the largest that can be defended."""
+    """Return the errors of a result; its finite bound where an error is inf."""
     return np.asarray(np.where(np.isfinite(result.error), result.error, result.finite_bound))
 
 

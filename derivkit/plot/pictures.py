@@ -99,11 +99,7 @@ def plot_steps(scan: Scan, ax: Axes | None = None) -> Axes:
     scan : Scan
         The samples of one parameter, from ``result.scan(parameter)``.
     ax : matplotlib Axes, optional
-        Where to draw; a new figure without.
-
-    Returns
-    -------
-    matplotlib Axes
+        As for `plot_result`.
 
     Examples
     --------
@@ -122,18 +118,8 @@ def plot_samples(scan: Scan, ax: Axes | None = None) -> Axes:
     """Draw the samples along one parameter, the tangent at x0, and a local fit through them.
 
     Samples much farther away than those that were used are counted in the title. The bars on the
-    samples are the noise of the model, where the method has measured it.
-
-    Parameters
-    ----------
-    scan : Scan
-        The samples of one parameter, from ``result.scan(parameter)``.
-    ax : matplotlib Axes, optional
-        Where to draw; a new figure without.
-
-    Returns
-    -------
-    matplotlib Axes
+    samples are the noise of the model, where the method has measured it. Arguments as for
+    `plot_steps`.
 
     Examples
     --------
@@ -170,11 +156,7 @@ def plot_convergence(courses: Sequence[Course], title: str, ax: Axes | None = No
     title : str
         What stands above the picture.
     ax : matplotlib Axes, optional
-        Where to draw; a new figure without.
-
-    Returns
-    -------
-    matplotlib Axes
+        As for `plot_result`.
 
     Examples
     --------

@@ -48,26 +48,18 @@ class Palette:
     warm: str
 
 
-LIGHT = Palette(
-    believed="#0072b2",
-    limit="#d55e00",
-    unresolved="#882255",
-    quiet="#6b7280",
-    text="#1a1a1a",
-    paper="#ffffff",
-    cold="#2b6ca3",
-    warm="#b8432f",
-)
-DARK = Palette(
-    believed="#56b4e9",
-    limit="#f0a030",
-    unresolved="#f08fb8",
-    quiet="#9aa4b2",
-    text="#e6e6e6",
-    paper="#131416",
-    cold="#4aa3df",
-    warm="#e07a5f",
-)
+COLOURS = {  # on white, on a dark screen
+    "believed": ("#0072b2", "#56b4e9"),
+    "limit": ("#d55e00", "#f0a030"),
+    "unresolved": ("#882255", "#f08fb8"),
+    "quiet": ("#6b7280", "#9aa4b2"),
+    "text": ("#1a1a1a", "#e6e6e6"),
+    "paper": ("#ffffff", "#131416"),
+    "cold": ("#2b6ca3", "#4aa3df"),
+    "warm": ("#b8432f", "#e07a5f"),
+}
+LIGHT = Palette(**{name: light for name, (light, _) in COLOURS.items()})
+DARK = Palette(**{name: dark for name, (_, dark) in COLOURS.items()})
 THEMES = {"light": LIGHT, "dark": DARK}
 _theme: ContextVar[str] = ContextVar("theme", default="light")
 

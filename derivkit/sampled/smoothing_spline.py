@@ -39,18 +39,15 @@ def smooth_derivative(y: Array, x: Array, order: int) -> tuple[Array, Array, str
 
     Parameters
     ----------
-    y : ndarray (N, l)
-        Samples, a column a line; each gets a smoothness of its own.
+    y, order
+        As for `savitzky_golay.smooth_derivative`; each line gets a smoothness of its own.
     x : ndarray (N,)
         Coordinates.
-    order : int
-        Order of the derivative.
 
     Returns
     -------
-    value, error : ndarray (N, l)
-    method : str
-        Names the degrees of freedom of the spline, of the median line.
+    value, error, method
+        As there; the method names the degrees of freedom of the spline, of the median line.
 
     Notes
     -----

@@ -1,6 +1,7 @@
 """Progress of a call: what a callback, the bar and the log are told; nobody is by default."""
 
 import io
+import itertools
 import logging
 from functools import partial
 
@@ -89,6 +90,7 @@ def test_the_bar_is_closed_when_the_model_fails(capsys):
 def test_a_bar_of_many_calls_has_room_in_80_columns(waiting, monkeypatch):
     tqdm = pytest.importorskip("tqdm").tqdm
     monkeypatch.setattr("tqdm.std._screen_shape_wrapper", lambda: lambda _: (80, 24))
+    monkeypatch.setattr("tqdm.std.time", itertools.count(1.0).__next__)  # 140 calls in a second
     shown = io.StringIO()
     bar = _Bar(partial(tqdm, file=shown, mininterval=0, ascii=True), "gradient")
     bar.show(Progress(10, 161, 1, 1.0, waiting))

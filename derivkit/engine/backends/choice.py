@@ -12,11 +12,11 @@ import numpy as np
 from derivkit.engine.backends.deadline import alarm_possible
 from derivkit.engine.backends.serial import SerialWithin, VectorisedWithin, serial, vectorised
 from derivkit.engine.model import Backend, Model
-from derivkit.validation import has, is_text, shown
+from derivkit.validation import check_flag, has, is_text, shown
 
 __all__ = ["Execution", "choose_backend"]
 
-MOST_SECONDS = 1e8  # three years: every system has alarms so late
+MOST_SECONDS = 1e8  # three years: every system can set an alarm for then
 BY_NAME = ("processes", "threads", "fork")
 
 
@@ -52,7 +52,7 @@ def _check_timeout(timeout: Any) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """What a user asked about where and how the model is called; checked.
+    """Where and how a user wants the model to be called; checked.
 
     Attributes
     ----------
@@ -61,9 +61,9 @@ class Execution:
     timeout : float or None
         Seconds for one call of the model.
     speculate : bool
-        Whether workers without work may call the model where it may turn out not to be needed.
+        Whether idle workers may call the model at points that may turn out not to be needed.
     hedge : bool
-        Whether workers without work may make calls that others have not ended once more.
+        Whether idle workers may repeat calls that are still running elsewhere.
 
     Raises
     ------
@@ -80,8 +80,7 @@ class Execution:
         _check_executor(self.executor)
         _check_timeout(self.timeout)
         for name in ("speculate", "hedge"):
-            if not isinstance(value := getattr(self, name), bool):
-                raise TypeError(f"`{name}` must be True or False, got {shown(value)}")
+            object.__setattr__(self, name, check_flag(name, getattr(self, name)))
 
 
 WHEREVER = Execution()

@@ -1,6 +1,6 @@
-"""Executors that others made, and how large data reach their workers: Dask, Ray, any other.
+"""Executors of users – Dask, Ray, any other – and how large data reach their workers.
 
-What is imported of those packages is imported where it is used.
+Dask and Ray are imported only where they are used.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from derivkit.engine.backends.shipping import LARGE, SharedFile
 
 __all__ = ["RayExecutor", "pool_of", "runs_threads", "size_of"]
 
-PATIENCE = 10.0  # seconds without a single worker that are no reason to worry: they restart
+PATIENCE = 10.0  # seconds without workers before a warning: they may be restarting
 
-SHOWN = 128  # tasks a cluster is shown at least: one that grows with its work looks at their number
-RECOUNT = 1.0  # seconds for which a number of workers is taken to hold
+SHOWN = 128  # tasks submitted at least: an adaptive cluster grows with their number
+RECOUNT = 1.0  # seconds after which workers are counted again
 
 
 def pool_of(executor: Any, n_workers: int | None = None) -> Pool:
     """Return a user's executor with the best way to place large data for its workers.
 
-    ``n_workers`` is its size, where the user told it.
+    ``n_workers`` is its size, where the user gave it.
     """
     client = getattr(executor, "_client", None)
     if client is not None and hasattr(client, "scatter"):
@@ -67,7 +67,7 @@ def size_of(executor: Any) -> int:
 
 
 def _scattered_by(client: Any) -> Callable[[NDArray[np.uint8]], Any]:
-    """Return what sends data once to all workers of a Dask client and returns its future."""
+    """Return a function that sends data to all workers of a Dask client, and returns the future."""
 
     def place(part: NDArray[np.uint8]) -> Any:
         client.wait_for_workers(1)
@@ -79,9 +79,9 @@ def _scattered_by(client: Any) -> Callable[[NDArray[np.uint8]], Any]:
 class _Census:
     """Counts the threads of a Dask cluster, whose workers may join one by one, or leave."""
 
-    def __init__(self, client: Any, told: int | None = None) -> None:
+    def __init__(self, client: Any, given: int | None = None) -> None:
         self._client = client
-        self._told = told
+        self._given = given
         self._count = 0
         self._threads: dict[str, int] = {}
         self._until = -math.inf
@@ -90,14 +90,14 @@ class _Census:
 
     def count(self) -> int:
         """Return how many there are, at least 1; asks the scheduler only now and then."""
-        if self._told:
-            return self._told
+        if self._given:
+            return self._given
         if time.monotonic() > self._until:
             self._recount()
         return max(1, self._count)
 
     def look(self) -> None:
-        """Warn, once, if there are none: nothing else tells a user what is being waited for."""
+        """Warn once if there are no workers: the user would not know what the call waits for."""
         if self._recount() > 1 and any(each.startswith("inproc") for each in self._threads):
             self._warn(
                 "the Dask workers are threads of this process, in which one at a time calls the "
@@ -132,9 +132,9 @@ class RayExecutor(Executor):
     Parameters
     ----------
     max_retries : int
-        How often Ray runs a task again whose worker died.
+        How often Ray repeats a task whose worker died.
     **options
-        Options of a Ray task, as ``num_cpus=2`` or ``resources={...}``.
+        Options of a Ray task, such as ``num_cpus=2`` or ``resources={...}``.
 
     Raises
     ------

@@ -1,9 +1,9 @@
 """A Dask client's tasks as futures of concurrent.futures that end, whatever becomes of the task.
 
-Dask's own executor fetches a finished result in a coroutine that nobody listens to: where the
-worker dies in between and the task is given up, the future never ends. Here results are fetched
-where an exception can be handed on; those that wait to be fetched at the same time, together, since
-one journey to the cluster takes as long as several tasks.
+Dask's own executor fetches a finished result in a coroutine whose exceptions are lost: if the
+worker dies before that and Dask gives the task up, the future never ends. Here a thread fetches
+results and hands exceptions on. It fetches all that have finished together, since one round trip to
+the cluster takes as long as several tasks.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 __all__ = ["DaskTasks"]
 
 Ended: TypeAlias = tuple[Any, "Future[Any]"]
-"""A Dask future that has ended, and the one that is to be told."""
+"""A Dask future that has ended, and the future that gets its result."""
 
 
 class DaskTasks(Executor):
@@ -39,16 +39,16 @@ class DaskTasks(Executor):
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """Run ``fn(*args, **kwargs)`` on the cluster."""
-        told: Future[Any] = Future()
+        ours: Future[Any] = Future()
         task = self._client.submit(fn, *args, **kwargs, **self._options)
-        self._held[told] = task
-        told.add_done_callback(self._let_go)
-        task.add_done_callback(lambda ended: self._take((ended, told)))
-        return told
+        self._held[ours] = task
+        ours.add_done_callback(self._let_go)
+        task.add_done_callback(lambda ended: self._take((ended, ours)))
+        return ours
 
-    def _let_go(self, told: Future[Any]) -> None:
-        task = self._held.pop(told)
-        if told.cancelled():
+    def _let_go(self, ours: Future[Any]) -> None:
+        task = self._held.pop(ours)
+        if ours.cancelled():
             task.cancel()
 
     def _take(self, ended: Ended) -> None:
@@ -71,19 +71,19 @@ class DaskTasks(Executor):
             wanted = [each for each in ended if each[1].set_running_or_notify_cancel()]
             try:
                 results = self._client.gather([task for task, _ in wanted])
-            except BaseException:  # noqa: BLE001 - one of them; each is told its own below
+            except BaseException:  # noqa: BLE001 - of one of them; each gets its own below
                 for each in wanted:
                     _hand_on(*each)
             else:
-                for (_, told), result in zip(wanted, results, strict=True):
-                    told.set_result(result)
+                for (_, ours), result in zip(wanted, results, strict=True):
+                    ours.set_result(result)
 
 
-def _hand_on(task: Any, told: Future[Any]) -> None:
-    """Tell one task's result or exception."""
+def _hand_on(task: Any, ours: Future[Any]) -> None:
+    """Hand on one task's result or exception."""
     try:
         result = task.result()
     except BaseException as error:  # noqa: BLE001 - handed on, whatever it is
-        told.set_exception(error)
+        ours.set_exception(error)
     else:
-        told.set_result(result)
+        ours.set_result(result)

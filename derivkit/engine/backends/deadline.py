@@ -1,8 +1,8 @@
 """What interrupts a call, and what must not be interrupted. Standard library only.
 
-A limit on the time of one call: in a main thread an alarm interrupts it; elsewhere a call cannot be
-interrupted, so it is left running in a thread of its own and given up. And interrupts that wait
-while worker processes start or end.
+`call_within` limits the time of a call: in a main thread an alarm interrupts it; elsewhere a call
+cannot be interrupted, so it runs in a thread of its own, which is abandoned. `interrupts_wait`
+holds Ctrl-C back while worker processes start or end.
 """
 
 from __future__ import annotations

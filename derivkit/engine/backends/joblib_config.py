@@ -1,4 +1,4 @@
-"""Follows `joblib.parallel_config`: its backend and its number become one of our own.
+"""Follows `joblib.parallel_config`: its backend and number of jobs become a backend of our own.
 
 Dask and Ray are driven through their futures rather than through joblib, whose Dask backend waits
 for ever for a task whose worker keeps dying, and whose Ray backend cannot give results as they
@@ -123,10 +123,10 @@ class _ThroughJoblib:
         )
         outputs = parallel(tasks)
         try:
-            for number, told in outputs:
+            for number, reply in outputs:
                 key = jobs[number][0]
-                seconds[key] = told[-1]
-                yield key, heard(told)
+                seconds[key] = reply[-1]
+                yield key, heard(reply)
         finally:
             if isinstance(outputs, Generator):
                 _close(outputs)

@@ -1,8 +1,8 @@
-"""How many points go into one task of a pool: one, or more where calls are short beside a task.
+"""How many points go into one task of a pool: one, or more where calls are short.
 
-A cluster takes milliseconds to run a task. Where the workers were found to spend less than half of
-their time in the model while points were waiting, tasks get four times as many points, and again,
-as long as a task stays short. The last points that are there are shared out evenly.
+A cluster takes milliseconds to run a task. If workers spend less than half of their time in the
+model while points are waiting, tasks get four times as many points; that is repeated as long as a
+task stays short. The last points are shared out evenly.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ __all__ = ["Pace"]
 
 T = TypeVar("T")
 
-BUSY = 0.5  # of the workers' time spent in the model: tasks grow below it
+BUSY = 0.5  # fraction of the workers' time spent in the model below which tasks grow
 GROWTH = 4
-LONGEST = 0.1  # seconds of a task that grew: what is done again, at most, if its worker dies
-OF_ONE = 0.01  # seconds of a task for each of many workers: their scheduler serves one at a time
+LONGEST = 0.1  # seconds that a grown task may take: it is repeated if its worker dies
+OF_ONE = 0.01  # the same, for each worker where they are many: one scheduler serves them in turn
 MOST = 256  # points of a task
 
 
@@ -29,14 +29,14 @@ class Pace:
     Parameters
     ----------
     most : int
-        Points of a task; 1 where a worker is ended with its call, so that others would be lost.
+        Most points of a task; 1 where ending a call ends its worker, with all other points.
     clock : callable
         Returns seconds.
 
     Attributes
     ----------
     points : int
-        What a task gets.
+        How many a task gets.
     known : bool
         Whether enough tasks have come back to tell.
     """
@@ -62,7 +62,7 @@ class Pace:
         """Give each point a task of its own from now on: one of them ends its worker."""
         self._most = self.points = 1
 
-    def heard(self, told: Sequence[Any], workers: int, *, waiting: bool) -> None:
+    def heard(self, results: Sequence[Any], workers: int, *, waiting: bool) -> None:
         """Take notice of a task's results, whose last entries are the seconds of their calls.
 
         ``waiting`` tells whether the workers have had enough to do.
@@ -70,7 +70,7 @@ class Pace:
         if self._since is None or not waiting:  # they were starting, or there was no more to do
             self._since, self._busy, self._tasks = self._clock(), 0.0, 0
             return
-        spent = sum(each[-1] for each in told)
+        spent = sum(each[-1] for each in results)
         self._busy += spent
         self._tasks += 1
         elapsed = self._clock() - self._since

@@ -1,9 +1,9 @@
 """Calls through a pool of workers: anything with the `submit` of concurrent.futures.
 
-Knows futures, not processes: which pools there are stands in processes.py. One point is one task. A
-worker that dies takes its point back into the queue; a point that does so again in a process of
-its own is reported. Not `joblib.Parallel`: its tasks are known before it starts, and a worker that
-dies ends the whole call; here replies lead to new points, and one point is made again.
+Knows futures, not processes: pools are made in processes.py and clusters.py. A task is one point,
+or several where calls are short (pace.py). If a worker dies, the points of its task go back into
+the queue; a point whose worker dies again, alone in a process, is reported. `joblib.Parallel` needs
+all tasks before it starts, and ends the call when a worker dies; here replies lead to new points.
 """
 
 from __future__ import annotations
@@ -41,15 +41,15 @@ from derivkit.validation import text_of
 __all__ = ["Pool", "Pooled", "Submit", "ThroughPool", "outcomes", "task"]
 
 Submit: TypeAlias = Callable[[Executor, Sequence[Job]], "Future[Any]"]
-"""Hands points to an executor as one task, whose result is what there is to tell of each."""
+"""Submits points to an executor as one task, whose result is a list with a reply for each."""
 
 Outcomes: TypeAlias = Generator[tuple[Key, Any], None, list[Job]]
 
-AHEAD = 3  # tasks a worker that are handed out at a time: enough that none waits for the next
-FAR_AHEAD = 16  # the same where handing out takes milliseconds: on a cluster
-UNKNOWN_SIZE = 64  # workers assumed where a pool does not tell
+AHEAD = 3  # tasks submitted per worker: enough that none is idle
+FAR_AHEAD = 16  # the same on a cluster, where submitting a task takes milliseconds
+UNKNOWN_SIZE = 64  # workers assumed where an executor does not say
 MOST_NAMED = 4  # points listed in a message
-LOOK_UP = 0.5  # seconds; a wait looks up that often, for systems where it cannot be interrupted
+LOOK_UP = 0.5  # seconds; a wait wakes up that often: on some systems it cannot be interrupted
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
@@ -60,15 +60,13 @@ class Pool:
     ----------
     executor : concurrent.futures.Executor
     size : int
-        How many calls run at a time, to begin with.
-    counted : callable or None
-        Returns how many do so now, where workers come and go.
+        How many calls run at a time, at first.
     ahead : int
-        Tasks a worker that are handed out at a time.
+        Tasks to submit per worker.
     shown : int
-        Tasks that are handed out at least: what a cluster that grows with its work can see of it.
+        Tasks to submit at least: what an adaptive cluster sees of the work to come.
     place : callable
-        Puts a large part of the model where all workers get it.
+        Puts a large part of the model where all workers can get it.
     renew : callable or None
         Returns the pool that takes over when this one is broken; None for a user's executor.
     alone : callable or None
@@ -76,13 +74,13 @@ class Pool:
     kill : callable
         Ends the workers at once, with what they are doing.
     let_go : callable
-        Told of a task that may still run, and whose result nobody wants any more.
+        Takes a task that may still run, whose result nobody wants any more.
     look : callable
         Called while nothing comes back: warns if nothing can.
     processes : callable
         Returns the workers, where they are our own: they have an ``exitcode``.
     counted : callable or None
-        Returns the size as it is now, where workers come and go; None where it stays.
+        Returns the size now, where workers come and go; None where it stays the same.
     """
 
     executor: Executor
@@ -107,8 +105,8 @@ class Pool:
 class Pooled:
     """A backend of workers that call the model at several points at a time.
 
-    Those of a call that was left before its end were killed, or may still be calling: where they
-    are our own, the next call gets others.
+    If a call is left before its end, its workers were killed or may still be calling the model.
+    The next call then gets new ones, where the pool is our own.
 
     Parameters
     ----------
@@ -168,21 +166,21 @@ class ThroughPool(Pooled):
     ) -> Iterator[tuple[Key, Reply]]:
         if self._submit is None:
             self._submit = self._packed(model)
-        for key, told in self._told(self._submit, _Queue(points)):
-            if isinstance(told, Failure):
-                yield key, told
-            elif isinstance(told, (WorkerDiedError, TimeoutError)):
-                yield key, Failure(told, undefined=isinstance(told, model.undefined))
+        for key, result in self._results(self._submit, _Queue(points)):
+            if isinstance(result, Failure):
+                yield key, result
+            elif isinstance(result, (WorkerDiedError, TimeoutError)):
+                yield key, Failure(result, undefined=isinstance(result, model.undefined))
             else:
-                seconds[key] = told[-1]
-                yield key, heard(told)
+                seconds[key] = result[-1]
+                yield key, heard(result)
 
     def _packed(self, model: Model) -> Submit:
         shipment = pack(model)
         return task(shipment, shipment.placed(self._pool.place), self._timeout)
 
-    def _told(self, submit: Submit, points: _Queue) -> Iterator[tuple[Key, Any]]:
-        """Yield what the workers tell, until every point is done."""
+    def _results(self, submit: Submit, points: _Queue) -> Iterator[tuple[Key, Any]]:
+        """Yield the workers' results, until every point has one."""
         while lost := (
             yield from outcomes(self._pool, submit, points, self._pace, hedge=self._hedge)
         ):
@@ -190,8 +188,8 @@ class ThroughPool(Pooled):
             if renew is None or alone is None:
                 gone = Failure(_pool_is_gone(lost, self._pool.size), undefined=False)
                 yield from ((key, gone) for key, _ in lost)
-                continue  # with points to come it is the same, but each must have its reply
-            if self._pace.points > 1:  # to find the one that did it, each must be a task
+                continue  # points to come fail in the same way, but each must get a reply
+            if self._pace.points > 1:  # tasks of one point, to find the one whose worker dies
                 self._pace.one_by_one()
                 self._pool = renew()
                 points.put_back(lost)
@@ -203,10 +201,10 @@ class ThroughPool(Pooled):
 
 
 class _Queue(Iterator[Job]):
-    """Points to come, of which some may have to be put back.
+    """Points to come; some may be put back.
 
-    Like them it may have more after it was exhausted, so it must not be wrapped in `chain`, which
-    would not look again.
+    Like the points it is given, it may have more after it was exhausted: `chain` would not look
+    again.
     """
 
     def __init__(self, points: Iterable[Job]) -> None:
@@ -223,7 +221,7 @@ class _Queue(Iterator[Job]):
 
 
 def task(shipment: Shipment, parts: Sequence[Part], timeout: float | None) -> Submit:
-    """Return what hands points of that model to an executor."""
+    """Return a function that submits points of that model to an executor."""
     token, parent = shipment.token, os.getpid()
 
     def submit(executor: Executor, several: Sequence[Job]) -> Future[Any]:
@@ -260,7 +258,7 @@ def outcomes(
 
 
 class _Tasks:
-    """The tasks of a pool that are out, and what became of others."""
+    """The tasks of a pool that are out, and those that were lost."""
 
     def __init__(self, pool: Pool, submit: Submit, pace: Pace, *, hedge: bool) -> None:
         self._pool, self._submit, self._pace, self._hedge = pool, submit, pace, hedge
@@ -270,10 +268,10 @@ class _Tasks:
         self._twice: set[int] = set()  # tasks of which a copy is out, too
         self._lost: list[tuple[int, Sequence[Job]]] = []
         self._doubtful: deque[Job] = deque()  # what a cluster gave up
-        self._last_try = False  # of one of those: alone, so that it answers for itself
+        self._last_try = False  # one of those is out alone: if it fails, it is to blame
 
     def handed_out(self, points: Iterator[Job]) -> bool:
-        """Hand out as much as there is room for; return whether anything is out."""
+        """Submit as many tasks as there is room for; return whether any is out."""
         pool, pace = self._pool, self._pace
         ahead = pool.ahead if pace.known else min(pool.ahead, AHEAD)
         room = 0 if self._lost else max(ahead * pool.now, pool.shown) - len(self._out)
@@ -301,7 +299,7 @@ class _Tasks:
         future.add_done_callback(self._back.put)
 
     def ended(self) -> Iterator[tuple[Key, Any]]:
-        """Wait for a task, and yield what it tells of its points."""
+        """Wait for a task, and yield the results of its points."""
         future = _next(self._back, self._pool.look)
         if future not in self._out:
             return  # a copy that is no longer wanted
@@ -313,10 +311,10 @@ class _Tasks:
                 return  # the other one is still out
             self._forget(number)
         if error is None:
-            told = future.result()
+            results = future.result()
             now = self._pool.now
-            self._pace.heard(told, now, waiting=len(self._out) >= now)
-            yield from zip((key for key, _ in several), told, strict=True)
+            self._pace.heard(results, now, waiting=len(self._out) >= now)
+            yield from zip((key for key, _ in several), results, strict=True)
         elif self._last_try:
             yield several[0][0], _dead(error)
         elif isinstance(error, BrokenExecutor):
@@ -360,7 +358,7 @@ def _next(back: SimpleQueue[Future[Any]], look: Callable[[], None]) -> Future[An
 
 
 def _infrastructure_error(future: Future[Any]) -> BaseException | None:
-    """Return what went wrong beside the model, whose own failures are results."""
+    """Return the error of a pool or a worker; a model's own failures are results."""
     return CancelledError() if future.cancelled() else future.exception()
 
 

@@ -1,4 +1,4 @@
-"""Pools of processes on this machine: loky's, which is kept from call to call, and forked ones."""
+"""Pools of processes on this machine: loky's, kept from call to call, and forked ones."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from derivkit.engine.model import Model
 
 __all__ = ["ThroughFork", "local_pool", "worker_environment"]
 
-SOON = 0.2  # seconds in which the thread of a pool ends by itself, unless it waits for a pipe
+SOON = 0.2  # seconds in which a pool's thread ends by itself, unless it waits for a pipe
 MOST_SECONDS_TO_END = 1.0  # waited for the thread of a pool that was killed
 MOST_SECONDS_TO_EXIT = 5.0  # in which idle workers may end by themselves when Python ends
 IDLE = 300  # seconds after which idle workers end; joblib's
@@ -44,10 +44,11 @@ THREADS_OF = (  # what the libraries of linear algebra read when they are loaded
 
 
 class _Workers(LokyExecutor):  # type: ignore[misc]
-    """Loky's workers, for which Python does not wait for ever at its end.
+    """Loky's workers, for which Python does not wait for ever when it ends.
 
-    Loky waits there until each has ended by itself. One that is stopped, that still makes a call
-    nobody wants, or that was killed with a lock the others need, would never let the program end.
+    Loky waits then until each worker has ended by itself. A worker that is stopped, that is still
+    in a call nobody wants, or that was killed with a lock the others need would keep the program
+    from ending.
     """
 
     def submit(self, fn: Callable[..., Any], *args: Any, **keywords: Any) -> Future[Any]:
@@ -60,10 +61,10 @@ class _Workers(LokyExecutor):  # type: ignore[misc]
 
 
 _workers: weakref.WeakKeyDictionary[Any, list[Any]] = weakref.WeakKeyDictionary()
-"""Of each thread of loky's, which outlives a pool that was replaced: it waits for them to end."""
+"""The workers of each of loky's threads. A thread outlives its pool: it waits for them to end."""
 
 _unwanted: weakref.WeakSet[Future[Any]] = weakref.WeakSet()
-"""Tasks that were let go, though they may still run: a copy of them has given the result."""
+"""Tasks whose result is not wanted, though they may still run: a copy of them has given it."""
 
 if hasattr(os, "register_at_fork"):  # a forked child has the lists, but not the workers
     os.register_at_fork(after_in_child=_workers.clear)
@@ -72,10 +73,10 @@ if hasattr(os, "register_at_fork"):  # a forked child has the lists, but not the
 def _end_before_loky_waits() -> None:
     """Have workers ended when this process ends, before loky waits for them.
 
-    What was asked for last comes first, and loky asks when a pool's first task is submitted.
+    Exit functions run in reverse order, and loky registers its own at a pool's first task.
     """
     threading._register_atexit(_end_idle)  # type: ignore[attr-defined]  # noqa: SLF001
-    if parent_process() is not None:  # a child of multiprocessing waits for them even before
+    if parent_process() is not None:  # a child of multiprocessing waits for them even earlier
         Finalize(None, _end_all, exitpriority=1)
 
 
@@ -89,7 +90,7 @@ def _end_all() -> None:
 
 
 def _end_deserted() -> None:
-    """End the pools that were replaced because of calls that nobody wants any more."""
+    """End the replaced pools whose workers are in calls that nobody wants any more."""
     gone = [thread for thread in list(_workers) if thread.executor_reference() is None]
     _end_those([thread for thread in gone if _held_up(thread) and not _wanted(thread)])
 
@@ -113,7 +114,7 @@ def _wanted(thread: Any) -> bool:
 
 
 def _held_up(thread: Any) -> bool:
-    """Whether workers of a pool make calls that nobody wants."""
+    """Whether workers of a pool are in calls that nobody wants."""
     return any(task in _unwanted for task in _tasks(thread))
 
 
@@ -151,7 +152,7 @@ class _LokyPools:
     def kept(self) -> Pool:
         former = _kept.get(self._kind)
         if former is None or _held_up(former._executor_manager_thread):  # noqa: SLF001
-            del former  # a pool that something still holds is none that was replaced
+            del former  # else this reference would keep the pool alive
             _kept.clear()  # its workers end, unless another thread is still using them
             _end_deserted()
             _kept[self._kind] = self._started(self._n)
@@ -206,10 +207,10 @@ def _end(executor: Any, patience: float = 0.0) -> None:
 
 
 def _end_with_thread(thread: Any, processes: list[Any], patience: float = 0.0) -> None:
-    """End the workers of a pool that was told to end, and the thread that waits for them.
+    """End the workers of a pool that was shut down, and the thread that waits for them.
 
-    A worker may have sent half a result, and the thread that reads it, or one that sends a task,
-    would wait for the rest for ever: the pipes' ends in this process are taken off their pipes.
+    A worker may have sent half a result. The thread that reads it, or one that sends a task, would
+    wait for the rest for ever: so this process lets go of its ends of the pipes.
     """
     if thread is not None:
         _ended(thread, max(patience, 0.0))
@@ -244,8 +245,8 @@ def _taken_off(end: Any) -> None:
 class ThroughFork(ThroughPool):
     """A backend of forked processes: they share the model in memory, so nothing is pickled.
 
-    What the model sets up in a call is lost at the end of a call of the kit; what it had set up
-    before is there.
+    They have what the model had set up before; what it sets up in them is lost when the kit's call
+    ends.
 
     Parameters
     ----------
@@ -266,8 +267,8 @@ class ThroughFork(ThroughPool):
     def close(self) -> None:
         """End the workers.
 
-        One that was killed while it held the lock of the results has left the others waiting for
-        it; this process would wait for them when it ends.
+        If one was killed while it held the lock of the results, the others wait for that lock, and
+        this process would wait for them when it ends.
         """
         with interrupts_wait():
             _end(self._pool.executor, MOST_SECONDS_TO_END)

@@ -19,7 +19,7 @@ from derivkit.engine.points import Key, Seconds
 
 __all__ = ["SerialWithin", "VectorisedWithin", "limited_reply", "serial", "vectorised"]
 
-NUMBERS_OF_CALL = 2**18  # in one vectorised call's (n, p) array: 2 MB stay in the cache
+NUMBERS_OF_CALL = 2**18  # in the (n, p) array of a vectorised call: 2 MB stay in the cache
 
 
 def serial(
@@ -97,7 +97,7 @@ def _rows_of_call(batch: int | None, p: int) -> int:
 
 
 def _cut(points: Table, batch: int | None) -> Iterator[Table]:
-    """Yield a round's points in as many as a call takes; most often all of them."""
+    """Yield a round's points in blocks of one call; most often there is one block."""
     most = _rows_of_call(batch, points.x0.shape[1])
     if len(points) <= most:
         yield points
@@ -122,7 +122,7 @@ class _Stack:
 
 
 def _stacked(points: Iterable[tuple[Key, NDArray[Any]]], batch: int | None) -> Iterator[_Stack]:
-    """Yield the points in as many as a call takes, without holding all of them twice."""
+    """Yield the points in blocks of one call, without holding all of them twice."""
     rest = iter(points)
     for key, x in rest:
         most = _rows_of_call(batch, x.size)

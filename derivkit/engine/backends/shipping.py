@@ -29,8 +29,8 @@ from derivkit.validation import text_of
 
 __all__ = ["SharedFile", "Shipment", "pack", "why_unpicklable"]
 
-LARGE = 100_000  # bytes; from here on a part is worth a place of its own
-ALIGNMENT = 64  # bytes; a cache line, and what vector instructions like
+LARGE = 100_000  # bytes; a part of this size or more gets a place of its own
+ALIGNMENT = 64  # bytes; a cache line, which suits vector instructions too
 DEEPEST = 8  # levels of attributes looked through for what cannot be pickled
 
 
@@ -41,7 +41,7 @@ class Shipment:
     Attributes
     ----------
     token : str
-        A digest of the content: the same model packed again is still loaded in the workers.
+        A digest of the content: workers that have loaded the same model need not load it again.
     parts : tuple of ndarray of uint8
         The pickle, then the data of large arrays.
     """
@@ -60,7 +60,7 @@ def pack(model: Model) -> Shipment:
     Raises
     ------
     TypeError
-        If it cannot be pickled; names what in it cannot be.
+        If it cannot be pickled; the message names the part that cannot.
     """
     buffers: list[NDArray[np.uint8]] = []
 

@@ -95,14 +95,14 @@ class ThroughThreads(Pooled):
             points = [x for _, x in several]
             return executor.submit(_whatever_happens, model, points, self._timeout)
 
-        for key, told in self._told(submit, iter(points)):
-            if isinstance(told, WorkerDiedError):  # somebody cancelled it, and again
-                yield key, Failure(told, undefined=False)
+        for key, result in self._results(submit, iter(points)):
+            if isinstance(result, WorkerDiedError):  # it was cancelled twice
+                yield key, Failure(result, undefined=False)
             else:
-                reply, seconds[key] = told
+                reply, seconds[key] = result
                 yield key, reply
 
-    def _told(self, submit: Submit, points: Iterator[Job]) -> Iterator[tuple[Key, Any]]:
+    def _results(self, submit: Submit, points: Iterator[Job]) -> Iterator[tuple[Key, Any]]:
         if (yield from outcomes(self._pool, submit, points, Pace(1), hedge=self._hedge)):
             raise RuntimeError("`executor` cannot be used: the initializer of its threads failed")
 
@@ -114,7 +114,7 @@ def _own_threads(n: int) -> Pool:
 def _whatever_happens(
     model: Model, points: Sequence[NDArray[Any]], timeout: float | None
 ) -> list[tuple[Reply, float]]:
-    """Return replies also where the model raises what is let through in the user's own thread."""
+    """Return replies, also where the model raises KeyboardInterrupt or SystemExit."""
     replies: list[tuple[Reply, float]] = []
     for x in points:
         try:
@@ -125,7 +125,7 @@ def _whatever_happens(
 
 
 class _OwnOutputs:
-    """A function whose threads must not return one another's memory: one would overwrite it."""
+    """A function that must not return the same memory in two threads: one would overwrite it."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self._function = function
@@ -147,7 +147,7 @@ class _OwnOutputs:
 
 
 def _written_to(y: Any) -> Iterator[NDArray[Any]]:
-    """Yield the arrays that an output is made of, but for those that nobody can write to."""
+    """Yield the arrays that an output is made of, except read-only ones."""
     if isinstance(y, (list, tuple)):
         for each in y:
             yield from _written_to(each)

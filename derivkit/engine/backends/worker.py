@@ -1,9 +1,9 @@
 """What runs in a worker: one call of the model. Imports numpy and the standard library only.
 
-`run_one` never raises and returns builtins only, so that no pool and no cluster has to carry a
-user's exception or object: several of them lose, misname or for ever await what they cannot
-pickle. The model is loaded once and kept, so whatever it sets up in its first call is paid once a
-worker. A worker calls a model once at a time, even where the pool runs several threads in it.
+`run_one` never raises and returns builtins only: several pools and clusters lose a user's exception
+or object that they cannot pickle, rename it, or wait for it for ever. The model is loaded once and
+kept, so what it sets up in its first call costs once per worker. A worker makes one call of a model
+at a time, even where the pool runs several threads in it.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ _watched: set[int] = set()
 
 
 def _begin_unlocked() -> None:
-    """Give a forked process a lock of its own: who held the old one may not have come along."""
+    """Give a forked process a lock of its own: the thread that held the old one is not in it."""
     global _LOADING  # noqa: PLW0603
     _LOADING = threading.Lock()
 
@@ -104,7 +104,7 @@ def run_one(
         _watch(parent)
         point = np.frombuffer(x, dtype=dtype).copy()
         reply, took = _reply(token, parts, point, timeout, is_child=os.getppid() == parent)
-        return *_told(reply), took
+        return *_packed(reply), took
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # noqa: BLE001 - loading a model may raise anything
@@ -123,9 +123,9 @@ def run_several(
 
 
 def born(parent: int) -> None:
-    """Begin the life of a worker process of ``parent``: it never outlives it.
+    """Prepare a worker process, which ends when its ``parent`` does.
 
-    A forked copy of a random state would give every worker the same noise: it is seeded anew.
+    numpy's random state is seeded anew: a forked copy would give every worker the same noise.
     """
     np.random.seed()  # noqa: NPY002 - it is the models' state, not ours
     signal.signal(
@@ -167,7 +167,7 @@ def _reply(
                 faulthandler.cancel_dump_traceback_later()
         took = time.perf_counter() - start
     if parts and isinstance(reply, Failure) and isinstance(reply.error, TimeoutError):
-        _LOADED.pop(token, None)  # it may still be running, or was left half-way
+        _LOADED.pop(token, None)  # the call may still be running, or was cut off
     return reply, took
 
 
@@ -197,7 +197,7 @@ def _opened(part: Part) -> Any:
     return bytearray(part)
 
 
-def _told(reply: Reply) -> WireReply:
+def _packed(reply: Reply) -> WireReply:
     from derivkit.engine.model import Failure, Shaped  # noqa: PLC0415
 
     if isinstance(reply, Shaped):
@@ -241,7 +241,7 @@ def _cut(trace: str) -> str:
 
 
 def _pickled(error: BaseException) -> bytes | None:
-    """Return the exception if it survives pickling, and is no burden; many do not survive."""
+    """Return the pickled exception; None if it is large or does not survive, as many do not."""
     try:
         data = pickle.dumps(error)
         if len(data) > LARGEST_ERROR:
@@ -253,7 +253,7 @@ def _pickled(error: BaseException) -> bytes | None:
 
 
 def _watch(parent: int) -> None:
-    """Where this process is a child of the one that asked: end soon after that one has ended."""
+    """End this process soon after ``parent`` has ended, if it is a child of it."""
     if parent in _watched or sys.platform == "win32" or os.getppid() != parent:
         return
     _watched.add(parent)
@@ -266,21 +266,21 @@ def _end_with(parent: int) -> None:
     os._exit(1)
 
 
-def heard(told: WireReply) -> Reply:
-    """Return the output or the failure that `run_one` packed into a reply."""
+def heard(wire: WireReply) -> Reply:
+    """Return the output or the failure that a `WireReply` holds."""
     from derivkit.engine.model import Failure, Shaped  # noqa: PLC0415
 
-    if told[0] == "value":
-        _, data, shape, dtype, _ = told
+    if wire[0] == "value":
+        _, data, shape, dtype, _ = wire
         y = np.frombuffer(data, dtype).reshape(shape).copy()
         return y.item() if shape == () else y
-    if told[0] == "shaped":
-        _, data, dtype, beside, _ = told
+    if wire[0] == "shaped":
+        _, data, dtype, beside, _ = wire
         tree, aux = pickle.loads(beside)  # noqa: S301 - from our own worker
         return Shaped(np.frombuffer(data, dtype).copy(), tree, aux)
-    _, what, who, text, trace, pickled, _ = told
+    _, what, who, text, trace, pickled, _ = wire
     error = _error(who, text, pickled)
-    if what in ("output", "no output"):  # the latter: None, which is undefined beside x0
+    if what in ("output", "no output"):  # "no output": None, which means undefined except at x0
         return Failure(error, undefined=what == "no output", output=True)
     error.add_note(f"The model's own traceback, in the worker:\n{trace}")
     if what == "loading":

@@ -27,11 +27,7 @@ class Jax(Traced):
     The function gets a ``jax.Array`` (p,) of float64 and returns a number, an array, or a list of
     numbers. jax's own setting of 64-bit floats is left as it was found.
 
-    Parameters
-    ----------
-    fallback : str, optional
-        Method to take for a function that jax cannot trace, such as ``"auto"``; without it that
-        is a `TracingError`.
+    ``fallback`` as for `Autograd`.
 
     Examples
     --------

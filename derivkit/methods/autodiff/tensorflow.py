@@ -29,11 +29,7 @@ class TensorFlow(Traced):
     The function gets a ``tf.Tensor`` (p,) of float64 and returns a number, a tensor, or a list
     of numbers. It is traced as by ``tf.function(autograph=False)``.
 
-    Parameters
-    ----------
-    fallback : str, optional
-        Method to take for a function that tensorflow cannot trace, such as ``"auto"``; without it
-        that is a `TracingError`.
+    ``fallback`` as for `Autograd`.
 
     References
     ----------

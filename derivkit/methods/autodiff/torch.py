@@ -35,11 +35,7 @@ class Torch(Traced):
     The function gets a ``torch.Tensor`` (p,) of float64 and returns a number, a tensor, or a list
     of numbers.
 
-    Parameters
-    ----------
-    fallback : str, optional
-        Method to take for a function that torch cannot trace, such as ``"auto"``; without it that
-        is a `TracingError`.
+    ``fallback`` as for `Autograd`.
 
     References
     ----------

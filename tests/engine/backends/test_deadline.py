@@ -62,7 +62,7 @@ def test_a_limit_that_no_alarm_can_hold_is_refused(timeout):
 
 
 def hangs_in_c(x):
-    if x[0] > 0.5005:
+    if x[0] > 0.504:  # the first step, not its half: each waits for the limit
         sum(range(10**11))
     return x[0] * 2
 
@@ -72,4 +72,4 @@ def test_a_call_that_hears_no_alarm_is_a_timeout_like_any_other_not_a_worker_tha
     finite = Finite(stepsize=1e-2, num_points=3, extrapolation=None)
     result = kit.gradient_result(finite, n_workers=2)
     assert abs(result.value[0] - 2) <= result.error[0]
-    assert result.undefined[0] > 0
+    assert result.undefined[0] >= 1

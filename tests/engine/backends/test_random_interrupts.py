@@ -15,6 +15,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of Unix
 
 PACKAGE = str(Path(__file__).parents[3])
 INTERRUPTS = int(os.environ.get("DERIVKIT_INTERRUPTS", "0"))
+LARGE = 16_000_000 if INTERRUPTS else 2_000_000  # bytes; beyond what a pipe holds
 SOON = 2.0 if INTERRUPTS else 30.0  # seconds; what else runs here delays a thread, and no hang ends
 
 PROGRAM = """
@@ -124,8 +125,8 @@ print(json.dumps({"interrupted": interrupted, "slowest": max(slow), "left": len(
 
 
 SETTINGS = ["serial", "vectorised", "threads", "processes", "fork", "checkpoint"]
-CASES = [(how, size) for how in SETTINGS for size in (8, 16_000_000)]
-CASES.remove(("checkpoint", 16_000_000))  # a kit writes 200 MB
+CASES = [(how, size) for how in SETTINGS for size in (8, LARGE)]
+CASES.remove(("checkpoint", LARGE))  # a kit writes 200 MB
 CASES += [("dask", 8)] if INTERRUPTS else []  # a cluster takes 3 s to start
 
 
