@@ -78,7 +78,7 @@ class Checkpoint:
         self._unsaved: dict[bytes, Told] = {}
         self._aside: set[bytes] = set()  # of them: those that cannot be stored …
         self._told: set[str] = set()  # … and why: each reason is told once
-        self._numbers: dict[bytes, int] = {}  # of the file's evaluations, by `_short` of the point
+        self._numbers: dict[int, int] = {}  # of rows, by their points' hashes: rows have the points
         self._seen = 0
         self._retry_at = float("-inf")
         self._gone = False
@@ -111,11 +111,11 @@ class Checkpoint:
         """Return the output at a point if it has been evaluated before."""
         if place in self._unsaved:
             output = self._unsaved[place][0]
-        elif (number := self._numbers.get(_short(place))) is not None:
+        elif (number := self._numbers.get(hash(place))) is not None:
             try:
                 output = self.store.value(number, place)
             except Exception as error:  # noqa: BLE001 - nothing about the file ends the run
-                del self._numbers[_short(place)]
+                del self._numbers[hash(place)]
                 self._warn(f"cannot be read ({text_of(error)}); that point is evaluated again")
                 return None
         else:
@@ -134,7 +134,7 @@ class Checkpoint:
                 for number, place in self.store.finished(self.model, self._seen):
                     damaged += place is None
                     if place is not None:
-                        self._numbers[_short(place)] = number
+                        self._numbers[hash(place)] = number
                     self._seen = number
         except Exception as error:  # noqa: BLE001 - nothing about the file ends the run
             self._warn(f"cannot be read ({text_of(error)}); what it holds is evaluated again")
@@ -199,7 +199,7 @@ class Checkpoint:
         del self._unsaved[place]
         self.stored += 1
         if told[0] is not None:
-            self._numbers[_short(place)] = number
+            self._numbers[hash(place)] = number
         if number == self._seen + 1:
             self._seen = number
 
@@ -273,11 +273,6 @@ def _reopened(
     checkpoint = Checkpoint(store, model, identity, followed)
     checkpoint._unsaved.update(unsaved)  # noqa: SLF001 - its own
     return checkpoint
-
-
-def _short(place: bytes) -> bytes:
-    """Return a point's bytes, or a digest of them; no point is of 20 bytes."""
-    return place if len(place) <= 64 else blake2b(place, digest_size=20).digest()
 
 
 def _origin(digest: str) -> str:

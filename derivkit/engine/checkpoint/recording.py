@@ -51,14 +51,16 @@ class CheckpointBackend:
         self._file.refresh()
         rest = _Unknown(self._file, iter(points), max(1, self.workers), has_aux=model.has_aux)
         try:
-            yield from rest.found()
-            while rest.next:
+            while True:
+                while known := rest.found():
+                    yield from known
+                if not rest.next:
+                    return
                 before = self._file.state(model)
                 try:
                     yield from self._called(model, rest, seconds)
                 finally:
                     self._file.follow(model, before)
-                yield from rest.found()
         finally:
             self._file.flush(now=True)
 
@@ -74,7 +76,8 @@ class CheckpointBackend:
                 if time.monotonic() > look_again:
                     self._file.refresh()
                     look_again = time.monotonic() + REFRESH
-                yield from points.found()
+                while known := points.found():
+                    yield from known
         finally:
             if isinstance(replies, Generator):
                 replies.close()
@@ -133,37 +136,35 @@ class _Unknown(Iterator[Job]):
         self._file = file
         self._points = points
         self._ahead = ahead
-        self._known: deque[tuple[Key, Output | Shaped]] = deque()
+        self._known: list[tuple[Key, Output | Shaped]] = []
         self.next: deque[Job] = deque()
         self.asked: dict[Key, bytes] = {}
 
-    def found(self) -> Iterator[tuple[Key, Output | Shaped]]:
-        """Yield what the file knew, until there is work for all workers or no point is left.
+    def found(self) -> list[tuple[Key, Output | Shaped]]:
+        """Return what the file knew, until there is work for all workers or no point is left.
 
         Each may lead to new points, of which the file may know more.
         """
-        while True:
-            while len(self.next) < self._ahead and (job := self._look()) is not None:
-                self.next.append(job)
-            if not self._known:
-                return
-            yield self._known.popleft()
+        while len(self.next) < self._ahead and self._look():
+            pass
+        known, self._known = self._known, []
+        return known
 
     def __next__(self) -> Job:
         """Return the next point that is to be evaluated."""
-        job = self.next.popleft() if self.next else self._look()
-        if job is None:
+        if not (self.next or self._look()):
             raise StopIteration
-        return job
+        return self.next.popleft()
 
-    def _look(self) -> Job | None:
-        """Return the next point of which nothing is known; None if there is none at the moment."""
+    def _look(self) -> bool:
+        """Find the next point of which nothing is known; False if there is none at the moment."""
         for key, x in self._points:
             place = place_of(x)
             output = self._file.find(place)
             lost = self._has_aux and key == AT_X0 and getattr(output, "aux", None) is None
             if output is None or lost:
                 self.asked[key] = place
-                return key, x
+                self.next.append((key, x))
+                return True
             self._known.append((key, output))
-        return None
+        return False

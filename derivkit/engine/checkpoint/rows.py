@@ -11,6 +11,7 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from hashlib import blake2b
 from struct import pack
 from typing import Any
@@ -159,6 +160,11 @@ def place_from(origin: Origin | None, moved: bytes) -> bytes:
 
 def checksum(*parts: bytes | str) -> bytes:
     """Return 8 bytes that tell whether anything has changed; no secret, and no proof of origin."""
-    data = [part.encode() if isinstance(part, str) else part for part in parts]
-    whole = b"".join([piece for each in data for piece in (pack("<Q", len(each)), each)])
-    return blake2b(whole, digest_size=8).digest()
+    framed = [_framed_text(p) if isinstance(p, str) else pack("<Q", len(p)) + p for p in parts]
+    return blake2b(b"".join(framed), digest_size=8).digest()
+
+
+@lru_cache(maxsize=64)  # the same few in all rows: statuses, shapes and types
+def _framed_text(part: str) -> bytes:
+    data = part.encode()
+    return pack("<Q", len(data)) + data

@@ -224,17 +224,18 @@ class Store:
         status = "ok" if output is not None else "failed"
         value, shape, dtype = (b"", "", "") if output is None else bytes_of(output)
         with self._lock:
+            connection = self._connection
             origin, moved = self._beside(place)
-            total = checksum(origin.sum if origin else b"", moved, status, value, shape, dtype)
-            beside = origin.number if origin else None
-            row = model, beside, moved, status, value, shape, dtype, message, time.time(), total
+            number, mark = (origin.number, origin.sum) if origin else (None, b"")
+            total = checksum(mark, moved, status, value, shape, dtype)
+            row = model, number, moved, status, value, shape, dtype, message, time.time(), total
             if durable:
-                self._connection.execute("pragma synchronous = full")
-            number = self._connection.execute(ADD, row).lastrowid
+                connection.execute("pragma synchronous = full")
+            added = connection.execute(ADD, row).lastrowid
             if durable:
                 self._synced = time.monotonic()
-                self._connection.execute(f"pragma synchronous = {self._quick}")
-        return number or 0
+                connection.execute(f"pragma synchronous = {self._quick}")
+        return added or 0
 
     def _beside(self, place: bytes) -> tuple[Origin | None, bytes]:
         """Return what a point is stored beside, and what differs; write an origin if need be."""
@@ -455,5 +456,5 @@ def on_network(path: Path) -> bool:
     kinds = {}
     for line in mounts.read_text(errors="replace").splitlines():
         _, folder, kind, *_ = line.split(" ")
-        kinds[Path(folder.replace(r"\040", " "))] = kind
-    return next((kinds[p] for p in real.parents if p in kinds), "") in NETWORK
+        kinds[folder.replace(r"\040", " ")] = kind
+    return next((kinds[p] for p in map(str, real.parents) if p in kinds), "") in NETWORK

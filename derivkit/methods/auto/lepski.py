@@ -143,6 +143,7 @@ class Windows:
         noise: Noise | None,
         eps: float | Floats,
     ) -> None:
+        self._stacks: dict[str, Floats] = {}
         self._samples = _windows(np.abs(t), order)
         self.verdicts = [judge(t[w], f[w], order, origin, noise, eps) for w in self._samples]
         if not self.verdicts:
@@ -154,7 +155,10 @@ class Windows:
         self._outputs = np.arange(f.shape[1])
 
     def _stacked(self, name: str) -> Floats:
-        return np.array([getattr(v, name) for v in self.verdicts])
+        """Return a field of all verdicts (windows, q), or (windows,); not to be written to."""
+        if name not in self._stacks:
+            self._stacks[name] = np.array([getattr(v, name) for v in self.verdicts])
+        return self._stacks[name]
 
     def units(self, f: Floats) -> Floats:
         """Return the precision of outputs that show more than rounding; EPS for the others."""

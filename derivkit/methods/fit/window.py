@@ -166,8 +166,8 @@ def window(distance: Floats, radius: float) -> NDArray[np.bool_]:
 
 def findings(v: WindowFit) -> list[Finding]:
     """Return the fit of q outputs as q findings."""
-    q = v.value.shape
-    columns = [np.broadcast_to(getattr(v, name), q).tolist() for name in Finding._fields]
+    fields, q = (getattr(v, name) for name in Finding._fields), v.value.shape
+    columns = [(a if np.shape(a) == q else np.broadcast_to(a, q)).tolist() for a in fields]
     return [Finding(*row) for row in zip(*columns, strict=True)]
 
 

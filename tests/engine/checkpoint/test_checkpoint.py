@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from derivkit import CalculusKit, CheckpointError, CheckpointMismatchError, ModelError
-from derivkit.engine.checkpoint import store
+from derivkit.engine.checkpoint import checkpoint as checkpoints, store
 from derivkit.engine.checkpoint.checkpoint import open_checkpoint
 from derivkit.engine.checkpoint.rows import bytes_of, output_of
 from derivkit.engine.checkpoint.store import journal
@@ -361,6 +361,17 @@ def test_a_write_costs_a_row_and_no_more(path):
     assert checkpoint.stored == 100
     assert checkpoint.find(place_of(np.array([99.0]))) == 1.0
     assert checkpoint.find(place_of(np.array([100.0]))) is None
+
+
+def test_points_whose_hashes_collide_cost_an_evaluation_and_no_wrong_value(path, monkeypatch):
+    monkeypatch.setattr(checkpoints, "hash", lambda _: 1, raising=False)
+    checkpoint = open_checkpoint(path, smooth)
+    one, other = (place_of(np.array([x])) for x in (1.0, 2.0))
+    checkpoint.keep(one, 10.0)
+    checkpoint.keep(other, 20.0)
+    assert checkpoint.find(other) == 20.0
+    with pytest.warns(match="that point is evaluated again"):
+        assert checkpoint.find(one) is None
 
 
 def test_an_error_names_the_file(tmp_path):
