@@ -39,6 +39,7 @@ HERMITIAN = {
     "a matrix": (C, C),
     "sparse": (sparse.csr_matrix(C), C),
     "a factor": (Cholesky(np.linalg.cholesky(C)), C),
+    "a sparse factor": (Cholesky(sparse.csc_array(np.linalg.cholesky(C))), C),
     "a precision": (Precision(np.linalg.inv(C)), C),
     "a sparse precision": (Precision(sparse.csc_array(np.linalg.inv(C))), C),
     "blocks": (BlockDiagonal([C[:4, :4], C[4:, 4:]]), HALVES),
