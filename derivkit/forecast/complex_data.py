@@ -70,9 +70,7 @@ def of_real_numbers(cov: Any) -> Any:  # noqa: PLR0911 - a table
         return _both_parts(np.kron(as_matrix(cov.first), as_matrix(cov.second)))
     if isinstance(cov, BlockDiagonal):
         return _both_parts(sparse.block_diag([_as_matrix(block) for block in cov.blocks], "csc"))
-    if not sparse.issparse(cov) and np.ndim(cov) < 2:
-        raise ValueError("`cov` must be real variances, got some with an imaginary part")
-    return _both_parts(cov)
+    return _both_parts(cov if sparse.issparse(cov) or np.ndim(cov) > 1 else _variances(cov))
 
 
 def _real(cov: Any) -> Any:
@@ -107,7 +105,14 @@ def _as_matrix(block: Any) -> Any:
         return sparse.block_diag([_as_matrix(each) for each in block.blocks], "csc")
     if isinstance(block, (Precision, LinearOperator)):
         raise TypeError("`blocks` of complex data must be matrices, got an inverse or an operator")
-    return block if np.ndim(block) == 2 or sparse.issparse(block) else sparse.diags(block)
+    return block if sparse.issparse(block) or np.ndim(block) > 1 else _variances(block)
+
+
+def _variances(given: Any) -> Any:
+    """Return real variances as a matrix; a ValueError says that others are none."""
+    if np.any(np.imag(given)):
+        raise ValueError("`cov` must be real variances, got some with an imaginary part")
+    return sparse.diags(np.atleast_1d(given))
 
 
 def _both_parts(C: Any) -> Any:

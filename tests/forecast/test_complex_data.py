@@ -139,3 +139,9 @@ def test_outputs_from_a_checkpoint_are_still_complex(cov, tmp_path):
         F = kit.fisher()
         want = exact(dense) * (2 if circular else 1)
         np.testing.assert_allclose(F, want, rtol=1e-10, atol=1e-10 * np.abs(F).max())
+
+
+@pytest.mark.parametrize("blocks", [[1.0 + 1j, 2.0], [[1.0 + 1j], [2.0]]])
+def test_blocks_that_are_complex_numbers_are_no_variances(blocks):
+    with pytest.raises(ValueError, match="real variances"):
+        ForecastKit(lambda t: [t[0] + 0j] * 2, [1.0], BlockDiagonal(blocks)).fisher()
