@@ -3,8 +3,8 @@
 ``python -m benchmarks.environment`` makes benchmarks/.venv with the pinned packages of peers.txt.
 
 The published DerivKit has the import name of this package. So peers run in a process of their own
-whose path holds neither this repository nor anything installed beside it: `worker.py` loads only
-the `benchmarks` package, by its file.
+whose path holds neither this repository nor anything installed beside it, whatever PYTHONPATH says:
+`worker.py` loads only the `benchmarks` package, by its file.
 """
 
 import hashlib
@@ -39,7 +39,7 @@ def work(task, **arguments):
     """
     if not available():
         raise SystemExit("the peers have no environment yet: python -m benchmarks.environment")
-    command = [PYTHON, "-P", HERE / "worker.py", task, json.dumps(arguments)]
+    command = [PYTHON, "-I", HERE / "worker.py", task, json.dumps(arguments)]
     done = subprocess.run(command, check=True, cwd="/", stdout=subprocess.PIPE, text=True)
     return json.loads(done.stdout.splitlines()[-1])
 

@@ -104,9 +104,9 @@ def _jacobian(m):
 
     x = np.array([1.0, 2.0, 3.0])
     CalculusKit(lambda x: x, x).jacobian()  # loads what is loaded late
-    before = _peak()
+    before = peak()
     result = CalculusKit(model, x).jacobian_result()
-    grown = _peak() - before
+    grown = peak() - before
     assert result.success
     del result
     calls = {
@@ -152,9 +152,9 @@ def _vectorised(p):
 
     x = np.ones(p)
     model(np.ones((max(1, 2**18 // p), p)))
-    before = _peak()
+    before = peak()
     CalculusKit(model, x, vectorized=True).gradient()
-    grown = _peak() - before
+    grown = peak() - before
     seconds.clear()
     start = time.process_time()
     CalculusKit(model, x, vectorized=True).gradient()
@@ -167,9 +167,9 @@ def _vectorised(p):
 def _long_gradient(p):
     x = np.ones(p)
     kit = CalculusKit(lambda x: x[0] * x[-1], x)
-    before, start = _peak(), time.process_time()
+    before, start = peak(), time.process_time()
     result = kit.gradient_result("finite", stepsize=1e-3, num_points=3)
-    return (time.process_time() - start) / result.nfev, _peak() - before
+    return (time.process_time() - start) / result.nfev, peak() - before
 
 
 def _sparse(p):
@@ -184,9 +184,9 @@ def _sparse(p):
     pattern = sparse.diags_array([1.0, 1.0, 1.0], offsets=[-1, 0, 1], shape=(p, p), format="csr")
     x = np.linspace(1.0, 2.0, p)
     model(x)
-    before, start = _peak(), time.process_time()
+    before, start = peak(), time.process_time()
     result = CalculusKit(model, x).jacobian_result(sparsity=pattern)
-    seconds, grown = time.process_time() - start, _peak() - before
+    seconds, grown = time.process_time() - start, peak() - before
     bare = best({"bare": lambda: [model(x) for _ in range(result.nfev)]}, least=1)["bare"]
     return seconds / bare, grown
 
@@ -218,9 +218,9 @@ def points():
 def _many_points(n):
     x = np.random.default_rng(0).uniform(1.0, 2.0, (n, 3))
     gradients(sums_of_sines, x[:10], vectorized=True)
-    before = _peak()
+    before = peak()
     gradients(sums_of_sines, x, vectorized=True)
-    return 0.0, _peak() - before
+    return 0.0, peak() - before
 
 
 def files():
@@ -276,7 +276,7 @@ def in_child(function, *arguments):
         return pool.apply(function, arguments)
 
 
-def _peak():
+def peak():
     """Return the peak of this process's memory so far, in bytes."""
     return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 

@@ -46,7 +46,7 @@ def row(name, problems):
         e = errors(problems, outcomes, kinds)
         digits = -np.log10(np.clip(np.median(e), 1e-16, 1))
         shares = f"{np.mean(e < 1e-6):.3f} / {np.mean(e < 1e-3):.3f}"
-        cells.append(f"{shares}, {np.sum(e > BAD)} bad, {digits:.1f} d")
+        cells.append(f"{shares}, {np.sum(e > BAD)} bad, {digits:z.1f} d")
     calls = [o.calls / p.p for p, o in zip(problems, outcomes, strict=True)]
     return [*cells, f"{np.median(calls):.0f}"]
 

@@ -93,7 +93,7 @@ class Score:
     def row(self):
         return [
             str(self.n),
-            f"{self.digits:.1f}",
+            f"{self.digits:z.1f}",
             f"{self.calls:.0f}",
             f"{self.fails:.1f}",
             f"{self.silent:.1f}",

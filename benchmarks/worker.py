@@ -1,4 +1,4 @@
-"""Runs in the peers' environment: ``python -P worker.py module.function '{"argument": value}'``.
+"""Runs in the peers' environment: ``python -I worker.py module.function '{"argument": value}'``.
 
 Loads the `benchmarks` package by its file, so that this repository's `derivkit` is not importable
 here and `import derivkit` means the published one. Prints the function's result as one JSON line.

@@ -775,7 +775,7 @@ class ForecastKit(Shown, DensityCalls):
 
     @classmethod
     def combine(
-        cls, *, cross: Mapping[tuple[str, str], Any] | None = None, **kits: ForecastKit
+        cls, *unnamed: Any, cross: Mapping[tuple[str, str], Any] | None = None, **kits: ForecastKit
     ) -> ForecastKit:
         """Return the kit of several probes together; parameters of the same name are the same.
 
@@ -791,7 +791,14 @@ class ForecastKit(Shown, DensityCalls):
         ValueError
             If kits disagree on a shared parameter's fiducial value or prior, or on ``circular``;
             hold the same data; or have ``cov_samples``.
+        TypeError
+            If kits come without a name.
         """
+        if unnamed:
+            raise TypeError(
+                f"`kits` must be given by name, got {len(unnamed)} without; write "
+                "ForecastKit.combine(sn=kit1, bao=kit2)"
+            )
         if not kits:
             raise ValueError("`kits` must be at least one, got none")
         values: dict[str, float] = {}

@@ -7,6 +7,7 @@ Nothing here trusts what it is given: a value may raise whatever it is asked.
 from __future__ import annotations
 
 import difflib
+import inspect
 import math
 import reprlib
 import sys
@@ -541,6 +542,8 @@ def typed(function: Function) -> Function:
     allowed = {
         name: found for name, note in function.__annotations__.items() if (found := _kinds(note))
     }
+    own = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    passes_on = bool(code.co_flags & inspect.CO_VARKEYWORDS)
 
     @wraps(function)
     def asked(*args: Any, **kwargs: Any) -> Any:
@@ -549,6 +552,14 @@ def typed(function: Function) -> Function:
             if kinds and not any(_is(test, value) for _, test in kinds):
                 words = " or ".join(words for words, _ in kinds)
                 raise TypeError(f"`{name}` must be {words}, got {shown(value)}")
+        # else it would be taken for a method's option
+        passed_on = kwargs.keys() - {*own, *_ADVICE} if passes_on else ()
+        for name in passed_on:
+            near = difflib.get_close_matches(name, own, n=1, cutoff=ALMOST)
+            if near:
+                raise TypeError(
+                    f"{function.__name__}() has no keyword {name!r}; did you mean {near[0]!r}?"
+                )
         return function(*args, **kwargs)
 
     return asked  # type: ignore[return-value]

@@ -155,6 +155,7 @@ def check_bounds(bounds: Any, p: int) -> tuple[NDArray[Any], NDArray[Any]]:
         bounds = list(zip(*(b.tolist() for b in each), strict=True))
     wanted = (
         f"`bounds` must be {p} (lower, upper) pairs or a scipy.optimize.Bounds, got {shown(bounds)}"
+        "; a value twice, (0.7, 0.7), holds a parameter fixed"
     )
     try:
         pairs = [tuple(check_sequence("bounds", pair)) for pair in check_sequence("bounds", bounds)]

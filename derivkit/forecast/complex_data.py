@@ -16,8 +16,14 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse.linalg import LinearOperator
 
-from derivkit.forecast.structures import BlockDiagonal, Cholesky, Kronecker, Precision
-from derivkit.validation import check_sequence, has
+from derivkit.forecast.structures import (
+    BlockDiagonal,
+    Cholesky,
+    Kronecker,
+    Precision,
+    as_matrix,
+)
+from derivkit.validation import has
 
 __all__ = ["is_hermitian", "of_real_numbers"]
 
@@ -27,7 +33,7 @@ def is_hermitian(cov: Any) -> bool:  # noqa: PLR0911 - a table
     if isinstance(cov, (Cholesky, Precision)):
         return is_hermitian(cov.factor if isinstance(cov, Cholesky) else cov.matrix)
     if isinstance(cov, BlockDiagonal):
-        return any(map(is_hermitian, check_sequence("blocks", cov.blocks)))
+        return any(map(is_hermitian, cov.blocks))
     if isinstance(cov, Kronecker):
         return is_hermitian(cov.first) or is_hermitian(cov.second)
     if isinstance(cov, LinearOperator):
@@ -61,12 +67,10 @@ def of_real_numbers(cov: Any) -> Any:  # noqa: PLR0911 - a table
     if isinstance(cov, Cholesky):
         return _both_parts(_squared(cov.factor))
     if isinstance(cov, Kronecker):
-        return _both_parts(np.kron(np.atleast_2d(cov.first), np.atleast_2d(cov.second)))
+        return _both_parts(np.kron(as_matrix(cov.first), as_matrix(cov.second)))
     if isinstance(cov, BlockDiagonal):
         return _both_parts(sparse.block_diag([_as_matrix(block) for block in cov.blocks], "csc"))
-    if not sparse.issparse(cov) and np.ndim(cov) < 2:
-        raise ValueError("`cov` must be real variances, got some with an imaginary part")
-    return _both_parts(cov)
+    return _both_parts(cov if sparse.issparse(cov) or np.ndim(cov) > 1 else _variances(cov))
 
 
 def _real(cov: Any) -> Any:
@@ -85,7 +89,7 @@ def _real(cov: Any) -> Any:
 
 def _squared(factor: Any) -> Any:
     """Return the matrix of which a Hermitian factor is given."""
-    L = np.asarray(factor)
+    L: Any = factor if sparse.issparse(factor) else np.asarray(factor)
     if L.ndim != 2:
         raise ValueError(f"`factor` must be a matrix, got shape {L.shape}")
     return L @ L.conj().T
@@ -96,12 +100,19 @@ def _as_matrix(block: Any) -> Any:
     if isinstance(block, Cholesky):
         return _squared(block.factor)
     if isinstance(block, Kronecker):
-        return np.kron(np.atleast_2d(block.first), np.atleast_2d(block.second))
+        return np.kron(as_matrix(block.first), as_matrix(block.second))
     if isinstance(block, BlockDiagonal):
         return sparse.block_diag([_as_matrix(each) for each in block.blocks], "csc")
     if isinstance(block, (Precision, LinearOperator)):
         raise TypeError("`blocks` of complex data must be matrices, got an inverse or an operator")
-    return block if np.ndim(block) == 2 or sparse.issparse(block) else sparse.diags(block)
+    return block if sparse.issparse(block) or np.ndim(block) > 1 else _variances(block)
+
+
+def _variances(given: Any) -> Any:
+    """Return real variances as a matrix; a ValueError says that others are none."""
+    if np.any(np.imag(given)):
+        raise ValueError("`cov` must be real variances, got some with an imaginary part")
+    return sparse.diags(np.atleast_1d(given))
 
 
 def _both_parts(C: Any) -> Any:

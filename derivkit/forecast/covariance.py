@@ -16,17 +16,23 @@ from numpy.typing import NDArray
 from scipy import linalg, sparse
 from scipy.sparse.linalg import LinearOperator, splu
 
-from derivkit.engine.plain_numbers import output_numbers
 from derivkit.forecast.complex_data import is_hermitian, of_real_numbers
 from derivkit.forecast.factors import (
     as_numbers,
     checked_matrix,
     checked_variances,
     factor_of,
+    lower_factor,
     sparse_factor,
 )
-from derivkit.forecast.structures import BlockDiagonal, Cholesky, Kronecker, Precision
-from derivkit.validation import check_sequence, has, shown
+from derivkit.forecast.structures import (
+    BlockDiagonal,
+    Cholesky,
+    Kronecker,
+    Precision,
+    as_matrix,
+)
+from derivkit.validation import has, shown
 
 __all__ = [
     "Whitener",
@@ -104,7 +110,8 @@ def whitener_of(cov: Any, m: int, *, name: str = "cov") -> Whitener:  # noqa: PL
     if hermitian and size_of(cov) == 2 * m:
         raise ValueError(f"`{name}` must be real for real data, got one with imaginary parts")
     if isinstance(cov, Cholesky):
-        return _of_factor(checked_matrix(cov.factor, m, name), name)
+        L = lower_factor(cov.factor, m, name)
+        return _of_sparse_root(L) if sparse.issparse(L) else _of_factor(L)
     if isinstance(cov, Precision):
         return _of_precision(cov.matrix, m, name)
     if isinstance(cov, BlockDiagonal):
@@ -122,7 +129,7 @@ def whitener_of(cov: Any, m: int, *, name: str = "cov") -> Whitener:  # noqa: PL
     diagonal = np.diag(matrix)
     if np.count_nonzero(matrix) == np.count_nonzero(diagonal):
         return of_variances(checked_variances(diagonal, m, name))
-    return _of_factor(factor_of(matrix, name), name, matrix)
+    return _of_factor(factor_of(matrix, name), matrix)
 
 
 def of_variances(variances: Array) -> Whitener:
@@ -141,9 +148,7 @@ def of_variances(variances: Array) -> Whitener:
     )
 
 
-def _of_factor(L: Array, name: str, C: Array | None = None) -> Whitener:
-    if np.triu(L, 1).any() or not (np.diag(L) > 0).all():
-        raise ValueError(f"`{name}` must be a lower triangle with a positive diagonal")
+def _of_factor(L: Array, C: Array | None = None) -> Whitener:
     inverse = linalg.solve_triangular(L, np.eye(len(L)), lower=True)  # for bounds alone
     np.abs(inverse, out=inverse)
 
@@ -185,9 +190,20 @@ def of_sparse(C: Any, m: int, name: str) -> Whitener:
     L, order, pivots = sparse_factor(C, m, name)
     if L.nnz == m:
         return of_variances(checked_variances(C.diagonal(), m, name))
-    solver = splu(L.tocsc(), permc_spec="NATURAL", diag_pivot_thresh=0.0)
-    weight = 1 / np.sqrt(pivots)[:, None]
-    back = np.argsort(order)
+    return _of_sparse_factor(L.tocsc(), order, 1 / np.sqrt(pivots), C, name)
+
+
+def _of_sparse_root(L: Any) -> Whitener:
+    m = L.shape[0]
+    return _of_sparse_factor(L, np.arange(m), np.ones(m), L @ L.T, "cov")
+
+
+def _of_sparse_factor(
+    L: Any, order: NDArray[np.intp], weights: Array, C: Any, name: str
+) -> Whitener:
+    """Return the whitener ``weights * L^-1 x[order]`` of C, with L a lower triangle."""
+    solver = splu(L, permc_spec="NATURAL", diag_pivot_thresh=0.0)
+    weight, back = weights[:, None], np.argsort(order)
 
     def whiten(X: Array) -> Array:
         return np.asarray(weight * solver.solve(X[order]))
@@ -200,7 +216,7 @@ def of_sparse(C: Any, m: int, name: str) -> Whitener:
         kept = np.flatnonzero(~gone)
         return whitener_of(C.tocsr()[kept][:, kept], kept.size, name=name)
 
-    return Whitener(m, whiten, adjoint, lambda E: size_by_signs(whiten, E), without)
+    return Whitener(len(order), whiten, adjoint, lambda E: size_by_signs(whiten, E), without)
 
 
 def _of_operator(W: LinearOperator, m: int, name: str) -> Whitener:
@@ -280,7 +296,7 @@ def lengths_of_units(whitener: Whitener) -> Array:
 
 
 def _of_product(cov: Kronecker, m: int, name: str) -> Whitener:
-    matrices = [np.atleast_2d(as_numbers(each, name)) for each in (cov.first, cov.second)]
+    matrices = [as_matrix(as_numbers(each, name)) for each in (cov.first, cov.second)]
     a, b = (factor_of(checked_matrix(each, len(each), name), name) for each in matrices)
     m1, m2 = len(a), len(b)
     if m1 * m2 != m:
@@ -317,7 +333,7 @@ def size_of(cov: Any) -> int | None:
     """Return how many real data a covariance is of; None for a number, which is of any."""
     cov = of_real_numbers(cov)
     if isinstance(cov, BlockDiagonal):
-        sizes = [size_of(block) for block in check_sequence("blocks", cov.blocks)]
+        sizes = [size_of(block) for block in cov.blocks]
         return None if None in sizes else sum(filter(None, sizes))
     if isinstance(cov, Kronecker):
         return len(np.atleast_1d(as_numbers(cov.first, "first"))) * len(
@@ -326,8 +342,10 @@ def size_of(cov: Any) -> int | None:
     inner: Any = cov
     if isinstance(cov, (Cholesky, Precision)):
         inner = cov.factor if isinstance(cov, Cholesky) else cov.matrix
-    shape = inner.shape if has(inner, "shape") else output_numbers("cov", inner).shape
-    return int(shape[-1]) if shape else None
+    if isinstance(inner, LinearOperator):
+        return int(inner.shape[-1])
+    shape = inner.shape if has(inner, "shape") else as_numbers(inner, "cov").shape
+    return int(max(shape)) if shape else None
 
 
 def joined(parts: Sequence[Whitener]) -> Whitener:

@@ -33,9 +33,16 @@ from derivkit.forecast.factors import (
     checked_matrix,
     checked_variances,
     factor_of,
+    lower_factor,
     sparse_factor,
 )
-from derivkit.forecast.structures import BlockDiagonal, Cholesky, Kronecker, Precision
+from derivkit.forecast.structures import (
+    BlockDiagonal,
+    Cholesky,
+    Kronecker,
+    Precision,
+    as_matrix,
+)
 
 __all__ = [
     "divergence",
@@ -54,7 +61,7 @@ COLUMNS = 256
 """Columns of a sparse covariance that are solved for at a time."""
 
 
-def plain(cov: Any, m: int) -> Any:
+def plain(cov: Any, m: int) -> Any:  # noqa: PLR0911 - a table
     """Return a covariance of m data as variances (m,), a matrix (m, m), or a sparse one.
 
     Raises
@@ -64,23 +71,26 @@ def plain(cov: Any, m: int) -> Any:
     """
     if isinstance(getattr(cov, "matrix", cov), LinearOperator):
         raise TypeError("`cov` of theta must return numbers, got a LinearOperator")
+    size = size_of(cov) or max(m, 1)
     if isinstance(cov, Cholesky):
-        L = as_numbers(cov.factor, "cov")
+        L = lower_factor(cov.factor, size, "cov")
         return L @ L.T
     if isinstance(cov, Precision):
         P: Any = cov.matrix
         P = P.toarray() if hasattr(P, "toarray") else P
-        L = factor_of(checked_matrix(P, m, "cov"), "cov")
-        return linalg.cho_solve((L, True), np.eye(m))
+        L = factor_of(checked_matrix(P, size, "cov"), "cov")
+        return linalg.cho_solve((L, True), np.eye(size))
     if isinstance(cov, Kronecker):
-        return np.kron(np.atleast_2d(cov.first), np.atleast_2d(cov.second))
+        return np.kron(as_matrix(cov.first), as_matrix(cov.second))
     if isinstance(cov, BlockDiagonal):
         each = [plain(block, size_of(block) or 1) for block in cov.blocks]
         return sparse.block_diag([sparse.diags(C) if C.ndim == 1 else C for C in each], "csc")
     if hasattr(cov, "tocsc"):
         return cov.tocsc()
     array = as_numbers(cov, "cov")
-    return np.broadcast_to(array, max(m, 1)) if array.ndim == 0 else array
+    if array.ndim > 1:
+        return checked_matrix(array, size, "cov")
+    return np.broadcast_to(array, size)
 
 
 def entries_of(C: Any) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

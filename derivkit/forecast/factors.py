@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 from scipy.sparse.linalg import splu
 
 from derivkit.forecast.complex_data import of_real_numbers
-from derivkit.validation import check_unmasked, shown, without_unit
+from derivkit.validation import check_unmasked, has, shown, without_unit
 
 __all__ = [
     "as_numbers",
@@ -21,6 +22,7 @@ __all__ = [
     "checked_variances",
     "cholesky_factor",
     "factor_of",
+    "lower_factor",
     "sparse_factor",
 ]
 
@@ -112,6 +114,19 @@ def factor_of(C: Array, name: str) -> Array:
             "correlation matrix; remove data that follow from others"
         )
     return np.asarray(scale[:, None] * L)
+
+
+def lower_factor(factor: Any, m: int, name: str) -> Any:
+    """Return a Cholesky factor (m, m), dense or sparse: a lower triangle, its diagonal positive."""
+    is_sparse = has(factor, "tocsc")
+    L = factor.tocsc().astype(float) if is_sparse else checked_matrix(factor, m, name)
+    if is_sparse and (L.shape != (m, m) or not np.isfinite(L.data).all()):
+        raise ValueError(f"`{name}` must be finite and of {m} data, got shape {L.shape}")
+    if (sparse.triu(L, 1).nnz if is_sparse else np.triu(L, 1).any()) or not (
+        L.diagonal() > 0
+    ).all():
+        raise ValueError(f"`{name}` must be a lower triangle with a positive diagonal")
+    return L
 
 
 def sparse_factor(C: Any, m: int, name: str) -> tuple[Any, NDArray[np.intp], Array]:

@@ -7,11 +7,16 @@ as much too wide. The samples show which it is: contrasts, combinations of sampl
 polynomial up to some degree changes, are nothing but noise, and vary from datum to datum as it
 does.
 
+A derivative whose window is as wide as its noise allows is also off by what a polynomial does not
+follow there. That is no noise: it is the same in every seed, and adds up where the model moves many
+data alike. The samples have it in what the next two coefficients would change, datum by datum and
+with its sign; noise in that adds up as noise does.
+
 Each of c contrasts, scaled so that every datum's squares add up to 1, is a *pattern*. The noise
 of a sum :math:`\sum_k w_k dJ_k` is then :math:`(\sum_c (\sum_k w_k n_k z_{ck})^2)^{1/2}` with
 :math:`n` the bars: the plain sum of bars for common noise, about the root of the sum of squares for
-independent noise. A size estimated from c contrasts is itself uncertain: the bar is widened as
-Student's t is.
+independent noise. A size estimated from c contrasts is itself uncertain: a bar that is right for a
+known size is widened as Student's t is. The changes, as parts of the bars, are one more pattern.
 """
 
 from __future__ import annotations
@@ -22,6 +27,7 @@ from typing import Any
 import numpy as np
 from numpy.polynomial.chebyshev import chebvander
 from numpy.typing import NDArray
+from scipy.linalg import solve_triangular
 from scipy.stats import norm, t as student
 
 __all__ = ["apart", "noise_patterns"]
@@ -50,25 +56,29 @@ def noise_patterns(result: Any, is_noise: NDArray[np.bool_]) -> Array:
     none = np.zeros((0, m, p))
     if result.order != 1 or result.evaluations is None or not is_noise.any():
         return none
-    step, sigma = (np.reshape(each, (m, p)) for each in (result.step, result.noise))
+    numbers = (result.step, result.noise, result.error)
+    step, sigma, error = (np.reshape(each, (m, p)) for each in numbers)
     found = []
     for j in range(p):
         which = is_noise[:, j]
         if not which.any():
             found.append(np.zeros((0, m)))
             continue
-        t, values = _samples(result.evaluations, j, float(np.median(step[which, j])))
-        contrasts = _contrasts(t, values[:, which], sigma[which, j])
-        if contrasts is None or m * p * len(contrasts) > MOST_NUMBERS:
+        half_width = float(np.median(step[which, j]))
+        t, values = _samples(result.evaluations, j, half_width)
+        told = _contrasts(t, values[:, which], sigma[which, j])
+        if told is None or m * p * len(told[0]) > MOST_NUMBERS:
             return none
-        whole = np.zeros((len(contrasts), m))
-        whole[:, which] = contrasts
+        contrasts, change = told
+        size = np.linalg.norm(contrasts, axis=0)
+        wider = student.ppf(norm.cdf(BAR), len(contrasts)) / BAR
+        whole = np.zeros((len(contrasts) + 1, m))
+        whole[:-1, which] = wider * contrasts / np.where(size > 0, size, 1.0)
+        whole[-1, which] = change / half_width / error[which, j]
         found.append(whole)
     patterns = np.zeros((max(map(len, found)), m, p))
     for j, each in enumerate(found):
-        size = np.linalg.norm(each, axis=0)
-        wider = student.ppf(norm.cdf(BAR), len(each)) / BAR if len(each) else 1.0
-        patterns[: len(each), :, j] = wider * each / np.where(size > 0, size, 1.0)
+        patterns[: len(each), :, j] = each
     return patterns
 
 
@@ -80,18 +90,21 @@ def _samples(evaluations: Any, index: int, half_width: float) -> tuple[Array, Ar
     return t[kept], values[kept]
 
 
-def _contrasts(t: Array, values: Array, sigma: Array) -> Array | None:
-    """Return what polynomials leave of values (n, m), in orthonormal contrasts (c, m).
+def _contrasts(t: Array, values: Array, sigma: Array) -> tuple[Array, Array] | None:
+    """Return contrasts (c, m), and what the next coefficients change in the slopes at 0 (m,).
 
-    The degree is the least that single data call for, as it is where their derivatives come from:
-    what a polynomial of that degree does not follow hides in each datum's noise, and adds up if
-    all data share it. None if no degree is high enough.
+    Contrasts of values (n, m) are orthonormal, and what polynomials leave. The degree is the least
+    that single data call for, as it is where their derivatives come from: what a polynomial of that
+    degree does not follow hides in each datum's noise. None if no degree is high enough.
     """
     for degree in range(1, len(t) - FEWEST):
-        q, _ = np.linalg.qr(chebvander(t, degree), mode="complete")
+        q, r = np.linalg.qr(chebvander(t, degree + 2), mode="complete")
         left = q[:, degree + 1 :].T @ values
         if np.median(np.sqrt(np.mean(left**2, axis=0)) / sigma) <= FITS:
-            return np.asarray(left)
+            every = np.arange(degree + 3)
+            at_0 = every * np.sin(every * np.pi / 2)  # slopes of Chebyshev's polynomials
+            slopes = solve_triangular(r[: degree + 3].T, at_0, lower=True)  # of orthonormal ones
+            return np.asarray(left), np.asarray(slopes[degree + 1 :] @ left[:2])
     return None
 
 

@@ -6,7 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["BlockDiagonal", "Cholesky", "Kronecker", "Precision"]
+import numpy as np
+
+from derivkit.validation import check_sequence, has
+
+__all__ = ["BlockDiagonal", "Cholesky", "Kronecker", "Precision", "as_matrix"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,12 +57,19 @@ class Precision:
 
 @dataclass(frozen=True, eq=False)
 class BlockDiagonal:
-    """A covariance of independent blocks, each given as any covariance (not as a number).
+    """A covariance of independent blocks, each given as any covariance; a number is of one datum.
 
     Parameters
     ----------
     blocks : sequence of covariances
         In the order of the data.
+
+    Raises
+    ------
+    TypeError
+        If it is no sequence, or one square table of numbers, whose rows would be variances.
+    ValueError
+        If there are none.
 
     Examples
     --------
@@ -71,6 +82,19 @@ class BlockDiagonal:
 
     blocks: Sequence[Any]
 
+    def __post_init__(self) -> None:
+        is_array = has(self.blocks, "shape")  # the entries of a pandas table are its columns
+        given = np.asarray(self.blocks) if is_array else self.blocks
+        blocks = check_sequence("blocks", given, "covariances")
+        if not blocks:
+            raise ValueError("`blocks` must be at least one covariance, got none")
+        if _is_one_matrix(given):
+            raise TypeError(
+                "`blocks` must be a sequence of covariances, got one square table of numbers; give "
+                "[matrix], or for rows of variances an array of each"
+            )
+        object.__setattr__(self, "blocks", tuple(blocks))
+
 
 @dataclass(frozen=True, eq=False)
 class Kronecker:
@@ -79,7 +103,7 @@ class Kronecker:
     Parameters
     ----------
     first, second : array_like (m1, m1) and (m2, m2)
-        Along the first and the second axis of the data.
+        Along the first and the second axis of the data; variances where they have fewer axes.
 
     Examples
     --------
@@ -92,3 +116,20 @@ class Kronecker:
 
     first: Any
     second: Any
+
+
+def as_matrix(factor: Any) -> Any:
+    """Return a factor of a product as a matrix; variances are its diagonal."""
+    factor = np.asarray(factor)
+    return factor if factor.ndim > 1 else np.diag(np.atleast_1d(factor))
+
+
+def _is_one_matrix(blocks: Any) -> bool:
+    """Return whether blocks are as many rows of numbers as the rows have numbers."""
+    n = len(blocks)
+    if n == 1 or isinstance(blocks, np.ndarray):
+        return n > 1 and blocks.shape == (n, n)
+    return all(
+        isinstance(row, (list, tuple)) and len(row) == n and not any(map(np.iterable, row))
+        for row in blocks
+    )

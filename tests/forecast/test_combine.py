@@ -93,3 +93,10 @@ def test_counts_have_no_covariance_from_simulations():
         off,
         (23 / 29 - 1) * ForecastKit({"one": DataBlock(first, 0.01)}, {"H": 1.0, "n": 0.5}).fisher(),
     )
+
+
+def test_kits_without_a_name_are_told_to_have_one():
+    kit = ForecastKit(lambda t: [t[0]], [1.0], 1.0)
+    for given in ((kit, kit), ([kit, kit],)):
+        with pytest.raises(TypeError, match=r"given by name.*combine\(sn=kit1, bao=kit2\)"):
+            ForecastKit.combine(*given)

@@ -39,6 +39,7 @@ HERMITIAN = {
     "a matrix": (C, C),
     "sparse": (sparse.csr_matrix(C), C),
     "a factor": (Cholesky(np.linalg.cholesky(C)), C),
+    "a sparse factor": (Cholesky(sparse.csc_array(np.linalg.cholesky(C))), C),
     "a precision": (Precision(np.linalg.inv(C)), C),
     "a sparse precision": (Precision(sparse.csc_array(np.linalg.inv(C))), C),
     "blocks": (BlockDiagonal([C[:4, :4], C[4:, 4:]]), HALVES),
@@ -138,3 +139,9 @@ def test_outputs_from_a_checkpoint_are_still_complex(cov, tmp_path):
         F = kit.fisher()
         want = exact(dense) * (2 if circular else 1)
         np.testing.assert_allclose(F, want, rtol=1e-10, atol=1e-10 * np.abs(F).max())
+
+
+@pytest.mark.parametrize("blocks", [[1.0 + 1j, 2.0], [[1.0 + 1j], [2.0]]])
+def test_blocks_that_are_complex_numbers_are_no_variances(blocks):
+    with pytest.raises(ValueError, match="real variances"):
+        ForecastKit(lambda t: [t[0] + 0j] * 2, [1.0], BlockDiagonal(blocks)).fisher()

@@ -1,15 +1,18 @@
 """Whiteners: every kind of covariance against numpy's inverse, and all that is none."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import sparse
 from scipy.sparse.linalg import aslinearoperator
 
+from derivkit import ForecastKit
 from derivkit.forecast.covariance import (
     BlockDiagonal,
     Cholesky,
     Kronecker,
     Precision,
+    size_of,
     whitener_of,
 )
 
@@ -33,7 +36,15 @@ KINDS = {
     "a precision": (Precision(C), np.linalg.inv(C)),
     "a sparse precision": (Precision(BAND), np.linalg.inv(BAND.toarray())),
     "a factor": (Cholesky(np.linalg.cholesky(C)), C),
+    "a sparse factor": (
+        Cholesky(sparse.csr_array(np.linalg.cholesky(BAND.toarray()))),
+        BAND.toarray(),
+    ),
     "a product": (Kronecker(C[:5, :5], C[:6, :6]), np.kron(C[:5, :5], C[:6, :6])),
+    "a product with variances": (
+        Kronecker(np.arange(1.0, 6.0), C[:6, :6]),
+        np.kron(np.diag(np.arange(1.0, 6.0)), C[:6, :6]),
+    ),
     "blocks": (BlockDiagonal([C[:10, :10], np.arange(1.0, 21.0)]), MIXED),
     "an operator": (aslinearoperator(np.linalg.inv(np.linalg.cholesky(C))), C),
 }
@@ -68,7 +79,9 @@ def test_the_size_of_a_whitened_error_is_not_underestimated(kind, generator):
     assert np.all(whitener.size(E) >= np.quantile(lengths, 0.5, axis=1) * (1 - 1e-12))
 
 
-@pytest.mark.parametrize("kind", ["variances", "a matrix", "sparse", "blocks", "a factor"])
+@pytest.mark.parametrize(
+    "kind", ["variances", "a matrix", "sparse", "blocks", "a factor", "a sparse factor"]
+)
 def test_data_can_be_left_out(kind, generator):
     cov, full = KINDS[kind]
     gone = np.zeros(M, dtype=bool)
@@ -97,6 +110,9 @@ def test_data_can_be_left_out(kind, generator):
         (sparse.csc_matrix([[1.0, 2], [0, 1]]), "symmetric"),
         (Precision(np.eye(3)), "shape"),
         (Cholesky(np.ones((2, 2))), "lower triangle"),
+        (Cholesky(sparse.csc_array(np.ones((2, 2)))), "lower triangle"),
+        (Cholesky(sparse.eye_array(3)), "2 data"),
+        (Cholesky(sparse.csc_array([[np.nan, 0], [0, 1]])), "finite"),
         (Kronecker(np.eye(2), np.eye(2)), "product of 2 and 2"),
         (BlockDiagonal([np.ones(3)]), "blocks"),
     ],
@@ -104,6 +120,36 @@ def test_data_can_be_left_out(kind, generator):
 def test_what_is_no_covariance_is_refused_by_name(cov, says):
     with pytest.raises(ValueError, match=says):
         whitener_of(cov, 2)
+
+
+ONE_MATRIX = [[4.0, 1.0], [1.0, 3.0]]
+
+
+@pytest.mark.parametrize("one", [ONE_MATRIX, np.array(ONE_MATRIX), pd.DataFrame(ONE_MATRIX)])
+def test_one_matrix_is_not_taken_for_blocks_of_variances(one):
+    with pytest.raises(TypeError, match=r"got one square table of numbers; give \[matrix\]"):
+        BlockDiagonal(one)
+
+
+def test_rows_of_variances_are_blocks_where_they_cannot_be_one_matrix():
+    for rows in ([np.ones(2), np.ones(2)], np.ones((3, 2)), [[1.0], [1.0]], [1.0, 1.0]):
+        blocks = BlockDiagonal(rows)
+        m = size_of(blocks) or len(rows)
+        assert np.array_equal(whitener_of(blocks, m).whiten(np.ones((m, 1))), np.ones((m, 1)))
+
+
+def test_blocks_are_a_sequence_of_at_least_one():
+    with pytest.raises(ValueError, match="at least one"):
+        BlockDiagonal([])
+    for wrong in (4.0, sparse.eye_array(2), Cholesky(np.eye(2)), {"a": np.eye(2)}):
+        with pytest.raises(TypeError, match="sequence of covariances"):
+            BlockDiagonal(wrong)
+
+
+@pytest.mark.parametrize("shape", [(3, 1), (1, 3), (2, 3, 3)])
+def test_a_table_that_is_not_square_is_told_the_number_of_data(shape):
+    with pytest.raises(ValueError, match=r"shape \(3, 3\) for 3 data"):
+        ForecastKit(lambda t: [t[0]] * 3, [1.0], np.ones(shape)).fisher()
 
 
 def test_what_is_no_number_is_refused():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from derivkit import ForecastKit, ForecastWarning, GaussianMeanCov, Verdict
+from derivkit import Cholesky, ForecastKit, ForecastWarning, GaussianMeanCov, Precision, Verdict
 from derivkit.forecast.covariance_of_theta import (
     divergence,
     entries_of,
@@ -153,3 +153,29 @@ def test_what_cannot_be_called_with_a_covariance_of_theta_is_refused():
     )
     with pytest.raises(ValueError, match="errors in x"):
         line.check_gaussian(result)
+
+
+@pytest.mark.parametrize("matrix", [np.asarray, sparse.csc_array])
+@pytest.mark.parametrize("mean", [None, lambda t: np.zeros(2)])
+def test_a_structured_covariance_of_theta_needs_no_mean(mean, matrix):
+    C = np.array([[2.0, 0.5], [0.5, 1.0]])
+    kinds = {
+        "precision": lambda t: Precision(matrix(np.linalg.inv(C) / t[0])),
+        "factor": lambda t: Cholesky(matrix(np.linalg.cholesky(C) * t[0] ** 0.5)),
+    }
+    for cov in kinds.values():  # F = m / (2 t^2)
+        found = ForecastKit(mean, [2.0], cov).gaussian_fisher()
+        assert np.allclose(found, 0.25, rtol=1e-8)
+
+
+@pytest.mark.parametrize("wrong", [np.triu(np.ones((2, 2))), np.ones(2)])
+def test_a_factor_that_depends_on_theta_must_be_a_lower_triangle(wrong):
+    kit = ForecastKit(lambda t: [t[0], t[0]], [2.0], lambda t: Cholesky(t[0] * wrong))
+    with pytest.raises(ValueError, match=r"lower triangle|shape \(2, 2\)"):
+        kit.gaussian_fisher()
+
+
+def test_a_table_that_depends_on_theta_must_be_square():
+    kit = ForecastKit(lambda t: [t[0]] * 3, [2.0], lambda t: t[0] * np.ones((3, 2)))
+    with pytest.raises(ValueError, match=r"shape \(3, 3\) for 3 data, got \(3, 2\)"):
+        kit.gaussian_fisher()

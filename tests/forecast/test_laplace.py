@@ -118,3 +118,9 @@ def test_a_kit_without_data_has_laplace_and_no_forecast():
     assert kit.n_observables == 0
     with pytest.raises(ValueError, match="`function` must be given"):
         kit.fisher_result()
+
+
+def test_a_misspelt_keyword_of_the_call_is_not_taken_for_an_option_of_the_method():
+    kit = ForecastKit(None, [1.0], np.eye(1))
+    with pytest.raises(TypeError, match="no keyword 'theta_mpa'; did you mean 'theta_map'"):
+        kit.laplace_result(neg_logposterior=lambda t: t[0] ** 2, theta_mpa=[0.0])

@@ -55,6 +55,10 @@ def test_errors_hold_however_the_noise_of_the_data_goes_together(kind):
     assert max(ratio for _, ratio in found.values()) < 15
 
 
+def test_errors_hold_where_what_no_polynomial_follows_is_shared_below_the_noise():
+    assert coverage("ringing", 1e-3, 12)["F"][0] >= 0.95
+
+
 @pytest.mark.parametrize("kind", ["variances", "precision"])
 def test_a_hundred_thousand_data_take_no_square_of_memory(kind):
     from scipy import sparse

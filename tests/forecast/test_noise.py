@@ -1,0 +1,28 @@
+"""What samples show of how noise goes together, and of what is no noise."""
+
+import numpy as np
+
+from derivkit.forecast.noise import _contrasts
+
+T = np.linspace(-1, 1, 13)
+
+
+def noisy(curve, m=4000):
+    """Return m data with noise of 1 that share a curve, and the noise."""
+    noise = np.random.default_rng(0).standard_normal((T.size, m))
+    return curve[:, None] + noise, np.ones(m)
+
+
+def test_what_all_data_share_below_their_noise_is_in_the_changes():
+    values, sigma = noisy(T + 0.5 * T**3)
+    contrasts, change = _contrasts(T, values, sigma)
+    assert len(contrasts) == T.size - 2  # single data look like lines
+    off_by = -0.5 * np.sum(T**4) / np.sum(T**2)  # the slope of a line through 0.5 t^3
+    assert abs(np.mean(change) - off_by) < 4 * np.std(change) / np.sqrt(change.size)
+    assert abs(off_by) > 10 * np.std(change) / np.sqrt(change.size)
+
+
+def test_without_a_curve_the_changes_are_noise():
+    values, sigma = noisy(T)
+    change = _contrasts(T, values, sigma)[1]
+    assert abs(np.mean(change)) < 4 * np.std(change) / np.sqrt(change.size)
