@@ -19,7 +19,7 @@ from concurrent.futures import (
     Future,
     as_completed,
 )
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, field
 from itertools import count, islice
 from operator import itemgetter
@@ -168,20 +168,21 @@ class ThroughPool(Pooled):
     ) -> Iterator[tuple[Key, Reply]]:
         if self._submit is None:
             self._submit = self._packed(model)
-        for key, told in self._told(self._submit, _Queue(points)):
-            if isinstance(told, Failure):
-                yield key, told
-            elif isinstance(told, (WorkerDiedError, TimeoutError)):
-                yield key, Failure(told, undefined=isinstance(told, model.undefined))
-            else:
-                seconds[key] = told[-1]
-                yield key, heard(told)
+        with closing(self._told(self._submit, _Queue(points))) as all_told:
+            for key, told in all_told:
+                if isinstance(told, Failure):
+                    yield key, told
+                elif isinstance(told, (WorkerDiedError, TimeoutError)):
+                    yield key, Failure(told, undefined=isinstance(told, model.undefined))
+                else:
+                    seconds[key] = told[-1]
+                    yield key, heard(told)
 
     def _packed(self, model: Model) -> Submit:
         shipment = pack(model)
         return task(shipment, shipment.placed(self._pool.place), self._timeout)
 
-    def _told(self, submit: Submit, points: _Queue) -> Iterator[tuple[Key, Any]]:
+    def _told(self, submit: Submit, points: _Queue) -> Generator[tuple[Key, Any], None, None]:
         """Yield what the workers tell, until every point is done."""
         while lost := (
             yield from outcomes(self._pool, submit, points, self._pace, hedge=self._hedge)

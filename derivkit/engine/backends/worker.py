@@ -20,6 +20,7 @@ import traceback
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -36,6 +37,7 @@ __all__ = [
     "Part",
     "WireReply",
     "born",
+    "cloudpickle",
     "heard",
     "inherit",
     "run_one",
@@ -105,10 +107,11 @@ def run_one(
         point = np.frombuffer(x, dtype=dtype).copy()
         reply, took = _reply(token, parts, point, timeout, is_child=os.getppid() == parent)
         return *_told(reply), took
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:  # noqa: BLE001 - loading a model may raise anything
-        return *_failure(error, "loading"), math.nan
+    except BaseException as error:  # noqa: BLE001 - pools carry some as their own, or die of them
+        from derivkit.engine.model import FAILURES  # noqa: PLC0415 - loaded with the model anyway
+
+        what = "loading" if isinstance(error, FAILURES) else "let through"
+        return *_failure(error, what), math.nan
 
 
 def run_several(
@@ -118,8 +121,13 @@ def run_several(
     parent: int,
     *parts: Part,
 ) -> list[WireReply]:
-    """Do the same at several points, given as bytes and dtype."""
-    return [run_one(token, x, dtype, timeout, parent, *parts) for x, dtype in points]
+    """Do the same at several points, given as bytes and dtype, up to one that is let through."""
+    told: list[WireReply] = []
+    for x, dtype in points:
+        told.append(run_one(token, x, dtype, timeout, parent, *parts))
+        if told[-1][1] == "let through":
+            break
+    return told
 
 
 def born(parent: int) -> None:
@@ -128,9 +136,9 @@ def born(parent: int) -> None:
     A forked copy of a random state would give every worker the same noise: it is seeded anew.
     """
     np.random.seed()  # noqa: NPY002 - it is the models' state, not ours
-    signal.signal(
-        signal.SIGINT, signal.default_int_handler
-    )  # forked while interrupts were held back
+    # Ctrl-C reaches the parent, too, which ends its workers – or goes on, as its user likes. Not
+    # SIG_IGN: the programs that a model runs would inherit that.
+    signal.signal(signal.SIGINT, lambda *_: None)
     if sys.platform != "win32":
         if os.getppid() != parent:  # it has ended already
             os._exit(1)
@@ -211,19 +219,25 @@ def _told(reply: Reply) -> WireReply:
     return "value", y.tobytes(), y.shape, y.dtype.char
 
 
-def _sent(beside: Any) -> bytes:
+def _sent(thing: Any) -> bytes:
     try:
-        return pickle.dumps(beside)
+        return pickle.dumps(thing)
     except Exception:  # noqa: BLE001 - a class of the user's script, which only cloudpickle can send
-        from joblib.externals import cloudpickle  # noqa: PLC0415
-
-        data: bytes = cloudpickle.dumps(beside)
+        data: bytes = cloudpickle().dumps(thing)
         return data
 
 
+def cloudpickle() -> Any:
+    """Return cloudpickle: joblib needs it since 1.6, and carried a copy before."""
+    try:
+        import cloudpickle as package  # noqa: PLC0415 - only parallel runs need it
+    except ImportError:
+        from joblib.externals import cloudpickle as package  # noqa: PLC0415
+    return package
+
+
 def _failure(error: BaseException, what: str) -> WireReply:
-    trace = error.__traceback__ and (error.__traceback__.tb_next or error.__traceback__)
-    lines = traceback.format_exception(type(error), error, trace)
+    lines = traceback.format_exception(type(error), error, _own_part(error.__traceback__))
     return (
         "failure",
         what,
@@ -232,6 +246,17 @@ def _failure(error: BaseException, what: str) -> WireReply:
         _cut("".join(lines)),
         _pickled(error),
     )
+
+
+def _own_part(trace: TracebackType | None) -> TracebackType | None:
+    """Return a traceback without the engine's frames, which come before the model's."""
+    while trace is not None and trace.tb_next is not None and _is_ours(trace.tb_frame):
+        trace = trace.tb_next
+    return trace
+
+
+def _is_ours(frame: FrameType) -> bool:
+    return str(frame.f_globals.get("__name__")).startswith("derivkit.engine.")
 
 
 def _cut(trace: str) -> str:
@@ -243,7 +268,7 @@ def _cut(trace: str) -> str:
 def _pickled(error: BaseException) -> bytes | None:
     """Return the exception if it survives pickling, and is no burden; many do not survive."""
     try:
-        data = pickle.dumps(error)
+        data = _sent(error)
         if len(data) > LARGEST_ERROR:
             return None
         pickle.loads(data)  # noqa: S301 - made in the lines above
@@ -267,7 +292,10 @@ def _end_with(parent: int) -> None:
 
 
 def heard(told: WireReply) -> Reply:
-    """Return the output or the failure that `run_one` packed into a reply."""
+    """Return the output or the failure that `run_one` packed into a reply.
+
+    What a model lets through is raised, as it would be in the caller's own thread.
+    """
     from derivkit.engine.model import Failure, Shaped  # noqa: PLC0415
 
     if told[0] == "value":
@@ -283,6 +311,8 @@ def heard(told: WireReply) -> Reply:
     if what in ("output", "no output"):  # the latter: None, which is undefined beside x0
         return Failure(error, undefined=what == "no output", output=True)
     error.add_note(f"The model's own traceback, in the worker:\n{trace}")
+    if what == "let through":
+        raise error
     if what == "loading":
         error.add_note("The model could not be loaded in the worker: is its module there?")
     return Failure(error, undefined=what == "undefined")

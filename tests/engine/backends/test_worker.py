@@ -12,7 +12,7 @@ import pytest
 from derivkit import CalculusKit, ModelError
 from derivkit.engine.backends import worker
 from derivkit.engine.backends.shipping import pack
-from derivkit.engine.backends.worker import heard, run_one
+from derivkit.engine.backends.worker import heard, run_one, run_several
 from derivkit.engine.model import Failure, Model
 from derivkit.errors import RemoteError
 
@@ -119,9 +119,23 @@ def test_an_output_that_is_not_numbers_is_told_apart_from_a_bug():
     assert "must return a number" in str(reply.error)
 
 
-def test_an_interrupt_is_let_through():
+def test_an_interrupt_is_told_like_all_else_and_raised_where_it_is_heard():
+    message = told(raising(KeyboardInterrupt))
+    assert builtins_only(message)
     with pytest.raises(KeyboardInterrupt):
-        told(raising(KeyboardInterrupt))
+        heard(message)
+
+
+def test_of_several_points_those_before_what_is_let_through_are_told():
+    def model(x):
+        if x[0] == 3.0:
+            raise KeyboardInterrupt
+        return x[0]
+
+    shipment = pack(Model(model))
+    points = [(np.array([each]).tobytes(), "d") for each in (1.0, 2.0, 3.0, 4.0)]
+    replies = run_several(shipment.token, points, None, NOT_A_PARENT, *shipment.parts)
+    assert [each[0] for each in replies] == ["value", "value", "failure"]
 
 
 def test_a_model_that_cannot_be_loaded_is_a_failure_that_says_so():
