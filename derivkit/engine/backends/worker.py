@@ -20,6 +20,7 @@ import traceback
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -51,6 +52,10 @@ WireReply: TypeAlias = tuple[Any, ...]
 """What `run_one` returns: ("value", bytes, shape, dtype, seconds), ("shaped", bytes, dtype, the
 pickled structure and aux, seconds), or ("failure", …, seconds)."""
 
+Link: TypeAlias = tuple[BaseException, bool]
+"""An exception, and whether the next is its cause; else it is its context, if there is a next."""
+
+MOST_LINKS = 20  # exceptions of which each came of the next
 MOST_MODELS = 4  # kept loaded; a model may hold much memory
 WATCH_EVERY = 1.0  # seconds between two looks at whether the parent is still alive
 LARGEST_ERROR = 1_000_000  # bytes of a pickled exception; beyond, its text is sent
@@ -266,15 +271,46 @@ def _cut(trace: str) -> str:
 
 
 def _pickled(error: BaseException) -> bytes | None:
-    """Return the exception if it survives pickling, and is no burden; many do not survive."""
-    try:
-        data = _sent(error)
-        if len(data) > LARGEST_ERROR:
-            return None
-        pickle.loads(data)  # noqa: S301 - made in the lines above
-    except Exception:  # noqa: BLE001 - a user's __reduce__ or __init__
-        return None
-    return data
+    """Return the exception if it survives pickling, and is no burden; many do not survive.
+
+    Those that it came of are sent along where all of them survive.
+    """
+    came_of = _came_of(error)
+    for links in (came_of, came_of[:1]):
+        try:
+            data = _sent(links)
+            _linked(pickle.loads(data))  # noqa: S301 - made in the line above
+        except Exception:  # noqa: BLE001, S112 - a user's __reduce__ or __init__
+            continue
+        if len(data) <= LARGEST_ERROR:
+            return data
+    return None
+
+
+def _came_of(error: BaseException | None) -> list[Link]:
+    """Return the exception, what it came of, and so on: pickle keeps none of this."""
+    links: list[Link] = []
+    while error is not None and len(links) < MOST_LINKS:
+        direct = error.__cause__ is not None
+        links.append((error, direct))
+        hidden = direct or error.__suppress_context__
+        error = error.__cause__ if hidden else error.__context__
+    return links
+
+
+def _linked(links: list[Link]) -> BaseException:
+    """Return the first exception, with the others as its cause or context.
+
+    Without tracebacks, which some packages have pickle keep: the worker's own goes as text.
+    """
+    for error, _ in links:  # a __reduce__ may make anything of it
+        error.with_traceback(None)
+    for (error, direct), (origin, _) in pairwise(links):
+        if direct:
+            error.__cause__ = origin
+        else:
+            error.__context__ = origin
+    return links[0][0]
 
 
 def _watch(parent: int) -> None:
@@ -322,9 +358,7 @@ def _error(who: str, text: str, pickled: bytes | None) -> BaseException:
     """Return the model's exception, or a description of it where it cannot be unpickled."""
     if pickled is not None:
         try:
-            error = pickle.loads(pickled)  # noqa: S301 - from our own worker
+            return _linked(pickle.loads(pickled))  # noqa: S301 - from our own worker
         except Exception:  # noqa: BLE001 - its class may exist in the worker only
             return RemoteError(f"{who}: {text}")
-        if isinstance(error, BaseException):
-            return error
     return RemoteError(f"{who}: {text}")
