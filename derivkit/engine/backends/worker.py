@@ -20,9 +20,11 @@ import traceback
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import pairwise
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any, TypeAlias
+from warnings import catch_warnings, simplefilter
 
 import numpy as np
 
@@ -60,6 +62,7 @@ MOST_MODELS = 4  # kept loaded; a model may hold much memory
 WATCH_EVERY = 1.0  # seconds between two looks at whether the parent is still alive
 LARGEST_ERROR = 1_000_000  # bytes of a pickled exception; beyond, its text is sent
 ENDED_ITSELF = 1  # the exit code that faulthandler gives a process whose time is over
+TRIED_FOR = 0.5  # seconds for what takes microseconds where it does not wait for ever
 HARD_GRACE = 2.0  # seconds a call that ignores the alarm gets before its process is ended
 
 
@@ -167,6 +170,7 @@ def _reply(
 
     loaded = _load(token, parts)
     hard = timeout is not None and is_child and alarm_possible()
+    hard = hard and (bool(parts) or _can_be_ended(os.getpid()))  # a forked process has no parts
     with loaded.busy:
         if hard and timeout is not None:
             faulthandler.dump_traceback_later(timeout + HARD_GRACE, exit=True, file=_log())
@@ -182,6 +186,24 @@ def _reply(
     if parts and isinstance(reply, Failure) and isinstance(reply.error, TimeoutError):
         _LOADED.pop(token, None)  # it may still be running, or was left half-way
     return reply, took
+
+
+@cache
+def _can_be_ended(process: int) -> bool:  # noqa: ARG001 - a forked child must not inherit an answer
+    """Return whether faulthandler can end this forked process when its time is over.
+
+    Where it watches the parent, as pytest has it do, the thread that does is not here, and to set a
+    time is to wait for it for ever. So a child that an alarm ends is asked.
+    """
+    with catch_warnings():
+        simplefilter("ignore", DeprecationWarning)  # other threads run: the child takes no locks
+        child = os.fork()
+    if not child:
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.setitimer(signal.ITIMER_REAL, TRIED_FOR)
+        faulthandler.cancel_dump_traceback_later()
+        os._exit(0)
+    return os.waitpid(child, 0)[1] == 0
 
 
 def _log() -> Any:
