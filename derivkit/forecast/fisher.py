@@ -216,7 +216,8 @@ class FisherResult(Report):
     @cached_property
     def _findings(self) -> list[tuple[Verdict, list[str]]]:
         """What there is to say of which parameters."""
-        flat = self.information.unconstrained
+        unknown = (self.information.outputs != 0) @ self.information.unknown
+        flat = self.information.unconstrained & ~unknown  # what is not known may well constrain
         unresolved = ~np.isfinite(self.sigma_error) & ~flat
         cut = self._near_a_bound()
         each = [
