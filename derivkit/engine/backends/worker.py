@@ -73,14 +73,14 @@ class _Loaded:
 
 
 _LOADED: OrderedDict[str, _Loaded] = OrderedDict()
-_LOADING = threading.Lock()
+_LOADING = threading.RLock()  # `inherit` may be called by the garbage collector, at any moment
 _watched: set[int] = set()
 
 
 def _begin_unlocked() -> None:
     """Give a forked process a lock of its own: who held the old one may not have come along."""
     global _LOADING  # noqa: PLW0603
-    _LOADING = threading.Lock()
+    _LOADING = threading.RLock()
 
 
 if hasattr(os, "register_at_fork"):

@@ -14,7 +14,7 @@ import pytest
 from derivkit import CalculusKit, ModelError
 from derivkit.engine.backends import worker
 from derivkit.engine.backends.shipping import pack
-from derivkit.engine.backends.worker import cloudpickle, heard, run_one, run_several
+from derivkit.engine.backends.worker import cloudpickle, heard, inherit, run_one, run_several
 from derivkit.engine.model import Failure, Model
 from derivkit.errors import RemoteError
 
@@ -225,6 +225,22 @@ def test_a_model_that_cannot_be_loaded_is_a_failure_that_says_so():
     reply = heard(run_one("no token", b"\0" * 8, "d", None, NOT_A_PARENT, b"not a pickle"))
     assert isinstance(reply, Failure)
     assert "could not be loaded" in "".join(reply.error.__notes__)
+
+
+def test_a_model_may_be_let_go_while_another_is_loaded():
+    """As the garbage collector does, in whatever thread it runs."""
+
+    class LetsGo:
+        def __reduce__(self):
+            return inherit, ("gone", None)
+
+    def load():
+        run_one("lets go", b"\0" * 8, "d", None, NOT_A_PARENT, cloudpickle().dumps(LetsGo()))
+
+    thread = threading.Thread(target=load, daemon=True)
+    thread.start()
+    thread.join(30)
+    assert not thread.is_alive()
 
 
 def test_a_model_is_loaded_once_and_keeps_what_it_sets_up():
