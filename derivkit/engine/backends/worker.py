@@ -301,11 +301,11 @@ def _pickled(error: BaseException) -> bytes | None:
     for links in (came_of, came_of[:1]):
         try:
             data = _sent(links)
-            _linked(pickle.loads(data))  # noqa: S301 - made in the line above
+            if len(data) <= LARGEST_ERROR:
+                _linked(pickle.loads(data))  # noqa: S301 - made in the lines above
+                return data
         except Exception:  # noqa: BLE001, S112 - a user's __reduce__ or __init__
             continue
-        if len(data) <= LARGEST_ERROR:
-            return data
     return None
 
 
