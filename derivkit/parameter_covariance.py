@@ -182,6 +182,8 @@ def covariance(
         names = [name for name, yes in zip(result.names, free.tolist(), strict=True) if yes]
         value, error = inverse_of(J[free], E[free], names)
     elif result.order == 1 and result.parameter_axes == 1 and len(shape) == 2:
+        if np.isnan(J).any():
+            raise ValueError(f"the Jacobian must be numbers, got nan: {result.message}")
         value, error = _from_jacobian(J, E, residuals, sigma, cov, sandwich=cov_type != "classic")
     else:
         raise TypeError(
@@ -389,10 +391,6 @@ def _from_jacobian(
         raise TypeError("either `residuals` or `sigma` must be given, got both")
     if sandwich and residuals is None:
         raise TypeError("`residuals` must be given for a sandwich estimate, got none")
-    if np.isnan(J).any():
-        raise ValueError(
-            "the Jacobian must be numbers, got nan: its result says why, and what to do about it"
-        )
     if m < p or not np.isfinite(J).all() or not J.any(axis=0).all():
         raise ValueError("the Jacobian must determine every parameter, got one that does not")
     information = _information(J, E, _weights(sigma, m) if cov is None else cov)

@@ -74,8 +74,8 @@ _TEXTS = {
     Status.NOISE_LIMITED: "the noise of the model limits the accuracy, not the method; "
     "a smoother or tighter model would give more digits",
     Status.ONE_SIDED: "samples were taken on one side only, because of a bound or a wall",
-    Status.BUDGET_SPENT: "the allowed evaluations were spent before the error stopped falling; "
-    "raise max_evaluations for a smaller error",
+    Status.BUDGET_SPENT: "the allowed evaluations or seconds were spent before the error stopped "
+    "falling; raise max_evaluations or max_seconds for a smaller error",
     Status.CONSTANT: "the output is the same to the last bit at every step tried, up to `scale` or "
     "max(|x0|, 1), or up to a threshold beside x0; if it should depend on this parameter, look at "
     "how the model uses it",

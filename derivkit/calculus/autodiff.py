@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from derivkit.calculus.problem import Problem
+from derivkit.engine.model import FAILURES
 from derivkit.engine.trees import Branch, Tree, flatten
 from derivkit.errors import ModelError, TracingError, UnresolvedWarning, level_of_user
 from derivkit.methods.autodiff.protocol import Derivatives, WholeMethod
@@ -63,7 +64,7 @@ class Counted:
         self.calls += 1
         try:
             output = model.function(x[None, :])[0] if model.vectorized else model.function(x)
-        except (Exception, SystemExit) as error:
+        except FAILURES as error:
             self.failures.append(error)
             raise
         if isinstance(output, Mapping) or (
@@ -165,7 +166,7 @@ def _at(counted: Counted, method: WholeMethod, x: NDArray[Any], order: int) -> D
         return method.value_and_derivatives(counted, x.copy(), order)
     except TracingError:
         raise
-    except (Exception, SystemExit) as error:
+    except FAILURES as error:
         if not any(error is own for own in counted.failures):
             raise
         what = f"{type(error).__name__}: {text_of(error)}"

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from derivkit.engine.model import FAILURES
 from derivkit.validation import shown, text_of
 
 __all__ = ["FileFunction", "load_function"]
@@ -40,7 +41,7 @@ def load_function(place: str) -> Callable[..., Any]:
         loaded = import_module(module)
     except ImportError:
         raise
-    except (Exception, SystemExit) as error:
+    except FAILURES as error:
         what = f"{type(error).__name__}: {text_of(error)}"
         raise ValueError(f"{module} failed to load: {what}") from error
     return _member(loaded, name, module)
@@ -81,7 +82,7 @@ def _load_file(path: str) -> ModuleType:
     sys.modules.setdefault(spec.name, module)  # dataclasses and the like look themselves up
     try:
         spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
+    except FAILURES as error:
         what = f"{type(error).__name__}: {text_of(error)}"
         raise ValueError(f"{path} failed to load: {what}") from error
     return module

@@ -155,6 +155,9 @@ class Evaluation:
     @property
     def nfev_of(self) -> list[int]:
         """The model calls of each line, x0 apart."""
+        if self.late or self.left_out:  # some of the points were asked for and not evaluated
+            made = [(key, owner) for key, owner in self._owners.items() if key in self._memo]
+            return self._per_line(made).tolist()  # type: ignore[no-any-return]
         counts = self._per_line(self._owned.items())
         for _, block in self._asked:
             at_x0 = int(block.keys[0] == AT_X0)  # which comes first, where it is among them

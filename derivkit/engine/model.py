@@ -27,6 +27,7 @@ from derivkit.errors import (
 )
 
 __all__ = [
+    "FAILURES",
     "UNDEFINED_BY_DEFAULT",
     "Backend",
     "Failure",
@@ -67,6 +68,11 @@ PROGRAMMING_ERRORS: tuple[type[BaseException], ...] = (
     CheckpointWarning,
 )
 """Raised by the model away from x0 they end the run; all else means that it is undefined there."""
+
+FAILURES: tuple[type[BaseException], ...] = (Exception, SystemExit)
+"""What a call may fail with; a ``sys.exit`` in the model must not end the session. All else –
+interrupts, cancellations, a framework's own – is meant for others than the caller of the model, and
+raised to the user as it is, wherever the model runs."""
 
 UNDEFINED_BY_DEFAULT: tuple[type[BaseException], ...] = (
     ValueError,
@@ -167,13 +173,10 @@ class Model:
         return np.repeat(x[None, :], self.batch or 1, axis=0)
 
     def reply(self, x: NDArray[Any]) -> Reply:
-        """Return the output at one point, or the failure; only interrupts are let through.
-
-        A ``sys.exit`` in the model is a failure too: it must not end the session.
-        """
+        """Return the output at one point, or the failure; other than `FAILURES` is let through."""
         try:
             y = self.function(self.rows(x) if self.vectorized else x)
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a user's may raise
+        except FAILURES as error:
             return Failure(error, undefined=self.is_undefined(error))
         if isinstance(y, float) and not self.has_aux:  # a numpy.float64 is one
             return float(y)

@@ -217,7 +217,8 @@ class FisherResult(Report):
     @cached_property
     def _findings(self) -> list[tuple[Verdict, list[str]]]:
         """The verdicts that apply, each with its parameters."""
-        flat = self.information.unconstrained
+        unknown = (self.information.outputs != 0) @ self.information.unknown
+        flat = self.information.unconstrained & ~unknown  # what is not known may well constrain
         unresolved = ~np.isfinite(self.sigma_error) & ~flat
         cut = self._near_a_bound()
         each = [

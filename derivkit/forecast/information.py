@@ -297,8 +297,7 @@ class Information:
             error += 8 * EPS * np.outer(self.scale, self.scale)
             more = self.missing @ np.abs(self.basis)
             error += np.outer(more, more)
-            lost = (np.abs(self.basis).T @ self.lost.astype(float)) > 0
-            error[lost] = error[:, lost] = np.inf
+            error[self.unknown] = error[:, self.unknown] = np.inf
             return error
         size = np.abs(self.fisher)
         return np.asarray(size @ np.where(size > 0, self.covariance_error, 0) @ size)
@@ -352,10 +351,14 @@ class Information:
         return 8 * EPS * float(values[0] / least) if least > 0 else np.inf
 
     @cached_property
+    def unknown(self) -> NDArray[np.bool_]:
+        """Which parameters (p,) have derivatives of which nothing is known."""
+        return np.asarray(np.abs(self.basis).T @ self.lost.astype(float) > 0)
+
+    @cached_property
     def noisy(self) -> NDArray[np.bool_]:
         """Which parameters (p,) may owe more than a tenth of their information to noise."""
-        lost = np.abs(self.basis).T @ self.lost.astype(float) > 0
-        return np.asarray(lost | ((self.lengths / self.scale) ** 2 > MOST_NOISE))
+        return np.asarray(self.unknown | ((self.lengths / self.scale) ** 2 > MOST_NOISE))
 
     @cached_property
     def doubtful(self) -> NDArray[np.bool_]:

@@ -188,7 +188,7 @@ def test_standard_errors_are_those_of_one_row_of_parameters():
         derivkit.standard_errors(decay, X, DATA, [[2.0, 1.0]])
     with (
         pytest.warns(derivkit.UnresolvedWarning),
-        pytest.raises(ValueError, match="must be numbers, got nan: its result says why"),
+        pytest.raises(ValueError, match="must be numbers, got nan: the derivative"),
     ):
         derivkit.standard_errors(decay, X, DATA, [2.0, 1.0], max_seconds=1e-9)
 

@@ -172,6 +172,23 @@ def test_a_parameter_without_influence_is_unconstrained_and_the_rest_is_not():
     close(result.with_prior({"b": 0.3}).sigma[1], 0.3, 1e-12)
 
 
+@pytest.mark.parametrize("limit", [{"max_evaluations": 1}, {"max_seconds": 1e-9}])
+def test_derivatives_that_are_not_known_do_not_say_that_the_data_constrain_nothing(limit):
+    kit = ForecastKit(lambda x: np.array([x[0], x[1], x[0] * x[1]]), [1.0, 2.0], np.eye(3))
+    with pytest.warns(UnresolvedWarning, match="p0, p1: unresolved, derivatives are not known"):
+        result = kit.fisher_result(**limit)
+    assert result.verdict is Verdict.UNRESOLVED
+    assert "unconstrained" not in result.message
+
+
+def test_a_parameter_at_a_wall_is_unresolved_and_not_unconstrained():
+    def model(x):
+        return np.array([x[0], 2.0 * x[0]]) if x[1] == 2.0 else np.full(2, np.nan)
+
+    with pytest.warns(UnresolvedWarning, match="p0, p1: unresolved"):
+        ForecastKit(model, [1.0, 2.0], np.eye(2)).fisher()
+
+
 def test_only_parameters_of_a_flat_direction_are_unconstrained():
     kit = ForecastKit(
         lambda t: t[0] * t[1] * np.sin(K) + t[2] * K**2,

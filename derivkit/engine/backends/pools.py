@@ -19,7 +19,7 @@ from concurrent.futures import (
     Future,
     as_completed,
 )
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, field
 from itertools import count, islice
 from operator import itemgetter
@@ -166,20 +166,21 @@ class ThroughPool(Pooled):
     ) -> Iterator[tuple[Key, Reply]]:
         if self._submit is None:
             self._submit = self._packed(model)
-        for key, result in self._results(self._submit, _Queue(points)):
-            if isinstance(result, Failure):
-                yield key, result
-            elif isinstance(result, (WorkerDiedError, TimeoutError)):
-                yield key, Failure(result, undefined=isinstance(result, model.undefined))
-            else:
-                seconds[key] = result[-1]
-                yield key, heard(result)
+        with closing(self._results(self._submit, _Queue(points))) as results:
+            for key, result in results:
+                if isinstance(result, Failure):
+                    yield key, result
+                elif isinstance(result, (WorkerDiedError, TimeoutError)):
+                    yield key, Failure(result, undefined=isinstance(result, model.undefined))
+                else:
+                    seconds[key] = result[-1]
+                    yield key, heard(result)
 
     def _packed(self, model: Model) -> Submit:
         shipment = pack(model)
         return task(shipment, shipment.placed(self._pool.place), self._timeout)
 
-    def _results(self, submit: Submit, points: _Queue) -> Iterator[tuple[Key, Any]]:
+    def _results(self, submit: Submit, points: _Queue) -> Generator[tuple[Key, Any], None, None]:
         """Yield the workers' results, until every point has one."""
         while lost := (
             yield from outcomes(self._pool, submit, points, self._pace, hedge=self._hedge)

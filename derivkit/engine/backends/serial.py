@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from derivkit.engine.backends.deadline import call_within
 from derivkit.engine.blocks import Table
-from derivkit.engine.model import Failure, Model, Reply, as_outputs
+from derivkit.engine.model import FAILURES, Failure, Model, Reply, as_outputs
 from derivkit.engine.points import Key, Seconds
 
 __all__ = ["SerialWithin", "VectorisedWithin", "limited_reply", "serial", "vectorised"]
@@ -141,7 +141,7 @@ def _one_call(model: Model, block: Table | _Stack, seconds: Seconds) -> Iterator
     start = time.perf_counter()
     try:
         outputs = model.function(rows)
-    except (Exception, SystemExit):  # noqa: BLE001 - find the point that raises, keep the others
+    except FAILURES:  # find the point that raises, keep the others
         yield from serial(model, block, seconds)
         return
     seconds.update(dict.fromkeys(keys, (time.perf_counter() - start) / len(keys)))

@@ -23,7 +23,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from derivkit.engine.backends.worker import Part
+from derivkit.engine.backends.worker import Part, cloudpickle
 from derivkit.engine.model import Model
 from derivkit.validation import text_of
 
@@ -94,7 +94,7 @@ def _dumps(thing: Any, buffer_callback: Callable[[PickleBuffer], Any] | None = N
 @cache
 def _pickler() -> Any:
     """Return cloudpickle's pickler, with an entry of our own for code in its table."""
-    base = _cloudpickle().Pickler
+    base = cloudpickle().Pickler
     reduce_code = base.dispatch_table[CodeType]
 
     def reduced(code: CodeType) -> tuple[Any, ...]:
@@ -106,15 +106,6 @@ def _pickler() -> Any:
 
 def _code(filename: str, make: Callable[..., CodeType], arguments: tuple[Any, ...]) -> CodeType:
     return make(*arguments).replace(co_filename=filename)
-
-
-def _cloudpickle() -> Any:
-    """Return cloudpickle: joblib needs it since 1.6, and carried a copy before."""
-    try:
-        import cloudpickle  # noqa: PLC0415 - only parallel runs need it
-    except ImportError:
-        from joblib.externals import cloudpickle  # noqa: PLC0415
-    return cloudpickle
 
 
 class SharedFile:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from queue import SimpleQueue
@@ -95,14 +96,19 @@ class ThroughThreads(Pooled):
             points = [x for _, x in several]
             return executor.submit(_whatever_happens, model, points, self._timeout)
 
-        for key, result in self._results(submit, iter(points)):
-            if isinstance(result, WorkerDiedError):  # it was cancelled twice
-                yield key, Failure(result, undefined=False)
-            else:
+        with closing(self._results(submit, iter(points))) as results:
+            for key, result in results:
+                if isinstance(result, WorkerDiedError):  # it was cancelled twice
+                    yield key, Failure(result, undefined=False)
+                    continue
                 reply, seconds[key] = result
+                if isinstance(reply, BaseException):
+                    raise reply
                 yield key, reply
 
-    def _results(self, submit: Submit, points: Iterator[Job]) -> Iterator[tuple[Key, Any]]:
+    def _results(
+        self, submit: Submit, points: Iterator[Job]
+    ) -> Generator[tuple[Key, Any], None, None]:
         if (yield from outcomes(self._pool, submit, points, Pace(1), hedge=self._hedge)):
             raise RuntimeError("`executor` cannot be used: the initializer of its threads failed")
 
@@ -113,14 +119,18 @@ def _own_threads(n: int) -> Pool:
 
 def _whatever_happens(
     model: Model, points: Sequence[NDArray[Any]], timeout: float | None
-) -> list[tuple[Reply, float]]:
-    """Return replies, also where the model raises KeyboardInterrupt or SystemExit."""
-    replies: list[tuple[Reply, float]] = []
+) -> list[tuple[Reply | BaseException, float]]:
+    """Return replies, up to what the model lets through: it is to be raised in the user's thread.
+
+    It must not end this one, and be lost with it.
+    """
+    replies: list[tuple[Reply | BaseException, float]] = []
     for x in points:
         try:
             replies.append(limited_reply(model, x, timeout))
-        except BaseException as error:  # noqa: BLE001 - it must not end a thread, and be lost with it
-            replies.append((Failure(error, undefined=False), math.nan))
+        except BaseException as error:  # noqa: BLE001 - none of FAILURES, which are replies
+            replies.append((error, math.nan))
+            break
     return replies
 
 

@@ -20,7 +20,11 @@ import traceback
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
+from itertools import pairwise
+from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any, TypeAlias
+from warnings import catch_warnings, simplefilter
 
 import numpy as np
 
@@ -36,6 +40,7 @@ __all__ = [
     "Part",
     "WireReply",
     "born",
+    "cloudpickle",
     "heard",
     "inherit",
     "run_one",
@@ -49,10 +54,15 @@ WireReply: TypeAlias = tuple[Any, ...]
 """What `run_one` returns: ("value", bytes, shape, dtype, seconds), ("shaped", bytes, dtype, the
 pickled structure and aux, seconds), or ("failure", …, seconds)."""
 
+Link: TypeAlias = tuple[BaseException, bool]
+"""An exception, and whether the next is its cause; else it is its context, if there is a next."""
+
+MOST_LINKS = 20  # exceptions of which each came of the next
 MOST_MODELS = 4  # kept loaded; a model may hold much memory
 WATCH_EVERY = 1.0  # seconds between two looks at whether the parent is still alive
 LARGEST_ERROR = 1_000_000  # bytes of a pickled exception; beyond, its text is sent
 ENDED_ITSELF = 1  # the exit code that faulthandler gives a process whose time is over
+TRIED_FOR = 0.5  # seconds for what takes microseconds where it does not wait for ever
 HARD_GRACE = 2.0  # seconds a call that ignores the alarm gets before its process is ended
 
 
@@ -63,14 +73,14 @@ class _Loaded:
 
 
 _LOADED: OrderedDict[str, _Loaded] = OrderedDict()
-_LOADING = threading.Lock()
+_LOADING = threading.RLock()  # `inherit` may be called by the garbage collector, at any moment
 _watched: set[int] = set()
 
 
 def _begin_unlocked() -> None:
     """Give a forked process a lock of its own: the thread that held the old one is not in it."""
     global _LOADING  # noqa: PLW0603
-    _LOADING = threading.Lock()
+    _LOADING = threading.RLock()
 
 
 if hasattr(os, "register_at_fork"):
@@ -105,10 +115,11 @@ def run_one(
         point = np.frombuffer(x, dtype=dtype).copy()
         reply, took = _reply(token, parts, point, timeout, is_child=os.getppid() == parent)
         return *_packed(reply), took
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:  # noqa: BLE001 - loading a model may raise anything
-        return *_failure(error, "loading"), math.nan
+    except BaseException as error:  # noqa: BLE001 - pools carry some as their own, or die of them
+        from derivkit.engine.model import FAILURES  # noqa: PLC0415 - loaded with the model anyway
+
+        what = "loading" if isinstance(error, FAILURES) else "let through"
+        return *_failure(error, what), math.nan
 
 
 def run_several(
@@ -118,8 +129,13 @@ def run_several(
     parent: int,
     *parts: Part,
 ) -> list[WireReply]:
-    """Do the same at several points, given as bytes and dtype."""
-    return [run_one(token, x, dtype, timeout, parent, *parts) for x, dtype in points]
+    """Do the same at several points, given as bytes and dtype, up to one that is let through."""
+    told: list[WireReply] = []
+    for x, dtype in points:
+        told.append(run_one(token, x, dtype, timeout, parent, *parts))
+        if told[-1][1] == "let through":
+            break
+    return told
 
 
 def born(parent: int) -> None:
@@ -128,9 +144,9 @@ def born(parent: int) -> None:
     numpy's random state is seeded anew: a forked copy would give every worker the same noise.
     """
     np.random.seed()  # noqa: NPY002 - it is the models' state, not ours
-    signal.signal(
-        signal.SIGINT, signal.default_int_handler
-    )  # forked while interrupts were held back
+    # Ctrl-C reaches the parent, too, which ends its workers – or goes on, as its user likes. Not
+    # SIG_IGN: the programs that a model runs would inherit that.
+    signal.signal(signal.SIGINT, lambda *_: None)
     if sys.platform != "win32":
         if os.getppid() != parent:  # it has ended already
             os._exit(1)
@@ -154,6 +170,7 @@ def _reply(
 
     loaded = _load(token, parts)
     hard = timeout is not None and is_child and alarm_possible()
+    hard = hard and (bool(parts) or _can_be_ended(os.getpid()))  # a forked process has no parts
     with loaded.busy:
         if hard and timeout is not None:
             faulthandler.dump_traceback_later(timeout + HARD_GRACE, exit=True, file=_log())
@@ -169,6 +186,24 @@ def _reply(
     if parts and isinstance(reply, Failure) and isinstance(reply.error, TimeoutError):
         _LOADED.pop(token, None)  # the call may still be running, or was cut off
     return reply, took
+
+
+@cache
+def _can_be_ended(process: int) -> bool:  # noqa: ARG001 - a forked child must not inherit an answer
+    """Return whether faulthandler can end this forked process when its time is over.
+
+    Where it watches the parent, as pytest has it do, the thread that does is not here, and to set a
+    time is to wait for it for ever. So a child that an alarm ends is asked.
+    """
+    with catch_warnings():
+        simplefilter("ignore", DeprecationWarning)  # other threads run: the child takes no locks
+        child = os.fork()
+    if not child:
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.setitimer(signal.ITIMER_REAL, TRIED_FOR)
+        faulthandler.cancel_dump_traceback_later()
+        os._exit(0)
+    return os.waitpid(child, 0)[1] == 0
 
 
 def _log() -> Any:
@@ -211,19 +246,25 @@ def _packed(reply: Reply) -> WireReply:
     return "value", y.tobytes(), y.shape, y.dtype.char
 
 
-def _sent(beside: Any) -> bytes:
+def _sent(thing: Any) -> bytes:
     try:
-        return pickle.dumps(beside)
+        return pickle.dumps(thing)
     except Exception:  # noqa: BLE001 - a class of the user's script, which only cloudpickle can send
-        from joblib.externals import cloudpickle  # noqa: PLC0415
-
-        data: bytes = cloudpickle.dumps(beside)
+        data: bytes = cloudpickle().dumps(thing)
         return data
 
 
+def cloudpickle() -> Any:
+    """Return cloudpickle: joblib needs it since 1.6, and carried a copy before."""
+    try:
+        import cloudpickle as package  # noqa: PLC0415 - only parallel runs need it
+    except ImportError:
+        from joblib.externals import cloudpickle as package  # noqa: PLC0415
+    return package
+
+
 def _failure(error: BaseException, what: str) -> WireReply:
-    trace = error.__traceback__ and (error.__traceback__.tb_next or error.__traceback__)
-    lines = traceback.format_exception(type(error), error, trace)
+    lines = traceback.format_exception(type(error), error, _own_part(error.__traceback__))
     return (
         "failure",
         what,
@@ -234,6 +275,17 @@ def _failure(error: BaseException, what: str) -> WireReply:
     )
 
 
+def _own_part(trace: TracebackType | None) -> TracebackType | None:
+    """Return a traceback without the engine's frames, which come before the model's."""
+    while trace is not None and trace.tb_next is not None and _is_ours(trace.tb_frame):
+        trace = trace.tb_next
+    return trace
+
+
+def _is_ours(frame: FrameType) -> bool:
+    return str(frame.f_globals.get("__name__")).startswith("derivkit.engine.")
+
+
 def _cut(trace: str) -> str:
     """Return a traceback without the middle of a text that is longer than all the rest."""
     half = LONGEST_TEXT
@@ -241,15 +293,46 @@ def _cut(trace: str) -> str:
 
 
 def _pickled(error: BaseException) -> bytes | None:
-    """Return the pickled exception; None if it is large or does not survive, as many do not."""
-    try:
-        data = pickle.dumps(error)
-        if len(data) > LARGEST_ERROR:
-            return None
-        pickle.loads(data)  # noqa: S301 - made in the lines above
-    except Exception:  # noqa: BLE001 - a user's __reduce__ or __init__
-        return None
-    return data
+    """Return the exception if it survives pickling, and is no burden; many do not survive.
+
+    Those that it came of are sent along where all of them survive.
+    """
+    came_of = _came_of(error)
+    for links in (came_of, came_of[:1]):
+        try:
+            data = _sent(links)
+            if len(data) <= LARGEST_ERROR:
+                _linked(pickle.loads(data))  # noqa: S301 - made in the lines above
+                return data
+        except Exception:  # noqa: BLE001, S112 - a user's __reduce__ or __init__
+            continue
+    return None
+
+
+def _came_of(error: BaseException | None) -> list[Link]:
+    """Return the exception, what it came of, and so on: pickle keeps none of this."""
+    links: list[Link] = []
+    while error is not None and len(links) < MOST_LINKS:
+        direct = error.__cause__ is not None
+        links.append((error, direct))
+        hidden = direct or error.__suppress_context__
+        error = error.__cause__ if hidden else error.__context__
+    return links
+
+
+def _linked(links: list[Link]) -> BaseException:
+    """Return the first exception, with the others as its cause or context.
+
+    Without tracebacks, which some packages have pickle keep: the worker's own goes as text.
+    """
+    for error, _ in links:  # a __reduce__ may make anything of it
+        error.with_traceback(None)
+    for (error, direct), (origin, _) in pairwise(links):
+        if direct:
+            error.__cause__ = origin
+        else:
+            error.__context__ = origin
+    return links[0][0]
 
 
 def _watch(parent: int) -> None:
@@ -267,7 +350,10 @@ def _end_with(parent: int) -> None:
 
 
 def heard(wire: WireReply) -> Reply:
-    """Return the output or the failure that a `WireReply` holds."""
+    """Return the output or the failure that a `WireReply` holds.
+
+    What a model lets through is raised, as it would be in the caller's own thread.
+    """
     from derivkit.engine.model import Failure, Shaped  # noqa: PLC0415
 
     if wire[0] == "value":
@@ -283,6 +369,8 @@ def heard(wire: WireReply) -> Reply:
     if what in ("output", "no output"):  # "no output": None, which means undefined except at x0
         return Failure(error, undefined=what == "no output", output=True)
     error.add_note(f"The model's own traceback, in the worker:\n{trace}")
+    if what == "let through":
+        raise error
     if what == "loading":
         error.add_note("The model could not be loaded in the worker: is its module there?")
     return Failure(error, undefined=what == "undefined")
@@ -292,9 +380,7 @@ def _error(who: str, text: str, pickled: bytes | None) -> BaseException:
     """Return the model's exception, or a description of it where it cannot be unpickled."""
     if pickled is not None:
         try:
-            error = pickle.loads(pickled)  # noqa: S301 - from our own worker
+            return _linked(pickle.loads(pickled))  # noqa: S301 - from our own worker
         except Exception:  # noqa: BLE001 - its class may exist in the worker only
             return RemoteError(f"{who}: {text}")
-        if isinstance(error, BaseException):
-            return error
     return RemoteError(f"{who}: {text}")

@@ -19,7 +19,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import blake2b
 from json import dumps, loads
-from threading import RLock
 from typing import Any, TypeAlias
 
 from derivkit.engine.calling import Calling
@@ -82,7 +81,6 @@ class Checkpoint:
         self._seen = 0
         self._retry_at = float("-inf")
         self._gone = False
-        self._lock = RLock()  # a kit may be used in several threads
         last_try = weakref.finalize(self, _write_last, self.store, self.model, self._unsaved)
         last_try.atexit = True
 
@@ -109,13 +107,13 @@ class Checkpoint:
 
     def find(self, place: bytes) -> Output | Shaped | None:
         """Return the output at a point if it has been evaluated before."""
-        if place in self._unsaved:
-            output = self._unsaved[place][0]
+        if (unsaved := self._unsaved.get(place)) is not None:  # another thread may write it now
+            output = unsaved[0]
         elif (number := self._numbers.get(hash(place))) is not None:
             try:
-                output = self.store.value(number, place)
+                output = self.store.value(self.model, number, place)
             except Exception as error:  # noqa: BLE001 - nothing about the file ends the run
-                del self._numbers[hash(place)]
+                self._numbers.pop(hash(place), None)
                 self._warn(f"cannot be read ({text_of(error)}); that point is evaluated again")
                 return None
         else:
@@ -130,7 +128,7 @@ class Checkpoint:
             self._warn("has been removed; finished evaluations are kept in memory only")
         damaged = 0
         try:
-            with self._lock:
+            with self.store.lock:  # a kit may be used in several threads
                 for number, place in self.store.finished(self.model, self._seen):
                     damaged += place is None
                     if place is not None:
@@ -147,7 +145,7 @@ class Checkpoint:
             told: Told = None, f"{type(reply.error).__name__}: {text_of(reply.error)}"
         else:
             told = reply, None
-        with self._lock:
+        with self.store.lock:
             self._unsaved[place] = told
             self.flush()
 
@@ -163,7 +161,7 @@ class Checkpoint:
         waiting = time.monotonic() < self._retry_at
         if not self._unsaved or not self.store.writable or (waiting and not now):
             return
-        with self._lock:
+        with self.store.lock:
             try:
                 if waiting:
                     self.store.patience(BRIEFLY)
@@ -313,11 +311,11 @@ def open_checkpoint(
     store = Store(path)
     try:
         model = _adopted(store, mark, mismatch, names)
-    except (CheckpointError, KeyboardInterrupt):
+    except BaseException as error:
         store.close()  # else it is open, and may be locked, as long as the traceback is kept
-        raise
-    except Exception as error:  # a crafted or damaged file may hold anything
-        store.close()
+        if isinstance(error, CheckpointError) or not isinstance(error, Exception):
+            raise
+        # a crafted or damaged file may hold anything
         raise CheckpointError(
             f"the checkpoint {str(path)!r} cannot be used ({type(error).__name__}: "
             f"{text_of(error)}); restore it from a copy, or give another file"

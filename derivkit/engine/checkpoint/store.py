@@ -68,6 +68,17 @@ COLUMNS = "origin, x, status, value, shape, dtype, checksum"
 LOG_PAGES = 4000  # of 4 KiB: how long the write-ahead log grows before it is worked in
 
 _inherited: list[sqlite3.Connection] = []  # the parent's, in a forked process: never to be closed
+_stores: weakref.WeakSet[Store] = weakref.WeakSet()
+
+
+def _begin_unlocked() -> None:
+    """Give a forked process locks of its own: who held the old ones may not have come along."""
+    for store in _stores:
+        store.lock = RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_unlocked)
 
 
 class Store:
@@ -81,6 +92,8 @@ class Store:
     Attributes
     ----------
     writable : bool
+    lock : RLock
+        Of this process's threads.
 
     Raises
     ------
@@ -91,7 +104,8 @@ class Store:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path).absolute()
         self.writable = True
-        self._lock = RLock()
+        self.lock = RLock()
+        _stores.add(self)
         self._synced = time.monotonic()
         self._origins: deque[Origin] = deque(maxlen=MOST_ORIGINS)  # the last used first
         self._by_number: dict[int, Origin] = {}
@@ -110,7 +124,7 @@ class Store:
         """A connection of this process: one that was carried over a fork must not be used."""
         if os.getpid() != self._owner:
             _inherited.append(self._own)
-            self._lock, self._owner, self._own = RLock(), os.getpid(), self._opened()
+            self._owner, self._own = os.getpid(), self._opened()
         return self._own
 
     @property
@@ -120,12 +134,12 @@ class Store:
 
     def patience(self, seconds: float) -> None:
         """Wait so long for another process that is writing."""
-        with self._lock:
+        with self.lock:
             self._connection.execute(f"pragma busy_timeout = {int(1000 * seconds)}")
 
     def close(self) -> None:
         """Close the file."""
-        with self._lock:
+        with self.lock:
             self._connection.close()
 
     def gone(self) -> bool:
@@ -134,13 +148,13 @@ class Store:
 
     def meta(self) -> dict[str, str]:
         """Return what the file says of its model."""
-        with self._lock:
+        with self.lock:
             return dict(self._connection.execute("select key, value from meta").fetchall())
 
     @contextmanager
     def alone(self) -> Iterator[None]:
         """Keep other processes from writing meanwhile; all is written at the end, or nothing."""
-        with self._lock:
+        with self.lock:
             self._connection.execute("begin immediate")
             try:
                 yield
@@ -152,12 +166,12 @@ class Store:
 
     def set_meta(self, entries: dict[str, str]) -> None:
         """Write what is to be known of the model."""
-        with self._lock:
+        with self.lock:
             self._connection.executemany("replace into meta values (?, ?)", entries.items())
 
     def forget_others(self, model: int) -> None:
         """Delete the evaluations of other models."""
-        with self._lock:
+        with self.lock:
             self._connection.execute("delete from evaluation where model != ?", (model,))
             used = "(select origin from evaluation where origin is not null)"
             self._connection.execute(f"delete from origin where id not in {used}")  # noqa: S608
@@ -165,7 +179,7 @@ class Store:
     def count(self, model: int) -> int:
         """Return how many finished evaluations there are of a model."""
         query = "select count(*) from evaluation where model = ? and status = 'ok'"
-        with self._lock:
+        with self.lock:
             return int(self._connection.execute(query, (model,)).fetchone()[0])
 
     def finished(self, model: int, after: int) -> Iterator[tuple[int, bytes | None]]:
@@ -174,24 +188,24 @@ class Store:
         The point is None where the row is damaged.
         """
         query = "select id, origin, x from evaluation where id > ? and model = ? and status = 'ok'"
-        with self._lock:
+        with self.lock:
             for number, origin, moved in self._connection.execute(query, (after, model)).fetchall():
                 try:
                     yield number, place_from(self._origin(origin), moved)
                 except (ValueError, IndexError, TypeError, KeyError):
                     yield number, None
 
-    def value(self, number: int, place: bytes) -> Output | Shaped:
-        """Return a finished evaluation.
+    def value(self, model: int, number: int, place: bytes) -> Output | Shaped:
+        """Return a finished evaluation of a model; numbers of deleted ones are given again.
 
         Raises
         ------
         ValueError
             If it is not what was written, or of another point.
         """
-        query = f"select {COLUMNS} from evaluation where id = ?"  # noqa: S608 - a constant
-        with self._lock:
-            found = self._connection.execute(query, (number,)).fetchone()
+        query = f"select {COLUMNS} from evaluation where id = ? and model = ?"  # noqa: S608
+        with self.lock:
+            found = self._connection.execute(query, (number, model)).fetchone()
             if found is None:
                 raise ValueError("a row has gone")
             *said, written = found
@@ -223,7 +237,7 @@ class Store:
         durable = time.monotonic() - self._synced > SYNC_EVERY
         status = "ok" if output is not None else "failed"
         value, shape, dtype = (b"", "", "") if output is None else bytes_of(output)
-        with self._lock:
+        with self.lock:
             connection = self._connection
             origin, moved = self._beside(place)
             number, mark = (origin.number, origin.sum) if origin else (None, b"")

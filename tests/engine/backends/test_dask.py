@@ -1,5 +1,6 @@
 """A real cluster: two worker processes of dask.distributed on this machine."""
 
+import asyncio
 import os
 import signal
 import threading
@@ -189,6 +190,18 @@ def test_a_failing_call_is_an_error_with_its_traceback_and_does_not_hang(
         CalculusKit(model, [1.0], names=["H0"], **options).gradient(**METHOD)
     assert caught.value.parameter == "H0"
     assert fail.__name__ in "".join(caught.value.__cause__.__notes__)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, GeneratorExit, asyncio.CancelledError])
+def test_what_is_no_failure_of_the_model_is_raised_as_it_is(executor, error):
+    def model(x):
+        if x[0] != 1.0:
+            raise error("out of the blue")
+        return x[0]
+
+    with pytest.raises(error, match="out of the blue"):
+        CalculusKit(model, [1.0], executor=executor).gradient(**METHOD)
+    assert answer(executor=executor) == answer()
 
 
 def test_an_unpicklable_result_is_a_message(executor):

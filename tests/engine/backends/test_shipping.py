@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from derivkit.engine.backends.shipping import LARGE, SharedFile, _cloudpickle, pack
-from derivkit.engine.backends.worker import _opened
+from derivkit.engine.backends.shipping import LARGE, SharedFile, pack
+from derivkit.engine.backends.worker import _opened, cloudpickle
 from derivkit.engine.model import Model
 
 
@@ -161,14 +161,13 @@ class Refuses:
     ],
 )
 def test_what_cannot_be_pickled_is_named_with_the_ways_out(function, named):
-    cloudpickle = _cloudpickle()
     module = __import__("sys").modules[__name__]
-    cloudpickle.register_pickle_by_value(module)
+    cloudpickle().register_pickle_by_value(module)
     try:
         with pytest.raises(TypeError) as caught:
             pack(Model(function))
     finally:
-        cloudpickle.unregister_pickle_by_value(module)
+        cloudpickle().unregister_pickle_by_value(module)
     text = str(caught.value)
     assert named in text
     assert all(way in text for way in ("module", "executor='threads'", "executor='fork'"))

@@ -1,10 +1,12 @@
 """One call in a worker: what is told of it, and that nothing is ever raised."""
 
 import os
+import subprocess
 import sys
 import threading
 import time
 from multiprocessing import get_context
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +14,7 @@ import pytest
 from derivkit import CalculusKit, ModelError
 from derivkit.engine.backends import worker
 from derivkit.engine.backends.shipping import pack
-from derivkit.engine.backends.worker import heard, run_one
+from derivkit.engine.backends.worker import cloudpickle, heard, inherit, run_one, run_several
 from derivkit.engine.model import Failure, Model
 from derivkit.errors import RemoteError
 
@@ -98,6 +100,87 @@ def test_what_a_model_raises_is_told_in_builtins_and_heard_as_itself(error, unde
     assert "in model" in "".join(reply.error.__notes__)
 
 
+class MistakenError(Exception):
+    def __reduce__(self):
+        return str, ("no exception at all",)
+
+
+def test_what_an_exception_came_of_comes_along():
+    def model(x):
+        try:
+            try:
+                return {}["absent"]
+            except KeyError:
+                raise ValueError("in passing")  # noqa: B904 - its context is the question
+        except ValueError as error:
+            raise OSError("no such table") from error
+
+    error = heard(told(model)).error
+    cause = error.__cause__
+    assert (type(error), type(cause), type(cause.__context__)) == (OSError, ValueError, KeyError)
+    assert cause.__cause__ is None
+    shown = "".join(error.__notes__)
+    assert 'return {}["absent"]' in shown
+    assert "direct cause" in shown
+    assert "During handling" in shown
+
+
+def test_what_was_hidden_stays_hidden():
+    def model(x):
+        try:
+            return {}["absent"]
+        except KeyError:
+            raise OSError("no such table") from None
+
+    error = heard(told(model)).error
+    assert error.__cause__ is error.__context__ is None
+
+
+@pytest.mark.parametrize("inner", [StuckError, MistakenError])
+def test_an_exception_comes_alone_where_what_it_came_of_cannot_travel(inner):
+    def model(x):
+        raise OSError("no such table") from inner("no way out")
+
+    error = heard(told(model)).error
+    assert type(error) is OSError
+    assert error.__cause__ is None
+    assert "no way out" in "".join(error.__notes__)
+
+
+def test_an_exception_that_pickles_as_something_else_keeps_its_name_and_text():
+    assert str(heard(told(raising(MistakenError, "wrong"))).error) == "MistakenError: wrong"
+
+
+def test_a_package_that_has_pickle_keep_tracebacks_changes_nothing():
+    pytest.importorskip("tblib")
+    program = (
+        "import tblib.pickling_support\n"
+        "tblib.pickling_support.install()\n"
+        "from tests.engine.backends.test_worker import *\n"
+        "test_what_an_exception_came_of_comes_along()\n"
+        "error = heard(told(raising(ValueError, 'no'))).error\n"
+        "assert error.__traceback__ is None\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, cwd=Path(__file__).parents[3])
+
+
+def test_cloudpickle_is_the_package_or_the_copy_that_joblib_carried(monkeypatch):
+    package = cloudpickle()
+    monkeypatch.setattr("joblib.externals.cloudpickle", "the copy", raising=False)
+    assert cloudpickle() is package
+    monkeypatch.setitem(sys.modules, "cloudpickle", None)
+    assert cloudpickle() == "the copy"
+
+
+def test_what_stands_beside_an_output_may_be_of_a_class_of_the_script():
+    class OfTheScript:
+        pass
+
+    shipment = pack(Model(lambda x: (x[0], OfTheScript()), has_aux=True))
+    message = run_one(shipment.token, b"\0" * 8, "d", None, NOT_A_PARENT, *shipment.parts)
+    assert type(heard(message).aux) is OfTheScript
+
+
 def test_an_exception_that_cannot_travel_keeps_its_name_and_text():
     reply = heard(told(raising(StuckError, "no way out")))
     assert str(reply.error) == "StuckError: no way out"
@@ -119,15 +202,45 @@ def test_an_output_that_is_not_numbers_is_told_apart_from_a_bug():
     assert "must return a number" in str(reply.error)
 
 
-def test_an_interrupt_is_let_through():
+def test_an_interrupt_is_told_like_all_else_and_raised_where_it_is_heard():
+    message = told(raising(KeyboardInterrupt))
+    assert builtins_only(message)
     with pytest.raises(KeyboardInterrupt):
-        told(raising(KeyboardInterrupt))
+        heard(message)
+
+
+def test_of_several_points_those_before_what_is_let_through_are_told():
+    def model(x):
+        if x[0] == 3.0:
+            raise KeyboardInterrupt
+        return x[0]
+
+    shipment = pack(Model(model))
+    points = [(np.array([each]).tobytes(), "d") for each in (1.0, 2.0, 3.0, 4.0)]
+    replies = run_several(shipment.token, points, None, NOT_A_PARENT, *shipment.parts)
+    assert [each[0] for each in replies] == ["value", "value", "failure"]
 
 
 def test_a_model_that_cannot_be_loaded_is_a_failure_that_says_so():
     reply = heard(run_one("no token", b"\0" * 8, "d", None, NOT_A_PARENT, b"not a pickle"))
     assert isinstance(reply, Failure)
     assert "could not be loaded" in "".join(reply.error.__notes__)
+
+
+def test_a_model_may_be_let_go_while_another_is_loaded():
+    """As the garbage collector does, in whatever thread it runs."""
+
+    class LetsGo:
+        def __reduce__(self):
+            return inherit, ("gone", None)
+
+    def load():
+        run_one("lets go", b"\0" * 8, "d", None, NOT_A_PARENT, cloudpickle().dumps(LetsGo()))
+
+    thread = threading.Thread(target=load, daemon=True)
+    thread.start()
+    thread.join(30)
+    assert not thread.is_alive()
 
 
 def test_a_model_is_loaded_once_and_keeps_what_it_sets_up():

@@ -5,7 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from derivkit import CalculusKit, CheckpointError, CheckpointMismatchError, ModelError
+from derivkit import (
+    CalculusKit,
+    CheckpointError,
+    CheckpointMismatchError,
+    CheckpointWarning,
+    ModelError,
+)
 from derivkit.engine.checkpoint import checkpoint as checkpoints, store
 from derivkit.engine.checkpoint.checkpoint import open_checkpoint
 from derivkit.engine.checkpoint.rows import bytes_of, output_of
@@ -90,6 +96,21 @@ def test_another_order_or_method_reuses_the_points_that_coincide(path):
     assert reused.value.tobytes() == fresh.value.tobytes()
     assert again.checkpoint.reused > 0
     assert again.checkpoint.stored == fresh.nfev - again.checkpoint.reused
+
+
+def test_a_kit_whose_file_another_model_has_taken_over_is_not_given_that_ones_values(path):
+    def another(x):
+        return 100.0 * smooth(x)
+
+    kit_on(path, version="one").hessian()
+    kit = kit_on(path, version="one")
+    kit.gradient()  # now it knows which evaluations the file has
+    kit_on(path, another, version="two", checkpoint_mismatch="discard").hessian()
+    alone = CalculusKit(smooth, X0)
+    alone.gradient()
+    with pytest.warns(CheckpointWarning, match="a row has gone"):
+        found = kit.hessian()
+    assert found.tobytes() == alone.hessian().tobytes()
 
 
 def test_another_x0_reuses_a_point_that_was_evaluated_on_the_way(path):

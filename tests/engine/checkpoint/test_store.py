@@ -1,6 +1,9 @@
 """The checkpoint's file: rows to the bit, what is not ours refused, two connections at once."""
 
+import os
+import signal
 import sqlite3
+import threading
 
 import numpy as np
 import pytest
@@ -30,9 +33,40 @@ def test_what_is_added_is_found_by_another_connection(tmp_path):
     one, other = Store(tmp_path / "run.db"), Store(tmp_path / "run.db")
     number = one.add(1, b"point", 2.5, None)
     assert list(other.finished(1, 0)) == [(number, b"point")]
-    assert other.value(number, b"point") == 2.5
+    assert other.value(1, number, b"point") == 2.5
     assert list(other.finished(2, 0)) == []
     assert other.count(1) == 1
+
+
+def test_a_number_that_is_given_again_is_not_taken_for_another_models_row(tmp_path):
+    one, other = Store(tmp_path / "run.db"), Store(tmp_path / "run.db")
+    number = one.add(1, b"point", 2.5, None)
+    other.forget_others(2)
+    assert other.add(2, b"point", 99.0, None) == number
+    with pytest.raises(ValueError, match="a row has gone"):
+        one.value(1, number, b"point")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_forked_process_does_not_wait_for_a_thread_that_stayed_behind(tmp_path):
+    store, held, over = Store(tmp_path / "run.db"), threading.Event(), threading.Event()
+
+    def hold():
+        with store.lock:
+            held.set()
+            over.wait(60)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    held.wait()
+    child = os.fork()
+    if not child:
+        signal.alarm(30)
+        os._exit(0 if store.add(1, b"point", 2.5, None) else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    over.set()
+    thread.join()
 
 
 def test_meta_is_kept_and_a_removed_file_is_noticed(tmp_path):
