@@ -364,6 +364,31 @@ def test_getdist_samples_keep_parameters_of_2e_9(capsys):
     )
 
 
+def test_getdist_contours_of_a_parameter_of_2e_9_hold_what_they_say(capsys):
+    pytest.importorskip("getdist")
+    k, theta = np.linspace(0.01, 1, 50), np.array([2.1e-9, 0.965, 0.3])
+
+    def power(t):
+        return 1e9 * t[0] * k ** (t[1] - 1) * np.exp(-t[2] * k)
+
+    data = power(theta)
+    J = 100 * np.stack([np.ones(50), np.log(k), -k], axis=1)  # of ln As, whitened
+    sigma = np.sqrt(np.diag(np.linalg.inv(J.T @ J))) * [2.1e-9, 1, 1]
+    kit = ForecastKit(power, theta, (0.01 * data) ** 2, names=["As", "ns", "tau"])
+    result = kit.fisher_result()
+    assert np.allclose(result.sigma, sigma, rtol=1e-9, atol=0)
+    names = {"names": ["As", "ns", "tau"], "labels": ["A_s", "n_s", r"\tau"]}
+    found = kit.getdist_fisher_samples(fisher=result.value, n_samples=40_000, seed=1, **names)
+    density, points = found.get2DDensity("As", "ns"), found.samples[:, :2]
+    inside = density.Prob(points[:, 0], points[:, 1])
+    shares = [np.mean(inside >= level) for level in density.getContourLevels([0.68, 0.95])]
+    assert np.allclose(shares, [0.68, 0.95], atol=0.005)
+    scaled = (points - theta[:2]) / sigma[:2]
+    R = np.linalg.inv(np.corrcoef(scaled.T))
+    ellipse = np.einsum("ni,ij,nj->n", scaled, R, scaled) <= 2.2789  # 68 % in two dimensions
+    assert np.mean(ellipse == (inside >= density.getContourLevels([0.68])[0])) > 0.98
+
+
 def test_getdist_samples_of_dali_with_priors(bent, capsys):
     pytest.importorskip("getdist")
     kit, dali = bent
