@@ -137,7 +137,7 @@ def test_standard_errors_agree_with_the_certified_ones(name):
     residuals = y - model(b, x)
     np.testing.assert_allclose(residuals @ residuals, rss, rtol=1e-9)
     result = CalculusKit(lambda b: y - model(b, x), b).jacobian_result()
-    assert result.nfev <= 17 * len(b)  # what cancels inside the model is not explored
+    assert result.nfev <= 19 * len(b)  # what cancels inside the model is hardly explored
     found = covariance(result, residuals)
     np.testing.assert_allclose(found.standard_errors, deviations, rtol=1e-9)
     assert (found.standard_errors_error < 1e-8 * found.standard_errors).all()

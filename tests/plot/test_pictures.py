@@ -141,7 +141,7 @@ def test_the_noise_branch_falls_with_the_step_at_the_level_of_the_noise():
 
 
 def test_probes_right_beside_x0_do_not_squeeze_the_other_steps():
-    probed = CalculusKit(noisy, AT, call="array").gradient_result()
+    probed = CalculusKit(noisy, AT | {"a": 0.6}, call="array").gradient_result()
     steps = probed.scan(0).differences().step
     assert steps.min() < 1e-10  # a probe, or this test shows nothing
     ax = probed.plot_steps(0)

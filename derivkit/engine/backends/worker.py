@@ -18,7 +18,8 @@ import threading
 import time
 import traceback
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import pairwise
@@ -300,7 +301,8 @@ def _pickled(error: BaseException) -> bytes | None:
     came_of = _came_of(error)
     for links in (came_of, came_of[:1]):
         try:
-            data = _sent(links)
+            with _alone(came_of):
+                data = _sent(links)
             if len(data) <= LARGEST_ERROR:
                 _linked(pickle.loads(data))  # noqa: S301 - made in the lines above
                 return data
@@ -318,6 +320,22 @@ def _came_of(error: BaseException | None) -> list[Link]:
         hidden = direct or error.__suppress_context__
         error = error.__cause__ if hidden else error.__context__
     return links
+
+
+@contextmanager
+def _alone(links: list[Link]) -> Iterator[None]:
+    """Take from exceptions what they came of, and tracebacks: some packages have pickle keep it."""
+    kept = [
+        (e, e.__cause__, e.__context__, e.__suppress_context__, e.__traceback__) for e, _ in links
+    ]
+    for error, _ in links:
+        error.__cause__ = error.__context__ = error.__traceback__ = None
+    try:
+        yield
+    finally:
+        for error, cause, context, hidden, trace in kept:
+            error.__cause__, error.__context__, error.__traceback__ = cause, context, trace
+            error.__suppress_context__ = hidden
 
 
 def _linked(links: list[Link]) -> BaseException:

@@ -203,13 +203,14 @@ def precision(f: Floats) -> float:
 
     Single precision has units of 2**-24 of a value, printed numbers of their last decimal. Values
     that have no digits – 0, 1, powers of two – tell nothing, and five others are needed. One that
-    comes again, as beside a threshold, tells no more than once.
+    comes again and again, as beside a threshold, tells no more than twice.
     """
-    f = np.unique(f)
+    f, times = np.unique(f, return_counts=True)
+    f = f.repeat(np.minimum(times, 2))
     largest = float(np.max(np.abs(f)))
     bits = (np.frexp(f)[0] * 2.0**53).astype(np.int64)
     last = bits & -bits
-    telling = np.count_nonzero(last != np.abs(bits))
+    telling = np.unique(f[last != np.abs(bits)]).size
     if telling < ENOUGH_VALUES:
         return EPS
     binary = float(np.median(np.ldexp(last.astype(float), np.frexp(f)[1] - 53))) / largest

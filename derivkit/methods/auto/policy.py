@@ -201,8 +201,11 @@ class OutputSearch:
     @property
     def settled(self) -> bool:
         """Whether nothing is to be gained by further samples."""
-        at_x0 = self.column.at_x0
-        return not at_x0 or self.broken is not None or (self.seen is not None and self.seen.content)
+        c, seen = self.column, self.seen
+        if not c.at_x0 or self.broken is not None:
+            return True
+        flat = not (self._alone_or_all_flat or c.moves_within(math.inf))  # as many outputs are
+        return flat or (seen is not None and seen.content)
 
     @property
     def _learnt(self) -> tuple[object, ...]:

@@ -158,6 +158,8 @@ def test_a_package_that_has_pickle_keep_tracebacks_changes_nothing():
         "tblib.pickling_support.install()\n"
         "from tests.engine.backends.test_worker import *\n"
         "test_what_an_exception_came_of_comes_along()\n"
+        "test_what_was_hidden_stays_hidden()\n"
+        "test_an_exception_comes_alone_where_what_it_came_of_cannot_travel(StuckError)\n"
         "error = heard(told(raising(ValueError, 'no'))).error\n"
         "assert error.__traceback__ is None\n"
     )
