@@ -395,7 +395,7 @@ def _each_alone(
             late = timeout is not None and time.monotonic() - start > timeout
             if _infrastructure_error(future) is None:
                 yield job[0], future.result()[0]
-            elif late and any(each.exitcode == ENDED_ITSELF for each in processes):
+            elif late and ENDED_ITSELF in map(_exit_code, processes):
                 yield job[0], too_long(timeout or 0.0)
             else:
                 died.append(job)
@@ -404,6 +404,15 @@ def _each_alone(
             for pool in pools:
                 pool.kill()
     return died
+
+
+def _exit_code(process: Any) -> int | None:
+    """Return the exit code of a process that ends: None at first, while another thread asks too."""
+    end = time.monotonic() + LOOK_UP
+    while process.exitcode is None and time.monotonic() < end:
+        time.sleep(LOOK_UP / 1000)
+    code: int | None = process.exitcode
+    return code
 
 
 def _dead(error: BaseException | None = None) -> WorkerDiedError:
