@@ -1,6 +1,6 @@
 """What fits and samples are evidence of: noise, a grain, two sides, an error that is small enough.
 
-Pure questions; what to do about the answers is known by `policy`.
+Pure questions; what to do about the answers is known by `policy` and `diagnosis`.
 """
 
 from __future__ import annotations

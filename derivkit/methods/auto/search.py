@@ -18,7 +18,8 @@ from derivkit.methods.auto.criteria import WORTH_A_LOOK, Goal, Vector, content
 from derivkit.methods.auto.ladder import one_sided, spread, two_sided
 from derivkit.methods.auto.lepski import SELECTION
 from derivkit.methods.auto.moves import half_width
-from derivkit.methods.auto.policy import FEW, Course, OutputSearch
+from derivkit.methods.auto.output import FEW, Course
+from derivkit.methods.auto.policy import OutputSearch
 from derivkit.methods.auto.questions import Question, Reply, answers, driven
 from derivkit.methods.byproduct import Byproduct
 from derivkit.methods.fit.samples import Samples

@@ -1,188 +1,99 @@
-"""The default method's probes tell noise from what moves on finer scales, and come to an end."""
+"""What a search asks for next: out where f does not move, at walls, and in rounding."""
 
 import math
-import warnings
 
 import numpy as np
 import pytest
 
-from derivkit import CalculusKit, Status, UnresolvedWarning
+from derivkit import Status
+from derivkit.methods.auto.ladder import both_sides, step_below, two_sided, two_sided_rungs
+from tests.methods.auto.driving import follow
 
 
-def test_a_second_probe_beside_the_first_is_found():
-    def model(theta):  # fast, and noisy at 1e-6: the search probes twice at one depth
-        seed = np.frombuffer(theta.tobytes(), dtype=np.uint32)
-        noise = 1e-6 * np.random.default_rng(seed).standard_normal()
-        return np.sin(30.0 * theta[0]) * (1.0 + noise)
-
-    x = 0.972738177482267
-    result = CalculusKit(model, [x]).gradient_result()
-    assert abs(result.value[0] - 30.0 * np.cos(30.0 * x)) <= result.error[0] < 0.1
-
-
-def test_noise_at_zero_is_taken_for_noise_also_on_a_slope():
-    # half of all noisy samples lie in order with f(0) and a steep slope: no singularity
-    noisy, covered = [], []
-    for seed in range(60):
-        random, known = np.random.default_rng(seed), {}
-
-        def model(theta, random=random, known=known):
-            smooth = 3.0 * theta[0] + np.sin(theta[0])
-            return known.setdefault(theta[0], smooth + 1e-2 * random.standard_normal())
-
-        result = CalculusKit(model, [0.0]).gradient_result()
-        noisy.append(result.status[0] is Status.NOISE_LIMITED)
-        covered.append(abs(result.value[0] - 4) <= result.error[0] < 1)
-    assert sum(noisy) >= 58
-    assert sum(covered) >= 55
+def test_constants_cost_a_ladder_a_pair_at_the_scale_and_a_probe_and_zero_is_exact():
+    constant, calls, _ = follow(lambda _: 3.0, 2.0)
+    assert (constant.value[0], calls) == (0.0, 11)
+    assert constant.statuses()[0] is Status.CONSTANT
+    assert 1.0 < constant.reach <= 2.0
+    assert 0 < constant.error[0] < 1e-13
+    nothing, calls, _ = follow(lambda _: 0.0, 2.0)
+    assert (nothing.value[0], nothing.error[0], calls) == (0.0, 0.0, 11)
+    assert nothing.statuses()[0] is Status.CONSTANT
 
 
-@pytest.mark.parametrize(
-    "model",
-    [
-        lambda t: t * math.log(abs(t)) if t else 0.0,
-        lambda t: math.copysign(abs(t) ** 0.1, t),
-        lambda t: 1.0 / math.log(abs(t) / 10.0) if t else 0.0,
-    ],
-    ids=["x log x", "a tenth power", "1 / log"],
-)
-def test_a_singularity_at_zero_has_no_derivative_and_is_no_noise(model):
-    with pytest.warns(UnresolvedWarning, match="structure finer"):
-        result = CalculusKit(lambda theta: model(theta[0]), [0.0]).gradient_result()
-    assert result.status[0] is Status.UNRESOLVED
+@pytest.mark.parametrize("gap", [1e-8, 1e-7, 1e-5])
+def test_a_singular_wall_beside_x0_is_approached_until_the_error_is_small(gap):
+    x0 = 18.24
+
+    def model(x):
+        return math.sqrt(x - (x0 - gap)) if x > x0 - gap else math.nan
+
+    estimate, calls, _ = follow(model, x0)
+    exact = 0.5 / math.sqrt(x0 - (x0 - gap))
+    assert abs(estimate.value[0] - exact) <= estimate.error[0] < 1e-4 * exact
+    assert calls <= 60
 
 
-def test_a_wave_whose_periods_are_all_stepped_over_is_found_by_its_slope_at_x0():
-    for k, x0 in enumerate(np.random.default_rng(9).uniform(1.15e9, 1.25e9, 24).tolist()):
-        period = (0.07, 2.0, 900.0)[k % 3]
-        model = lambda theta, c=x0 - 3.3 * period, s=period: math.sin((theta[0] - c) / s) + 0.5
-        result = CalculusKit(model, [x0]).gradient_result()
-        off = abs(result.value[0] - math.cos(3.3) / period)
-        assert off <= result.error[0] < 0.01 / period, (x0, period)
+@pytest.mark.parametrize("order", [1, 2])
+@pytest.mark.parametrize("x0", [-2e-15, 1.8e-14, 5e-12, 8e-9])
+def test_an_x0_that_is_nearly_zero_is_no_scale_where_f_does_not_vary_on_it(x0, order):
+    estimate, calls, _ = follow(lambda x: math.exp(0.8 * x), x0, order=order)
+    exact = 0.8**order * math.exp(0.8 * x0)
+    assert abs(estimate.value[0] - exact) <= estimate.error[0] < 1e-7
+    assert calls <= 30
 
 
-@pytest.mark.parametrize("distance", [5e-14, 3e-9])
-@pytest.mark.parametrize("bounds", [None, [(0.0, None)]])
-def test_a_pole_beside_zero_is_calm_on_a_finer_scale_and_no_noise(distance, bounds):
-    model = lambda theta: 1.0 / (theta[0] + distance) if theta[0] > -distance else math.nan
-    result = CalculusKit(model, [0.0], bounds=bounds).gradient_result()
-    exact = -1.0 / distance**2
-    assert abs(result.value[0] - exact) <= result.error[0] < 1e-3 * abs(exact)
+@pytest.mark.parametrize("x0", [0.37, 1024.5, 738025.06, 2460723.3, 1.187e9])
+def test_no_place_is_sampled_twice_a_unit_of_x0_apart(x0):
+    """A step that is rounded already leads to the same place on the left as one that is not."""
+    for radius in (0.9 * x0, x0 * 2.0**-7, x0 * 2.0**-20):
+        ladder = two_sided(radius, x0)
+        rounded = [step_below(h, x0) for h in ladder[ladder > 0] * (1 + 1e-9)]
+        assert both_sides(rounded, x0).tolist() == ladder.tolist()
+    radii = x0 * np.array([0.9, 0.9 * 2.0**-7, *np.geomspace(1e-3, 1.0, 50)])
+    bundled, _, _ = two_sided_rungs(radii, np.full(len(radii), x0))
+    for ladder, radius in zip(bundled, radii.tolist(), strict=True):
+        assert ladder.tolist() == two_sided(radius, x0).tolist()
 
 
-def test_a_slope_of_nothing_within_a_tread_is_no_claim():
-    """x0 lies in the middle of its tread, so that all ladders below the first lie within it."""
-    with pytest.warns(UnresolvedWarning, match="treads"):
-        result = CalculusKit(lambda theta: math.sin(round(theta[0], 2)), [-3.11]).gradient_result()
-    assert result.status[0] is Status.TREADS
+@pytest.mark.parametrize("wall", [1e-12, 1e-10, 1e-9])
+def test_a_scale_is_bracketed_on_the_open_side_where_the_other_ends_at_a_wall(wall):
+    with np.errstate(all="ignore"):
+        estimate, _, _ = follow(lambda x: float(np.log(np.float64(x + wall))), 0.0)
+    assert abs(estimate.value[0] * wall - 1) <= estimate.error[0] * wall < 1e-9
 
 
-def test_a_front_in_whole_days_is_not_taken_for_noise_though_its_ends_are_flat():
-    for x0 in np.random.default_rng(3).uniform(2460000.0, 2461000.0, 12).tolist():
-        model = lambda theta, c=x0 - 8.0: math.tanh((math.floor(theta[0]) - c) / 40.0)
-        with warnings.catch_warnings(action="ignore", category=UnresolvedWarning):
-            result = CalculusKit(model, [x0]).gradient_result()
-        exact = math.cosh(0.2) ** -2 / 40.0
-        assert abs(result.value[0] - exact) <= 2 * result.error[0] + 40.0**-2
+@pytest.mark.parametrize("beside", [3e-5, 3e-4, 3e-3])
+def test_below_what_breaks_f_steps_do_not_grow_by_sixteen_a_round(beside):
+    for x0 in (0.3, 1.7, 40.0):
+        kink = x0 * (1 + beside)
+        f = lambda x, k=kink, x0=x0: math.sin(x / x0) + 2 * max(x - k, 0.0) / x0
+        estimate, calls, _ = follow(f, x0)
+        assert abs(estimate.value[0] * x0 - math.cos(1)) <= estimate.error[0] * x0 < 1e-7
+        assert calls <= 33  # 36 and more when they did
 
 
-@pytest.mark.parametrize("w", [1000.0, 2795.0, 1e4, 1e7])
-def test_a_peak_at_zero_on_whose_foot_all_steps_lie_is_found(w):
-    """Even where f is 0 to the bit, or too small for a normal number, at all of them."""
-    model = lambda theta: math.exp(-((w * theta[0]) ** 2)) * math.sin(w * theta[0])
-    result = CalculusKit(model, [0.0]).gradient_result()
-    assert abs(result.value[0] - w) <= result.error[0] < 1e-9 * w
+@pytest.mark.parametrize("x0", [1.0, 3.0, 67.4])
+def test_a_search_beside_a_wall_goes_on_from_samples_that_are_there(x0):
+    resolved = 0
+    for distance in np.geomspace(1e-8, 1e-6, 12):
+        wall = x0 - distance
+        told, _, _ = follow(lambda x, wall=wall: np.log(x - wall) if x > wall else np.nan, x0)
+        off = abs(told.value[0] * (x0 - wall) - 1.0)
+        assert off <= told.error[0] * (x0 - wall)
+        resolved += np.isfinite(told.error[0])
+    assert resolved >= 11
 
 
-def test_a_peak_whose_foot_is_as_high_as_the_probe_moves_f_is_no_noise():
-    model = lambda theta: math.exp(-((505.0 * theta[0]) ** 2)) * math.sin(505.0 * theta[0])
-    result = CalculusKit(model, [0.0]).gradient_result()
-    assert abs(result.value[0] - 505.0) <= result.error[0] < 1e-6
-
-
-def test_a_peak_whose_slope_is_straight_on_a_ladder_is_no_tread():
-    model = lambda theta: math.exp(-((475.3 * theta[0]) ** 2)) * math.sin(475.3 * theta[0])
-    result = CalculusKit(model, [0.0]).gradient_result()
-    assert abs(result.value[0] - 475.3) <= 3 * result.error[0] < 1e-6
-
-
-@pytest.mark.parametrize("x0", [0.1035, 0.2595, 1.338, 4.0])
-@pytest.mark.parametrize("wavelength", [3e-6, 2e-5, 1e-4])
-def test_a_ripple_that_a_ladder_on_it_steps_over_or_hardly_resolves_is_found(x0, wavelength):
-    for phase in np.linspace(0.0, 6.2, 12):
-        wave = lambda x, p=phase: 0.4 * wavelength * math.sin((x - x0) / wavelength + p)
-        result = CalculusKit(
-            lambda theta, w=wave: math.exp(theta[0]) + w(theta[0]), [x0]
-        ).gradient_result()
-        off = abs(result.value[0] - math.exp(x0) - 0.4 * math.cos(phase))
-        assert off <= result.error[0] < 0.05, phase
-
-
-BESIDE = [0.3, 0.03, 1e-3, 1e-5]
-
-
-@pytest.mark.parametrize("offset", [0.0, 3.0, -21.6])
-@pytest.mark.parametrize("x0", [0.0, 1.0, -7.3])
-class TestFlatOnOneSide:
-    """A threshold: f is the same to the bit on one side, as far as its scale."""
-
-    @pytest.mark.parametrize("beside", BESIDE[1:-1])
-    @pytest.mark.parametrize("rise", [lambda u: u, np.tanh, lambda u: u * u, lambda u: u**1.5])
-    def test_beside_it_the_derivative_is_0(self, offset, x0, beside, rise):
-        model = lambda theta: offset + float(rise(max(0.0, theta[0] - x0 - beside)))
-        result = CalculusKit(model, [x0]).gradient_result()
-        assert result.value[0] == 0.0
-        assert result.error[0] < 1e-12
-
-    @pytest.mark.parametrize("slope", [-4.0, 1.0])
-    def test_at_it_there_is_a_kink(self, offset, x0, slope):
-        model = lambda theta: offset + slope * math.tanh(max(0.0, theta[0] - x0))
-        with pytest.warns(UnresolvedWarning):
-            result = CalculusKit(model, [x0]).gradient_result()
-        assert result.status[0] is Status.KINK
-
-    @pytest.mark.parametrize("power", [1.5, 2, 3])
-    def test_at_it_a_power_above_1_is_0_or_no_claim(self, offset, x0, power):
-        model = lambda theta: offset + max(0.0, x0 - theta[0]) ** power
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UnresolvedWarning)
-            result = CalculusKit(model, [x0]).gradient_result()
-        assert abs(result.value[0]) <= result.error[0]
-        assert result.error[0] < 1e-9 or not result.success
-
-    @pytest.mark.parametrize("beside", BESIDE)
-    def test_a_step_may_be_one_of_many_treads(self, offset, x0, beside):
-        model = lambda theta: offset + (2.0 if theta[0] > x0 + beside else 0.0)
-        with pytest.warns(UnresolvedWarning):
-            result = CalculusKit(model, [x0]).gradient_result()
-        assert result.status[0] is Status.TREADS
-
-
-def test_a_value_that_comes_again_does_not_tell_in_what_units_f_is_kept():
-    result = CalculusKit(lambda theta: np.clip(theta[0], 0.0, 1.0), [0.99]).gradient_result()
-    assert abs(result.value[0] - 1.0) <= result.error[0] < 1e-6
-
-
-def test_treads_on_which_f_slopes_are_noise_also_where_both_sides_seem_smooth():
-    def root(x):  # of y + sinh(y) = x, by bisection; the upper end makes all values slope a little
-        low, high = -20.0, 20.0 + 1e-3 * x
-        while high - low > 1e-6:
-            middle = 0.5 * (low + high)
-            low, high = (middle, high) if middle + math.sinh(middle) < x else (low, middle)
-        return 0.5 * (low + high)
-
-    fine = []
-    for x0 in np.random.default_rng(4).uniform(0.4, 3.2, 60).tolist():
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UnresolvedWarning)
-            result = CalculusKit(lambda theta: root(theta[0]), [x0]).gradient_result()
-        exact = 1.0 / (1.0 + math.cosh(root(x0)))
-        fine.append(abs(result.value[0] - exact) <= min(result.error[0], 0.01))
-    assert sum(fine) >= 58
-
-
-def test_treads_far_from_where_f_is_huge_are_no_arithmetic():
-    for x0 in (738742.8, 60595.4, 2460264.7):  # whole days; f grows beyond all bounds farther out
-        model = lambda theta, x0=x0: math.exp((math.floor(theta[0]) - math.floor(x0)) / 300.0)
-        result = CalculusKit(model, [x0]).gradient_result()
-        assert abs(result.value[0] - 1 / 300.0) <= result.error[0] < 1e-3
+@pytest.mark.parametrize("distance", [3e-9, 1.55e-8, 8e-8])
+@pytest.mark.parametrize("side", [1.0, -1.0])
+def test_a_wall_nearer_than_any_step_is_left_on_the_open_side(distance, side):
+    """Also where the samples of a ladder are there already, and where the wall is in the way."""
+    for x0 in (-2.0, 3.0, 67.4):
+        wall = x0 - side * distance * abs(x0)
+        for f, slope in ((math.log, 1.0), (math.sqrt, 0.5)):
+            g = lambda x, f=f, w=wall: f(side * (x - w)) if side * (x - w) > 0 else math.nan
+            told, _, _ = follow(g, x0)
+            gap = side * (x0 - wall)
+            exact = side * slope * (gap**-0.5 if f is math.sqrt else 1 / gap)
+            assert abs(told.value[0] - exact) <= told.error[0] < 1e-4 * abs(exact)
