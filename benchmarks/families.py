@@ -425,6 +425,16 @@ def table_node(rng):
     return kinked("table_node", table, x0, s, [lambda x, m, k=k: table(x, m, k) for k in (-1, 0)])
 
 
+@family
+def counted_events(rng):
+    """The share of a fixed sample below x: a staircase of random steps, whose noise walks."""
+    n, x0 = int(decades(rng, 3, 5)), float(rng.uniform(-1.5, 1.5))
+    events = np.sort(rng.normal(size=n))
+    function = lambda x, m: (1 + m.erf(x / math.sqrt(2))) / 2
+    model = lambda x: np.searchsorted(events, float(x[0])) / n
+    return simple("counted_events", function, x0, 1.0, model=model, blur=0.5 / math.sqrt(n))
+
+
 # --- kinks, jumps, walls -------------------------------------------------------------------------
 
 

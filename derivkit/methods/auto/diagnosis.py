@@ -284,7 +284,7 @@ class Diagnosis(Output):
     # -- treads and noise ----------------------------------------------------------------------
 
     def _straight_in_treads(self, radius: float, sigma: float, wide: float) -> Course:
-        """Take for noise what treads do on which f is straight, with another slope than wide fits.
+        """Take for noise what treads do on which f is straight, with less slope than in wide fits.
 
         The slopes and the noise tell how wide the treads are. A wave as high and as steep would
         bend there, and a narrow peak would rise beyond the noise a few treads away.
@@ -302,7 +302,7 @@ class Diagnosis(Output):
         bend = float(np.max(np.abs(rises - chord * t)))
         gap = abs(chord - wide)
         wave = sigma * (radius * gap / sigma) ** 3 / 16
-        if gap <= 0.5 * abs(wide) or not bend <= 64 * EPS * float(np.max(np.abs(f))) < wave:
+        if abs(chord) > 0.5 * abs(wide) or not bend <= 64 * EPS * float(np.max(np.abs(f))) < wave:
             return
         distance = max(step_below(BRACKET * sigma / gap, self.line.origin), 2 * radius)
         if not (yield from self._sampled_at(distance, 1.0)):

@@ -159,6 +159,14 @@ class TestFlatOnOneSide:
         assert result.status[0] is Status.TREADS
 
 
+@pytest.mark.parametrize("width", [0.05, 1e-3, 1e-5])
+def test_a_narrow_ramp_between_two_plateaus_is_no_tread(width):
+    for at in (0.2, 0.5, 0.9):
+        model = lambda theta, at=at: 2.0 + float(np.clip((theta[0] - 3.0) / width + at, 0.0, 1.0))
+        result = CalculusKit(model, [3.0]).gradient_result()
+        assert abs(result.value[0] - 1 / width) <= result.error[0] < 1e-3 / width
+
+
 def test_a_value_that_comes_again_does_not_tell_in_what_units_f_is_kept():
     result = CalculusKit(lambda theta: np.clip(theta[0], 0.0, 1.0), [0.99]).gradient_result()
     assert abs(result.value[0] - 1.0) <= result.error[0] < 1e-6
