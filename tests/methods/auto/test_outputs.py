@@ -1,9 +1,11 @@
 """Many outputs on one line: they share samples and are judged in one go, as each is alone."""
 
+import warnings
+
 import numpy as np
 import pytest
 
-from derivkit import CalculusKit
+from derivkit import CalculusKit, UnresolvedWarning
 from derivkit.methods.auto import bundle
 from derivkit.methods.auto.auto import Auto
 from derivkit.methods.auto.criteria import Goal, content
@@ -275,3 +277,20 @@ def test_what_lies_in_memory_beyond_the_block_that_settles_nothing_is_never_look
     t = np.linspace(0.0, 1.0, 2 * bundle.TOGETHER)
     kit = CalculusKit(lambda x: x[0] * np.exp(-x[1] * t), [1.0, 2.0])
     assert kit.jacobian_result().success
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_of_many_hinges_beside_x0_none_is_claimed_wrongly(seed):
+    rng = np.random.default_rng(seed)
+    away = rng.choice([-1, 1], size=40) * 10 ** rng.uniform(-4, 0, size=40)
+    slopes, offsets = (
+        10 ** rng.uniform(-1, 1, size=40),
+        rng.normal(size=40) * rng.choice([0, 1], 40),
+    )
+    model = lambda x: offsets + slopes * np.maximum(0.0, x[0] - 0.7 - away)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UnresolvedWarning)
+        result = CalculusKit(model, [0.7]).jacobian_result()
+    off = np.abs(result.value[:, 0] - slopes * (away < 0))
+    assert (off <= result.error[:, 0] + 1e-13).all()
+    assert np.count_nonzero(result.error[:, 0] < 1e-3 * slopes) >= 34
