@@ -47,6 +47,12 @@ def test_a_number_that_is_given_again_is_not_taken_for_another_models_row(tmp_pa
         one.value(1, number, b"point")
 
 
+def test_a_file_is_trusted_with_nothing_and_its_pages_are_checked(tmp_path):
+    store = Store(tmp_path / "run.db")
+    for name, value in (("trusted_schema", 0), ("cell_size_check", 1)):
+        assert store._connection.execute(f"pragma {name}").fetchone() == (value,)
+
+
 def test_a_row_of_another_point_is_not_called_a_changed_one(tmp_path):
     store = Store(tmp_path / "run.db")
     number = store.add(1, b"point", 2.5, None)
