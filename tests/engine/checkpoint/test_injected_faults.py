@@ -273,6 +273,21 @@ def test_what_is_lost_at_the_end_is_told(path, monkeypatch):
     other.close()
 
 
+def test_an_error_of_the_system_is_the_files_and_ends_no_run(path, monkeypatch):
+    kit = kit_on(path)
+
+    def broken(*_):
+        raise OSError("the disk has gone")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(kit.checkpoint.store, "add", broken)
+        with pytest.warns(CheckpointWarning, match="the disk has gone"):
+            kit.gradient()
+    unsaved = kit.checkpoint.unsaved
+    kit.checkpoint.close()
+    assert rows(path) == unsaved > 0
+
+
 def test_a_row_that_cannot_be_stored_is_set_aside_and_later_ones_are_stored(path, monkeypatch):
     kit = kit_on(path)
     add, tried = kit.checkpoint.store.add, []
