@@ -151,7 +151,8 @@ class CalculusKit(Shown, Generic[Labelled]):
     has_aux : bool
         The function returns a pair (output, aux); a result's ``aux`` is that at x0.
     period : float or array_like, optional
-        After which outputs begin anew: 360 for angles in degrees.
+        After which outputs begin anew: 360 for angles in degrees. Between x0 and a step they may
+        turn by half of it; methods that choose their steps see where they turn by more.
     wrt : str, int or sequence of them, optional
         The parameters to differentiate with respect to, by name, branch or index; results hold
         those alone.

@@ -263,6 +263,7 @@ class ForecastKit(Shown, DensityCalls):
         self, method: Any, *, with_priors: bool = True, **keywords: Any
     ) -> FisherResult:
         check_calls(method, keywords)
+        calls = self._called()
         means, halves = [], []
         for probe in self.probes.values():
             if probe.pair is None:
@@ -276,14 +277,29 @@ class ForecastKit(Shown, DensityCalls):
         others = [p.half_whitener() for p in self.probes.values() if p.pair is not None]
         every = Derivatives.below([*means, *halves])
         return self._forecast(
-            every, self._whitener, others, with_priors=with_priors, notes=self._notes
+            replace(every, nfev=every.nfev + calls),
+            self._whitener,
+            others,
+            with_priors=with_priors,
+            notes=self._notes,
         )
+
+    def _called(self) -> int:
+        """Return how many calls at the fiducial point tell whether the covariances suit the data.
+
+        What does not is refused then, before all other calls.
+        """
+        calls = sum(probe.call() for probe in self.probes.values() if probe.model is not None)
+        _ = self._whitener
+        return calls
 
     def _each(self, derivatives_of: Callable[[Probe], Derivatives], order: int = 1) -> Derivatives:
         """Return the derivatives of the data of all probes, with respect to all parameters."""
-        return Derivatives.below(
+        calls = self._called()
+        every = Derivatives.below(
             [self._placed(probe, derivatives_of(probe), order) for probe in self.probes.values()]
         )
+        return replace(every, nfev=every.nfev + calls)
 
     def _placed(self, probe: Probe, found: Derivatives, order: int = 1) -> Derivatives:
         """Return a probe's derivatives among columns for the parameters of all probes."""

@@ -512,38 +512,21 @@ FREE = {  # arguments that may be anything, and why
     ("register_method", "cls"),
 }
 
-LATE = {  # arguments that can only be judged by what the model returns
-    ("*", "function"),
-    ("*", "model"),
-    ("*", "sparsity"),
-    ("*", "delta_nu"),
-    ("*", "accuracy"),
-    ("*", "compare"),
-    ("*", "cov_samples"),
-    ("*", "jacobian"),
-    ("*", "hessian"),
-    ("*", "gradient"),
-    ("*", "fisher_matrix"),
-    *(("*", name) for name in ("blocks", "factor", "first", "second", "matrix")),
-    ("*", "mu"),
-    ("*", "rate"),
-    ("*", "cov"),
-    ("*", "circular"),
-    ("*", "period"),
-    ("*", "call"),
-    ("*", "args"),
-    ("*", "kwargs"),
-    ("*", "vectorized"),
-    ("*", "batch"),
-    ("*", "has_aux"),
-    ("*", "from_gradient"),
-    ("*", "wrt"),
-    ("*", "neg_logposterior"),
-    ("*", "logposterior"),
+LATE = {  # arguments that can only be judged by what the model returns, at x0
+    *("function", "model", "mu", "rate", "neg_logposterior", "logposterior"),
+    *("call", "args", "kwargs", "vectorized", "batch", "has_aux"),
+    *("accuracy", "period", "sparsity", "wrt", "from_gradient"),
+    *("cov", "blocks", "factor", "first", "second", "matrix", "cov_samples", "circular"),
+    *("delta_nu", "fisher_matrix", "compare", "jacobian", "hessian", "gradient"),
+}
+
+LATER = {  # those of them that need more of its calls
+    "compare",  # another model: it is called at the samples of this one
+    *("jacobian", "hessian", "gradient"),  # claims, which are functions of theta themselves
 }
 
 NAMED = {  # how messages name an argument beside its own name
-    "function": ("function", "model"),
+    "function": ("function", "model", "cov"),
     "theta0": ("x0",),
     "x": ("x0", "coordinates"),
     "varargs": ("spacing", "coordinates"),

@@ -3,6 +3,7 @@
 import collections
 import decimal
 import fractions
+import warnings
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import NamedTuple
@@ -15,7 +16,7 @@ import xarray as xr
 from scipy.sparse import csr_array
 
 import derivkit
-from derivkit import CalculusKit, ModelError
+from derivkit import CalculusKit, ModelError, UnresolvedWarning
 
 
 class Cosmology(NamedTuple):
@@ -845,6 +846,41 @@ def test_the_errors_of_complex_outputs_are_those_of_the_modulus():
 def test_the_complex_step_refuses_complex_outputs():
     with pytest.raises(TypeError, match="for the complex step, got complex ones"):
         CalculusKit(lambda x: 1j * x[0] ** 2, [0.5]).gradient("complex_step")
+
+
+@pytest.mark.parametrize("slope", [1e2, 1e5])
+@pytest.mark.parametrize("method", ["auto", "adaptive", "local_polynomial"])
+def test_an_output_that_turns_more_than_steps_tell_is_right_or_unresolved(slope, method):
+    kit = CalculusKit(lambda x: (slope * x[0] + 0.3) % (2 * np.pi), [1.0], period=2 * np.pi)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UnresolvedWarning)
+        found = kit.gradient_result(method)
+    assert abs(found.value[0] - slope) <= found.error[0]
+
+
+@pytest.mark.parametrize("period", [1e-20, {"a": 360.0, "b": 1e-20}])
+def test_a_period_below_the_rounding_of_the_output_is_refused_at_the_first_reply(period):
+    calls = []
+
+    def model(x):
+        calls.append(x)
+        return {"a": x[0], "b": x[1]}
+
+    with pytest.raises(ValueError, match="`period` must be above the rounding of the output, got"):
+        CalculusKit(model, [1.0, 2.0], period=period).jacobian()
+    assert len(calls) == 1
+
+
+def test_an_accuracy_of_other_outputs_is_refused_at_the_first_reply():
+    calls = []
+
+    def model(x):
+        calls.append(x)
+        return x**2
+
+    with pytest.raises(ValueError, match="`accuracy` must be one number, or one an output"):
+        CalculusKit(model, [1.0, 2.0], accuracy=[1e-6] * 3).jacobian()
+    assert len(calls) == 1
 
 
 def test_periodic_outputs_are_unwrapped():

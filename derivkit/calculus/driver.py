@@ -17,6 +17,7 @@ from inspect import signature
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from derivkit.calculus.assembly import (
     Stage,
@@ -38,7 +39,7 @@ from derivkit.calculus.own_error import (
 from derivkit.calculus.parameters import check_side, check_start
 from derivkit.calculus.problem import Problem
 from derivkit.engine.backends.choice import choose_backend
-from derivkit.engine.evaluation import Evaluation
+from derivkit.engine.evaluation import Evaluation, layout
 from derivkit.engine.failures import Raised, say_what_is_kept, summed
 from derivkit.engine.memo import Memo
 from derivkit.engine.model import Backend, Model, close
@@ -89,9 +90,11 @@ class Computation:
     raised: tuple[Raised, ...] = ()
 
     def check_output(self, output: Any) -> None:
-        """Raise if the model's output is not of the kind the tensors are for."""
+        """Raise if the model's output is not of the kind the tensors, or its accuracy, are for."""
         for tensor in self.tensors:
             tensor.check_output(output)
+        if self.problem.accuracy is not None:
+            one_an_output(self.problem.accuracy, *layout(output))
 
     def advance(self, answers: StageResults | None = None) -> None:
         """Hand each tensor its share of the answers, and gather the next stage."""
@@ -393,7 +396,34 @@ def _known(stage: Stage, evaluation: Evaluation, estimates: list[Any]) -> list[E
     starts = evaluation.undefined_starts
     for k in [k for k, ray in enumerate(stage.rays) if ray.key(0.0) in starts] if starts else ():
         known[k] = _nothing_known(q, Status.UNDEFINED)
+    if evaluation.periods is not None:
+        known = [_without_turned(each, evaluation.periods) for each in known]
     return known
+
+
+def _without_turned(estimate: Estimate, periods: NDArray[np.float64]) -> Estimate:
+    """Say that nothing is known of outputs whose noise is above an eighth of their period.
+
+    Four standard deviations reach half a period, where an output goes by another turn; and steps
+    that turn an output by more scatter it over its period, whose standard deviation is 0.29.
+    """
+    turned = np.asarray(estimate.noise) > periods / 8
+    if not turned.any():
+        return estimate
+    claimed = {Status.CONVERGED, Status.NOISE_LIMITED}
+    return replace(
+        estimate,
+        error=np.where(turned, np.inf, estimate.error),
+        finite_bound=np.where(turned, np.inf, estimate.finite_bound),
+        status=[
+            Status.UNRESOLVED if lost and status in claimed else status
+            for lost, status in zip(turned, estimate.statuses(), strict=True)
+        ],
+        also={
+            order: (value, np.where(turned, np.inf, error))
+            for order, (value, error) in estimate.also.items()
+        },
+    )
 
 
 def _has_seen_nothing(estimate: Estimate, q: int) -> bool:

@@ -108,6 +108,7 @@ class Evaluation:
         self._names = names
         self._check_output = check_output
         self._shape: tuple[int, ...] | None = None
+        self.periods: NDArray[np.float64] | None = None  # one an output, once x0 is known
         self._until = until
         self._round = 0
         self._asked: list[tuple[int, Block]] = []  # points by round whose owners nobody looked up
@@ -354,12 +355,34 @@ class Evaluation:
 
     def _meet_output_at_x0(self, output: Output | Shaped) -> tuple[int, ...]:
         self._check_output(output)
-        self._shape = np.shape(output)
-        if isinstance(output, Shaped):
-            self.tree, self.aux = output.tree, output.aux
-            if self.tree.is_complex:
-                self._shape = (self.tree.size,)
+        self.tree, self._shape = layout(output)
+        self.aux = output.aux if isinstance(output, Shaped) else None
+        if self._period is not None:
+            self.periods = self._periods_of(output, self._period)
         return self._shape
+
+    def _periods_of(
+        self, output: Output | Shaped, period: NDArray[np.float64] | Mapping[Any, Any]
+    ) -> NDArray[np.float64]:
+        """Return the period of each output; raise a ValueError for those that are no such."""
+        if isinstance(period, Mapping):
+            each = periods_of(self.tree or Leaf(self.shape), period)
+        else:
+            try:
+                each = np.broadcast_to(period, self.shape).ravel()
+            except ValueError as error:
+                raise ValueError(
+                    "`period` must be one number or of the outputs' shape "
+                    f"{self.shape}, got shape {period.shape}"
+                ) from error
+        values = np.ravel(output.values if isinstance(output, Shaped) else output)
+        lost = each <= np.spacing(np.abs(values))
+        if lost.any():
+            raise ValueError(
+                "`period` must be above the rounding of the output, got "
+                f"{each[lost][0]:g} where the model returns {values[lost][0]:g} at x0"
+            )
+        return each
 
     def _may_be_undefined(self, key: Key, output: Output | Shaped) -> None:
         """Raise where the model must be defined, but is not: where a line begins."""
@@ -421,7 +444,7 @@ class Evaluation:
             return np.empty((0, math.prod(self.shape)))
         else:
             rows = np.stack([self._row(key, y) for key, y in zip(keys, outputs, strict=True)])
-        return rows if self._period is None else self._unwrapped(rows, self._period)
+        return rows if self.periods is None else self._unwrapped(rows, self.periods)
 
     def _row(self, key: Key, y: Output | Shaped) -> NDArray[Any]:
         """Return an output as that at x0 is laid out; nan for one that is laid out otherwise."""
@@ -446,25 +469,20 @@ class Evaluation:
             self._note(key, "shape", f"{_laid_out(y)} where {_laid_out(self._memo[AT_X0])} is due")
         return np.full(q, math.nan)
 
-    def _unwrapped(
-        self, rows: NDArray[Any], period: NDArray[np.float64] | Mapping[Any, Any]
-    ) -> NDArray[Any]:
+    def _unwrapped(self, rows: NDArray[Any], each: NDArray[np.float64]) -> NDArray[Any]:
         """Return periodic outputs as the ones closest to those at x0."""
         start = self._row(AT_X0, self._memo[AT_X0])
-        if isinstance(period, Mapping):
-            period = periods_of(self.tree or Leaf(self.shape), period)
-        try:
-            each = np.broadcast_to(period, self.shape).ravel()
-        except ValueError as error:
-            raise ValueError(
-                f"`period` must be one number or of the outputs' shape {self.shape}, got shape "
-                f"{period.shape}"
-            ) from error
         with np.errstate(over="ignore", invalid="ignore"):
             turns = np.round((rows.real - start.real) / each)
         shift = turns * np.where(np.isfinite(each), each, 0.0)  # inf stands for no period
         unwrapped: NDArray[Any] = rows - shift
         return unwrapped
+
+
+def layout(output: Output | Shaped) -> tuple[Tree | None, tuple[int, ...]]:
+    """Return an output's names and its shape, which is flat where it is complex."""
+    tree = output.tree if isinstance(output, Shaped) else None
+    return tree, (tree.size,) if tree is not None and tree.is_complex else np.shape(output)
 
 
 def _numbers(outputs: Sequence[Output | Shaped]) -> NDArray[Any] | None:

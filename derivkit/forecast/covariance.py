@@ -297,10 +297,10 @@ def lengths_of_units(whitener: Whitener) -> Array:
 
 def _of_product(cov: Kronecker, m: int, name: str) -> Whitener:
     matrices = [as_matrix(as_numbers(each, name)) for each in (cov.first, cov.second)]
+    m1, m2 = map(len, matrices)
+    if m1 * m2 != m or m == 0:
+        raise ValueError(f"`{name}` must be of {m or 'some'} data, got a product of {m1} and {m2}")
     a, b = (factor_of(checked_matrix(each, len(each), name), name) for each in matrices)
-    m1, m2 = len(a), len(b)
-    if m1 * m2 != m:
-        raise ValueError(f"`{name}` must be of {m} data, got a product of {m1} and {m2}")
 
     def solved(X: Array, trans: Literal["N", "T"]) -> Array:
         k = X.shape[1]

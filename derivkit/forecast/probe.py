@@ -139,6 +139,15 @@ class GaussianMeanCov:
     def __post_init__(self) -> None:
         must_be_functions(mu=self.mu, cov=self.cov)
 
+    def both(self, theta: Any) -> Any:
+        """Return the pair (mean, covariance) of a model without `cov`."""
+        found = self.mu(theta)  # type: ignore[misc]
+        if not isinstance(found, (tuple, list)) or len(found) != 2:
+            raise TypeError(
+                f"`mu` must return (mean, covariance) where there is no `cov`, got {shown(found)}"
+            )
+        return found
+
 
 @dataclass(frozen=True, eq=False)
 class _Pair:
@@ -154,13 +163,7 @@ class _Pair:
     def parts(self, theta: Any) -> tuple[Array, Any]:
         """Return mean (m,), empty without a model, and variances (m,) or matrix, sparse or not."""
         if self.block.cov is None:
-            both = self.block.mu(theta)  # type: ignore[misc]
-            if not isinstance(both, (tuple, list)) or len(both) != 2:
-                raise TypeError(
-                    "`mu` must return (mean, covariance) where there is no `cov`, got "
-                    f"{shown(both)}"
-                )
-            mean, C = both
+            mean, C = self.block.both(theta)
         else:
             C = self.block.cov(theta)
             mean = [] if self.block.mu is None else self.block.mu(theta)
@@ -180,9 +183,8 @@ class _Mean:
     block: GaussianMeanCov
 
     def __call__(self, theta: Any) -> Any:
-        return (
-            self.block.mu(theta) if self.block.cov is not None else self.block.mu(theta)[0]  # type: ignore[misc]
-        )
+        block = self.block
+        return block.both(theta)[0] if block.cov is None else block.mu(theta)  # type: ignore[misc]
 
 
 @dataclass(frozen=True, eq=False)
@@ -223,11 +225,6 @@ class Probe:
     @cached_property
     def pair_kit(self) -> CalculusKit:
         """The derivative kit of mean and covariance together."""
-        if self.options.get("vectorized"):
-            raise ValueError(
-                "`vectorized` must be False where the covariance depends on theta: it is called "
-                "for one theta at a time"
-            )
         return self._kit(Model(_Pair(self._pair, self._entries), self.point))
 
     @cached_property
@@ -239,6 +236,11 @@ class Probe:
     def _pair(self) -> GaussianMeanCov:
         if self.pair is None:
             raise ValueError("`cov` must be a function of theta here, got one that is not")
+        if self.options.get("vectorized"):
+            raise ValueError(
+                "`vectorized` must be False where the covariance depends on theta: it is called "
+                "for one theta at a time"
+            )
         return self.pair
 
     def _kit(self, model: Model) -> CalculusKit:
@@ -254,6 +256,11 @@ class Probe:
         """The model's outputs (m,) at the fiducial point."""
         with quiet():  # a datum that is not a number is left out, with a note
             return np.asarray(self.kit.hyper_hessian(order=0))
+
+    def call(self) -> int:
+        """Call the model at the fiducial point, unless it was; return how many calls that took."""
+        with quiet():
+            return self.kit.hyper_hessian_result(order=0).nfev
 
     def values(self, points: Array, n_workers: int | None = None) -> Array:
         """Return the outputs (n, m) at n points (n, p); nan where the model fails."""
@@ -278,8 +285,7 @@ class Probe:
     def jacobian(self, method: Any, **keywords: Any) -> Derivatives:
         """Return the derivatives of the mean."""
         with quiet():
-            before = self.kit.hyper_hessian_result(order=0).nfev
-            return Derivatives.of(self.kit.jacobian_result(method, **keywords), before)
+            return Derivatives.of(self.kit.jacobian_result(method, **keywords))
 
     def tensor(self, order: int, method: Any, **keywords: Any) -> Derivatives:
         """Return the distinct derivatives of an order of the mean, a column for each."""

@@ -407,3 +407,11 @@ def test_only_what_is_asked_for_and_varies_is_compared():
     held = check_gradient(lambda x: x[0] ** 2 * x[1], claim, [1.0, 2.0], bounds=fixed)
     assert held.success
     assert held.names == ("x[0]",)
+
+
+@pytest.mark.parametrize(
+    "claim", [[2.0 + 5.0j, 4.0], np.array(["2020-01-01"] * 2, "datetime64[D]")]
+)
+def test_claims_that_are_no_real_numbers_are_refused(claim):
+    with pytest.raises(TypeError, match="`gradient` must be real numbers, got"):
+        check_gradient(lambda x: x @ x, claim, [1.0, 2.0])

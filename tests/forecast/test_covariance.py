@@ -114,6 +114,7 @@ def test_data_can_be_left_out(kind, generator):
         (Cholesky(sparse.eye_array(3)), "2 data"),
         (Cholesky(sparse.csc_array([[np.nan, 0], [0, 1]])), "finite"),
         (Kronecker(np.eye(2), np.eye(2)), "product of 2 and 2"),
+        (Kronecker([], [1.0]), "product of 0 and 1"),
         (BlockDiagonal([np.ones(3)]), "blocks"),
     ],
 )
@@ -155,3 +156,24 @@ def test_a_table_that_is_not_square_is_told_the_number_of_data(shape):
 def test_what_is_no_number_is_refused():
     with pytest.raises(TypeError, match="numbers"):
         whitener_of("abc", 2)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"cov": np.eye(3)}, "`cov` must have shape"),
+        ({"cov": 1.0, "cov_samples": 3}, "`cov_samples` must be more than"),
+        ({"cov": 1.0, "circular": True}, "`circular` must be False for real data"),
+    ],
+)
+def test_what_does_not_suit_the_data_is_refused_at_the_first_reply(options, message):
+    calls = []
+
+    def model(theta):
+        calls.append(theta)
+        return np.array([theta[0], theta[0] * theta[1]])
+
+    kit = ForecastKit(model, [1.0, 2.0], **options)
+    with pytest.raises(ValueError, match=message):
+        kit.fisher()
+    assert len(calls) == 1

@@ -25,6 +25,7 @@ from itertools import count, islice
 from operator import itemgetter
 from queue import Empty, SimpleQueue
 from typing import Any, TypeAlias
+from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
@@ -223,11 +224,12 @@ class _Queue(Iterator[Job]):
 
 def task(shipment: Shipment, parts: Sequence[Part], timeout: float | None) -> Submit:
     """Return a function that submits points of that model to an executor."""
-    token, parent = shipment.token, os.getpid()
+    token, parent, tasks, own = shipment.token, os.getpid(), count(), uuid4().hex
 
     def submit(executor: Executor, several: Sequence[Job]) -> Future[Any]:
         points = [(x.tobytes(), x.dtype.char) for _, x in several]
-        return executor.submit(run_several, token, points, timeout, parent, *parts)
+        name = f"{own}-{next(tasks)}"
+        return executor.submit(run_several, name, token, points, timeout, parent, *parts)
 
     return submit
 

@@ -124,13 +124,18 @@ def run_one(
 
 
 def run_several(
+    _task: str,
     token: str,
     points: Sequence[tuple[bytes, str]],
     timeout: float | None,
     parent: int,
     *parts: Part,
 ) -> list[WireReply]:
-    """Do the same at several points, given as bytes and dtype, up to one that is let through."""
+    """Do the same at several points, given as bytes and dtype, up to one that is let through.
+
+    No two tasks have the same ``_task``: a cluster that takes like arguments for one task would
+    cancel the next call's with those of an interrupted one.
+    """
     told: list[WireReply] = []
     for x, dtype in points:
         told.append(run_one(token, x, dtype, timeout, parent, *parts))

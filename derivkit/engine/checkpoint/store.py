@@ -214,7 +214,7 @@ class Store:
         if written != checksum(origin.sum if origin else b"", moved, status, value, shape, dtype):
             raise ValueError("a row has changed: its checksum is another")
         if status != "ok" or place_from(origin, moved) != place:
-            raise ValueError("a row has changed")
+            raise ValueError("a row is another point's: it was written anew, or both hash alike")
         return output_of(value, shape, dtype, complex_allowed=len(place) % 8 == 1)
 
     def add(

@@ -45,6 +45,20 @@ def test_every_point_goes_through_the_executor_once():
     assert executor.submitted == 12
 
 
+def test_no_two_tasks_are_alike_also_where_their_points_are():
+    # Dask takes tasks with the same arguments for one, and cancels both
+    seen = []
+
+    class Remembering(Inline):
+        def submit(self, fn, /, *args, **kwargs):
+            seen.append(repr(args))
+            return super().submit(fn, *args, **kwargs)
+
+    for _ in range(2):
+        replies(Pool(Remembering(), 2))
+    assert len(set(seen)) == len(seen) == 2 * len(POINTS)
+
+
 def test_points_of_a_broken_pool_are_tried_again_in_a_fresh_one():
     fresh = Inline()
     pool = Pool(

@@ -219,7 +219,7 @@ def test_of_several_points_those_before_what_is_let_through_are_told():
 
     shipment = pack(Model(model))
     points = [(np.array([each]).tobytes(), "d") for each in (1.0, 2.0, 3.0, 4.0)]
-    replies = run_several(shipment.token, points, None, NOT_A_PARENT, *shipment.parts)
+    replies = run_several("", shipment.token, points, None, NOT_A_PARENT, *shipment.parts)
     assert [each[0] for each in replies] == ["value", "value", "failure"]
 
 

@@ -273,8 +273,25 @@ def test_what_is_lost_at_the_end_is_told(path, monkeypatch):
     other.close()
 
 
-def test_a_row_that_cannot_be_stored_is_set_aside_and_later_ones_are_stored(path):
+def test_an_error_of_the_system_is_the_files_and_ends_no_run(path, monkeypatch):
     kit = kit_on(path)
+
+    def broken(*_):
+        raise OSError("the disk has gone")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(kit.checkpoint.store, "add", broken)
+        with pytest.warns(CheckpointWarning, match="the disk has gone"):
+            kit.gradient()
+    unsaved = kit.checkpoint.unsaved
+    kit.checkpoint.close()
+    assert rows(path) == unsaved > 0
+
+
+def test_a_row_that_cannot_be_stored_is_set_aside_and_later_ones_are_stored(path, monkeypatch):
+    kit = kit_on(path)
+    add, tried = kit.checkpoint.store.add, []
+    monkeypatch.setattr(kit.checkpoint.store, "add", lambda *a: (tried.append(a[1]), add(*a))[1])
     connection = kit.checkpoint.store._own
     connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 1000)
     with pytest.warns(CheckpointWarning, match="cannot hold an evaluation"):
@@ -282,6 +299,7 @@ def test_a_row_that_cannot_be_stored_is_set_aside_and_later_ones_are_stored(path
     for i in range(20):
         kit.checkpoint.keep(place_of(X0 + i + 1), 1.0)
     assert (kit.checkpoint.unsaved, kit.checkpoint.stored) == (1, 20)
+    assert tried.count(place_of(X0)) == 1  # a gigabyte is not sent with each later row again
     connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 10**6)
     kit.checkpoint.close()
     assert rows(path) == 21

@@ -47,6 +47,21 @@ def test_a_number_that_is_given_again_is_not_taken_for_another_models_row(tmp_pa
         one.value(1, number, b"point")
 
 
+def test_a_file_is_trusted_with_nothing_and_its_pages_are_checked(tmp_path):
+    store = Store(tmp_path / "run.db")
+    for name, value in (("trusted_schema", 0), ("cell_size_check", 1)):
+        assert store._connection.execute(f"pragma {name}").fetchone() == (value,)
+
+
+def test_a_row_of_another_point_is_not_called_a_changed_one(tmp_path):
+    store = Store(tmp_path / "run.db")
+    number = store.add(1, b"point", 2.5, None)
+    with pytest.raises(
+        ValueError, match="another point's: it was written anew, or both hash alike"
+    ):
+        store.value(1, number, b"other")
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_a_forked_process_does_not_wait_for_a_thread_that_stayed_behind(tmp_path):
