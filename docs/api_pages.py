@@ -114,11 +114,8 @@ def page(qualified):
     lines += ["```{eval-rst}", f".. {kind}:: {qualified}{options}", "```", ""]
     picture = PICTURES.get(qualified)
     if picture:
-        lines += [
-            "## Its picture",
-            "",
-            *both_themes(picture, f"The picture of {name}", "../pictures"),
-        ]
+        lines += ["## Its picture", ""]
+        lines += [f"```{{picture}} {picture}", f":alt: The picture of {name}", "```", ""]
     return "\n".join(lines)
 
 
@@ -135,15 +132,6 @@ def summary(kind, qualified):
         return []
     rows = [f"| [`{n}`](#{qualified}.{n}) | {first_sentence(v)} |" for n, v in methods]
     return ["| method | what it does |", "|---|---|", *rows, ""]
-
-
-def both_themes(picture, alt, folder):
-    """Return the Markdown of a picture that is drawn for light and for dark."""
-    lines = []
-    for theme in ("light", "dark"):
-        lines += [f"```{{image}} {folder}/{picture}-{theme}.svg", f":alt: {alt}"]
-        lines += [f":class: only-{theme}", "```", ""]
-    return lines
 
 
 def index(objects):

@@ -24,6 +24,7 @@ extensions = [
     "sphinx_design",
     "docstrings",
     "mathml",
+    "picture",
 ]
 html_math_renderer = "mathml"
 myst_enable_extensions = ["dollarmath", "amsmath", "colon_fence", "deflist", "attrs_inline"]

@@ -1,4 +1,4 @@
-"""Draw every picture of docs/gallery/ as SVG, for light and for dark, and write the gallery's page.
+"""Draw every picture of docs/gallery/, light and dark, wide and for phones; write the gallery's page.
 
     python docs/draw_pictures.py FOLDER
 
@@ -21,7 +21,6 @@ from derivkit.plot.style import styled
 ROOT = Path(__file__).parents[1]
 SCRIPTS = sorted((ROOT / "docs" / "gallery").glob("*.py"))
 FIRST = ["promise", "peers"]  # of the gallery
-ON_PHONES = {"promise"}  # drawn once more, for the first page on a phone
 PHONE = 4.0, 4.4  # inches
 LETTERS, CAPTION_LETTERS, LINE = 34, 44, 13  # of a line of a phone's title and caption; its height
 SAME_EACH_TIME = {"Date": None}
@@ -40,29 +39,34 @@ def draw(folder):
                 with theme(name), styled(None), chdir(ROOT):
                     axes = runpy.run_path(str(script))["ax"]
                     axes.figure.savefig(target, metadata=SAME_EACH_TIME)
-                    if script.stem in ON_PHONES:
-                        narrowed(axes)
-                        phone = target.with_name(f"{script.stem}-phone-{name}.svg")
-                        axes.figure.savefig(phone, metadata=SAME_EACH_TIME)
+                    narrowed(axes)
+                    phone = target.with_name(f"{script.stem}-phone-{name}.svg")
+                    axes.figure.savefig(phone, metadata=SAME_EACH_TIME)
     (folder.parent / "gallery.md").write_text(gallery())
 
 
 def narrowed(axes):
     """Make a picture so narrow that its letters can be read where a page has 350 pixels."""
-    axes.figure.set_size_inches(PHONE)
+    figure = axes.figure
+    figure.set_size_inches(PHONE)
+    panels = [each for each in figure.axes if each.get_subplotspec() is not None]
+    if panels[0].get_gridspec().nrows == 1 < len(panels):  # side by side: now one below the other
+        for panel, place in zip(panels, figure.add_gridspec(len(panels), 1), strict=True):
+            panel.set_subplotspec(place)
     more = 0
-    for text in axes.texts:  # the caption
+    for text in axes.texts:  # the caption is the one that is long
         text.set_text(fill(text.get_text(), CAPTION_LETTERS))
-        more = LINE * text.get_text().count("\n")
+        more = max(more, LINE * text.get_text().count("\n"))
     axes.set_title(fill(axes.get_title(loc="left"), LETTERS), loc="left", pad=22 + more)
-    for legend in axes.figure.legends:
-        legend.remove()
-    axes.figure.legend(*axes.get_legend_handles_labels(), loc="outside lower left")
+    if figure.legends and len(panels) == 1:
+        for legend in figure.legends:
+            legend.remove()
+        figure.legend(*axes.get_legend_handles_labels(), loc="outside lower left")
 
 
 def newest(script):
-    """Return when the script or the drawing code was last changed."""
-    code = [script, *(ROOT / "derivkit" / "plot").glob("*.py")]
+    """Return when the script or the code that draws it was last changed."""
+    code = [script, Path(__file__), *(ROOT / "derivkit" / "plot").glob("*.py")]
     return max(path.stat().st_mtime for path in code)
 
 
@@ -83,10 +87,7 @@ def gallery():
     for script in order:
         title, shown = story(script)
         lines += [f"## {title}", "", shown, ""]
-        for name in ("light", "dark"):
-            alt = " ".join(shown.split())
-            lines += [f"```{{image}} pictures/{script.stem}-{name}.svg", f":alt: {alt}"]
-            lines += [f":class: only-{name}", "```", ""]
+        lines += [f"```{{picture}} {script.stem}", f":alt: {' '.join(shown.split())}", "```", ""]
         path = os.path.relpath(script, ROOT / "docs" / "_generated")
         lines += ["```{dropdown} The code", f":name: code-{script.stem}", ""]
         lines += [f":::{{literalinclude}} {path}", ":language: python", ":::", "```", ""]

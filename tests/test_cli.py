@@ -5,6 +5,7 @@ import csv
 import io
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -344,6 +345,41 @@ def test_wrong_usage_ends_with_code_2(words):
     with pytest.raises(SystemExit) as ended:
         main(words)
     assert ended.value.code == 2
+
+
+HEADINGS = (
+    "what to differentiate|what to check|the samples|the plan",
+    "the forecast",
+    "the parameters",
+    "steps and accuracy",
+    "the calls",
+    "the checkpoint",
+    "the output",
+    "exit codes",
+)  # of a sub-command's help, in this order; those that it has
+DERIVATIVES = ["gradient", "jacobian", "hessian", "hessian-diag", "hyper-hessian", "directional"]
+GROUPED = [*DERIVATIVES, "fisher", "dali", "laplace", "covariance", "check", "sampled", "plan"]
+
+
+@pytest.mark.parametrize("command", GROUPED)
+def test_the_help_of_a_command_fits_a_terminal_and_has_its_options_in_groups(
+    command, monkeypatch, capsys
+):
+    monkeypatch.setenv("COLUMNS", "80")
+    with pytest.raises(SystemExit) as end:
+        main([command, "--help"])
+    text = capsys.readouterr().out
+    assert end.value.code == 0
+    assert all(len(line) <= 80 for line in text.splitlines())
+    own, *groups = re.findall(r"^([a-z ]+):\n((?:  .*\n|\n(?=  ))+)", text, re.MULTILINE)
+    assert own[0] == "options"
+    assert re.findall(r"--\w[\w-]*", own[1]) == ["--help"]  # every other one has its group
+    places = [
+        next(k for k, words in enumerate(HEADINGS) if re.fullmatch(words, heading))
+        for heading, _ in groups
+    ]
+    assert places == sorted(set(places))
+    assert re.fullmatch(HEADINGS[0], groups[0][0])
 
 
 def test_python_m_derivkit_is_the_command():

@@ -146,3 +146,12 @@ def test_the_stored_run_of_camb_has_an_error_for_each_of_six_parameters():
     assert result.success
     assert np.all(result.error < 0.01 * np.abs(result.value))
     assert len(str(result).splitlines()) == 8
+
+
+def test_the_stored_forecast_of_camb_gains_most_on_the_amplitude_from_a_prior_on_tau():
+    stored = EXAMPLES.parent / "notebooks" / "stored" / "camb_fisher.txt"
+    text = stored.read_text()
+    assert text.count("not Gaussian: ") == 2  # both have been checked
+    sigmas = re.findall(r"^As +\S+ +(\S+)", text, re.MULTILINE)
+    alone, with_tau = map(float, sigmas)
+    assert 4 < alone / with_tau < 5

@@ -152,9 +152,7 @@ def _parser() -> argparse.ArgumentParser:
     for name, (compute, text) in _TENSORS.items():
         _add_tensor(kinds, name, text).set_defaults(run=commands.tensor, compute=compute)
     for name, text in forecasts.FORECASTS.items():
-        parser_of = _add_tensor(kinds, name, text)
-        forecasts.add_options(name, parser_of)
-        parser_of.set_defaults(run=getattr(forecasts, name))
+        _add_tensor(kinds, name, text).set_defaults(run=getattr(forecasts, name))
     _add_tensor(kinds, "covariance", "standard errors at the optimum of a fit").set_defaults(
         run=files.covariance
     )
@@ -198,33 +196,22 @@ _TENSORS = {
     "directional": (CalculusKit.directional_result, "the derivative along a direction"),
 }
 
-_OWN_OPTIONS: dict[str, tuple[tuple[str, dict[str, Any]], ...]] = {
-    "hyper-hessian": (
-        ("--order", {"type": int, "default": 3, "help": "of the derivatives; default: 3"}),
-    ),
-    "directional": (
-        (
-            "--along",
-            {"nargs": "+", "required": True, "metavar": "V", "help": "the direction, as --at"},
-        ),
-        ("--order", {"type": int, "default": 1, "help": "of the derivative; default: 1"}),
-    ),
-    "covariance": (
-        ("--sigma", {"type": float, "help": "the data's standard deviation, with residuals"}),
-    ),
-} | dict.fromkeys(
-    ("gradient", "jacobian", "hessian"),
-    (
-        (
-            "--compare",
-            {
-                "metavar": "MODEL",
-                "help": "the same model at a tighter setting (with --exec: its command); how far "
-                "the derivatives differ is added to the errors",
-            },
-        ),
-    ),
-)
+_OWN_OPTIONS: dict[str, dict[str, dict[str, Any]]] = {
+    "hyper-hessian": {"--order": {"type": int, "default": 3, "help": "default: 3"}},
+    "directional": {
+        "--along": {
+            "nargs": "+",
+            "required": True,
+            "metavar": "V",
+            "help": "the direction, as --at",
+        },
+        "--order": {"type": int, "default": 1, "help": "default: 1"},
+    },
+    "covariance": {
+        "--sigma": {"type": float, "help": "the data's standard deviation, with residuals"}
+    },
+}
+_COMPARED = ("gradient", "jacobian", "hessian")
 
 
 def _add_tensor(
@@ -233,51 +220,47 @@ def _add_tensor(
     text: str,
 ) -> argparse.ArgumentParser:
     parser = _add_command(kinds, name, text)
-    parser.add_argument(
+    group = parser.add_argument_group("what to differentiate")
+    group.add_argument(
         "model", nargs="?", metavar="MODEL", help="file.py:function or package.module:function"
     )
-    for option, keywords in _OWN_OPTIONS.get(name, ()):
-        parser.add_argument(option, **keywords)
-    _add_model_options(parser)
-    if name not in forecasts.FORECASTS:
+    _add_model_options(group)
+    for option, keywords in _OWN_OPTIONS.get(name, {}).items():
+        group.add_argument(option, **keywords)
+    if name in forecasts.FORECASTS:
+        forecasts.add_options(name, parser)
         _add_parameter_options(parser)
-    _add_method_options(parser)
+        _add_method_options(parser)
+    else:
+        _add_own_parameters(_add_parameter_options(parser))
+        _add_own_error(_add_method_options(parser), compared=name in _COMPARED)
+    group = _add_parallel_options(parser)
+    group.add_argument("--max-evaluations", type=int, metavar="N", help="most model calls")
+    group.add_argument("--progress", action="store_true", help="show a bar on standard error")
+    _add_checkpoint_options(parser)
     _add_output_options(parser)
     return parser
 
 
-def _add_parameter_options(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("the parameters")
-    group.add_argument(
-        "--fix", dest="held", nargs="+", metavar="NAME", help="that keep their value"
-    )
-    group.add_argument(
-        "--log", nargs="+", metavar="NAME", help="with respect to whose logarithm to differentiate"
-    )
-    group.add_argument(
-        "--accuracy",
-        type=float,
-        metavar="A",
-        help="relative error of the model's output, such as a solver's tolerance",
-    )
-
-
 def _add_check(kinds: argparse._SubParsersAction) -> None:  # type: ignore[type-arg]
     parser = _add_command(kinds, "check", "compare derivatives of your own with derivkit's")
-    parser.add_argument(
+    group = parser.add_argument_group("what to check")
+    group.add_argument(
         "model", metavar="MODEL", help="the function, file.py:function or package.module:function"
     )
-    parser.add_argument(
+    group.add_argument(
         "claim", metavar="CLAIM", help="its derivatives: a function, given in the same way"
     )
-    parser.add_argument(
+    group.add_argument(
         "--what",
         choices=tuple(commands.CHECKS),
         default="gradient",
         help="what the second function returns; default: gradient",
     )
-    _add_model_options(parser, program=False)
-    _add_method_options(parser, calls=False)
+    _add_model_options(group, program=False)
+    _add_parameter_options(parser)
+    _add_method_options(parser)
+    _add_parallel_options(parser)
     _add_output_options(parser, picture=False)
     parser.set_defaults(run=commands.check)
 
@@ -301,8 +284,7 @@ def _add_command(
     return parser
 
 
-def _add_model_options(parser: argparse.ArgumentParser, *, program: bool = True) -> None:
-    group = parser.add_argument_group("the model and the point")
+def _add_model_options(group: argparse._ArgumentGroup, *, program: bool = True) -> None:
     group.add_argument(
         "--at",
         nargs="+",
@@ -320,6 +302,16 @@ def _add_model_options(parser: argparse.ArgumentParser, *, program: bool = True)
             help="finds the numbers in what the program prints: the groups, or all matches",
         )
     group.add_argument(
+        "--call",
+        choices=("array", "same", "keywords", "positional"),
+        default="array",
+        help="what the function gets; same is a dict where --at has names; default: array",
+    )
+
+
+def _add_parameter_options(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
+    group = parser.add_argument_group("the parameters")
+    group.add_argument(
         "--bounds",
         nargs="+",
         metavar="LOW:HIGH",
@@ -331,19 +323,20 @@ def _add_model_options(parser: argparse.ArgumentParser, *, program: bool = True)
         metavar="S",
         help="length over which the model varies: one for all, one for each, or name=S",
     )
+    return group
+
+
+def _add_own_parameters(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
-        "--call",
-        choices=("array", "same", "keywords", "positional"),
-        default="array",
-        help="what the function gets; same is a dict where --at has names; default: array",
+        "--fix", dest="held", nargs="+", metavar="NAME", help="that keep their value"
     )
     group.add_argument(
-        "--vectorized", action="store_true", help="the function takes many points at once"
+        "--log", nargs="+", metavar="NAME", help="with respect to whose logarithm to differentiate"
     )
 
 
-def _add_method_options(parser: argparse.ArgumentParser, *, calls: bool = True) -> None:
-    group = parser.add_argument_group("the method and the calls")
+def _add_method_options(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
+    group = parser.add_argument_group("steps and accuracy")
     group.add_argument("--method", metavar="NAME", help="see `derivkit methods`; default: auto")
     group.add_argument(
         "--option",
@@ -352,11 +345,37 @@ def _add_method_options(parser: argparse.ArgumentParser, *, calls: bool = True) 
         metavar="KEY=VALUE",
         help="an option of the method; may be repeated",
     )
+    return group
+
+
+def _add_own_error(group: argparse._ArgumentGroup, *, compared: bool) -> None:
+    group.add_argument(
+        "--accuracy",
+        type=float,
+        metavar="A",
+        help="relative error of the model's output, such as a solver's tolerance",
+    )
+    if compared:
+        group.add_argument(
+            "--compare",
+            metavar="MODEL",
+            help="the same model at a tighter setting (with --exec: its command); how far "
+            "the derivatives differ is added to the errors",
+        )
+
+
+def _add_parallel_options(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
+    group = parser.add_argument_group("the calls")
     group.add_argument("--workers", type=int, metavar="N", help="model calls at the same time")
+    group.add_argument(
+        "--vectorized", action="store_true", help="the function takes many points at once"
+    )
     group.add_argument("--timeout", type=float, metavar="S", help="most seconds for one call")
-    if not calls:
-        return
-    group.add_argument("--max-evaluations", type=int, metavar="N", help="most model calls")
+    return group
+
+
+def _add_checkpoint_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("the checkpoint")
     group.add_argument("--checkpoint", metavar="FILE", help="keep every finished call in this file")
     group.add_argument("--model-version", metavar="TEXT", help="names the model in the checkpoint")
     group.add_argument(
@@ -365,7 +384,6 @@ def _add_method_options(parser: argparse.ArgumentParser, *, calls: bool = True) 
         default="refuse",
         help="what to do with a checkpoint of another model; default: refuse",
     )
-    group.add_argument("--progress", action="store_true", help="show a bar on standard error")
 
 
 def _add_output_options(parser: argparse.ArgumentParser, *, picture: bool = True) -> None:

@@ -70,9 +70,12 @@ def covariance(arguments: Namespace) -> bool:
 
 def add_sampled_options(parser: argparse.ArgumentParser) -> None:
     """Add what `sampled` takes beside the output's options."""
-    parser.add_argument("file", help="columns of numbers, the first the places; - for input")
-    parser.add_argument("--order", type=int, default=1, help="default: 1")
-    parser.add_argument("--noisy", action="store_true", help="the samples have noise: smooth them")
+    group = parser.add_argument_group("the samples")
+    group.add_argument(
+        "file", metavar="FILE", help="columns of numbers, the first the places; - for input"
+    )
+    group.add_argument("--order", type=int, default=1, help="default: 1")
+    group.add_argument("--noisy", action="store_true", help="the samples have noise: smooth them")
 
 
 def sampled(arguments: Namespace) -> bool:
@@ -94,10 +97,11 @@ def sampled(arguments: Namespace) -> bool:
 
 def add_plan_options(parser: argparse.ArgumentParser) -> None:
     """Add what `plan` takes beside the output's options."""
-    parser.add_argument("file", help="the plan's file: made with --at, read without")
-    parser.add_argument("--what", default="gradient", help="gradient, jacobian_result, …")
-    parser.add_argument("--at", nargs="+", metavar="X", help="as for gradient: makes a plan")
-    parser.add_argument("--tell", metavar="FILE", help="the values at the points, - for input")
+    group = parser.add_argument_group("the plan")
+    group.add_argument("file", metavar="FILE", help="the plan's file: made with --at, read without")
+    group.add_argument("--what", default="gradient", help="gradient, jacobian_result, …")
+    group.add_argument("--at", nargs="+", metavar="X", help="as for gradient: makes a plan")
+    group.add_argument("--tell", metavar="VALUES", help="the values at the points, - for input")
 
 
 def plan(arguments: Namespace) -> bool:

@@ -21,7 +21,7 @@ SIDE = {
     "numdifftools": (8, 16),
     "optimagic": (17, 2),
     "statsmodels": (14, -9),
-    "scipy 3-point": (-26, 24),
+    "scipy 3-point": (-16, 24),
     "five-point": (12, -6),
 }
 
@@ -32,12 +32,12 @@ for name in SHOWN:
     digits, calls, silent = (float(cells[k].strip("*")) for k in (2, 3, 5))
     colour = colours.believed if name == "derivkit" else colours.limit
     ax.scatter(calls, digits, s=40 + 25 * silent, color=colour, alpha=0.8, lw=0)
-    note = f"{name}: {silent:g} % silently wrong"
+    note = f"{name}: {silent:g} %"
     right = calls > 20
     place = SIDE.get(name, (-10 if right else 10, 0))
     style = {"ha": "right" if right else "left", "va": "center", "fontsize": "small"}
     ax.annotate(note, (calls, digits), xytext=place, textcoords="offset points", **style)
 ax.set(xlabel="model calls a parameter", ylabel="correct digits (median)", xlim=(0, 34))
 ax.set_ylim(3, 12.5)
-caption = "Functions drawn at random. Size of a point: share of silent errors."
+caption = "Functions drawn at random. Size of a point, and %: share of silent errors."
 headline(ax, "More digits, no silent errors", caption)
