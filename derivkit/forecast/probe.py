@@ -139,14 +139,15 @@ class GaussianMeanCov:
     def __post_init__(self) -> None:
         must_be_functions(mu=self.mu, cov=self.cov)
 
-    def both(self, theta: Any) -> Any:
-        """Return the pair (mean, covariance) of a model without `cov`."""
-        found = self.mu(theta)  # type: ignore[misc]
-        if not isinstance(found, (tuple, list)) or len(found) != 2:
-            raise TypeError(
-                f"`mu` must return (mean, covariance) where there is no `cov`, got {shown(found)}"
-            )
-        return found
+
+def _both(block: GaussianMeanCov, theta: Any) -> Any:
+    """Return the pair (mean, covariance) of a model without `cov`."""
+    found = block.mu(theta)  # type: ignore[misc]
+    if not isinstance(found, (tuple, list)) or len(found) != 2:
+        raise TypeError(
+            f"`mu` must return (mean, covariance) where there is no `cov`, got {shown(found)}"
+        )
+    return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,7 +164,7 @@ class _Pair:
     def parts(self, theta: Any) -> tuple[Array, Any]:
         """Return mean (m,), empty without a model, and variances (m,) or matrix, sparse or not."""
         if self.block.cov is None:
-            mean, C = self.block.both(theta)
+            mean, C = _both(self.block, theta)
         else:
             C = self.block.cov(theta)
             mean = [] if self.block.mu is None else self.block.mu(theta)
