@@ -185,7 +185,7 @@ class _Mean:
 
     def __call__(self, theta: Any) -> Any:
         block = self.block
-        return block.both(theta)[0] if block.cov is None else block.mu(theta)  # type: ignore[misc]
+        return _both(block, theta)[0] if block.cov is None else block.mu(theta)  # type: ignore[misc]
 
 
 @dataclass(frozen=True, eq=False)
