@@ -6,7 +6,7 @@ import argparse
 import re
 import sys
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeAlias
 
 from derivkit.calculus_kit import CalculusKit
 from derivkit.cli import commands, files, forecasts
@@ -16,6 +16,9 @@ from derivkit.validation import LONGEST_SHOWN, shown, suggestion
 from derivkit.version import __version__
 
 __all__ = ["parse"]
+
+Group: TypeAlias = Any
+"""Options under one heading: what `add_argument_group` gives, which argparse has no name for."""
 
 FUNCTION_HELP = """\
 A model is a Python function of one array of parameters, given as
@@ -284,7 +287,7 @@ def _add_command(
     return parser
 
 
-def _add_model_options(group: argparse._ArgumentGroup, *, program: bool = True) -> None:
+def _add_model_options(group: Group, *, program: bool = True) -> None:
     group.add_argument(
         "--at",
         nargs="+",
@@ -309,7 +312,7 @@ def _add_model_options(group: argparse._ArgumentGroup, *, program: bool = True) 
     )
 
 
-def _add_parameter_options(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
+def _add_parameter_options(parser: argparse.ArgumentParser) -> Group:
     group = parser.add_argument_group("the parameters")
     group.add_argument(
         "--bounds",
@@ -326,7 +329,7 @@ def _add_parameter_options(parser: argparse.ArgumentParser) -> argparse._Argumen
     return group
 
 
-def _add_own_parameters(group: argparse._ArgumentGroup) -> None:
+def _add_own_parameters(group: Group) -> None:
     group.add_argument(
         "--fix", dest="held", nargs="+", metavar="NAME", help="that keep their value"
     )
@@ -335,7 +338,7 @@ def _add_own_parameters(group: argparse._ArgumentGroup) -> None:
     )
 
 
-def _add_method_options(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
+def _add_method_options(parser: argparse.ArgumentParser) -> Group:
     group = parser.add_argument_group("steps and accuracy")
     group.add_argument("--method", metavar="NAME", help="see `derivkit methods`; default: auto")
     group.add_argument(
@@ -348,7 +351,7 @@ def _add_method_options(parser: argparse.ArgumentParser) -> argparse._ArgumentGr
     return group
 
 
-def _add_own_error(group: argparse._ArgumentGroup, *, compared: bool) -> None:
+def _add_own_error(group: Group, *, compared: bool) -> None:
     group.add_argument(
         "--accuracy",
         type=float,
@@ -364,7 +367,7 @@ def _add_own_error(group: argparse._ArgumentGroup, *, compared: bool) -> None:
         )
 
 
-def _add_parallel_options(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
+def _add_parallel_options(parser: argparse.ArgumentParser) -> Group:
     group = parser.add_argument_group("the calls")
     group.add_argument("--workers", type=int, metavar="N", help="model calls at the same time")
     group.add_argument(

@@ -35,7 +35,7 @@ from derivkit.engine.progress import Watch
 from derivkit.engine.trees import Branch, Leaf, Tree, conformed, periods_of
 from derivkit.errors import ModelError
 
-__all__ = ["Evaluation"]
+__all__ = ["Evaluation", "layout"]
 
 Owner: TypeAlias = tuple[float, int, complex]
 """Whose a point is: the round in which it is asked for, the line, and its place t there."""
