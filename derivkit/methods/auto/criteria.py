@@ -206,14 +206,14 @@ def precision(f: Floats) -> float:
     comes again and again, as beside a threshold, tells no more than twice.
     """
     f, times = np.unique(f, return_counts=True)
-    f = f.repeat(np.minimum(times, 2))
     largest = float(np.max(np.abs(f)))
-    bits = (np.frexp(f)[0] * 2.0**53).astype(np.int64)
+    mantissas, exponents = np.frexp(f)
+    bits = (mantissas * 2.0**53).astype(np.int64)
     last = bits & -bits
-    telling = np.unique(f[last != np.abs(bits)]).size
-    if telling < ENOUGH_VALUES:
+    if np.count_nonzero(last != np.abs(bits)) < ENOUGH_VALUES:
         return EPS
-    binary = float(np.median(np.ldexp(last.astype(float), np.frexp(f)[1] - 53))) / largest
+    units = np.ldexp(last.astype(float), exponents - 53).repeat(np.minimum(times, 2))
+    binary = float(np.median(units)) / largest
     first = -math.floor(math.log10(largest))
     for decimals in range(max(first, -22), min(first + MOST_DIGITS, 22)):
         if (f == np.round(f, decimals)).all():

@@ -69,10 +69,14 @@ def hangs_in_c(x):
     return x[0] * 2
 
 
-def test_a_call_that_hears_no_alarm_is_a_timeout_like_any_other_not_a_worker_that_died(capfd):
-    kit = CalculusKit(hangs_in_c, [0.5], timeout=2.0, undefined=TimeoutError)
+def result_beside_a_hang(**options):
+    kit = CalculusKit(hangs_in_c, [0.5], undefined=TimeoutError, **options)
     finite = Finite(stepsize=1e-2, num_points=3, extrapolation=None)
-    result = kit.gradient_result(finite, n_workers=2)
+    return kit.gradient_result(finite, n_workers=2)
+
+
+def test_a_call_that_hears_no_alarm_is_a_timeout_like_any_other_not_a_worker_that_died(capfd):
+    result = result_beside_a_hang(timeout=2.0)
     assert abs(result.value[0] - 2) <= result.error[0]
     assert result.undefined[0] > 0
 
@@ -97,11 +101,7 @@ def test_a_limit_holds_in_forks_of_a_process_that_faulthandler_watches():
 def test_a_fork_that_hears_no_alarm_is_ended_too():
     program = (
         "from tests.engine.backends.test_deadline import *\n"
-        "kit = CalculusKit(\n"
-        "    hangs_in_c, [0.5], timeout=0.5, undefined=TimeoutError, executor='fork'\n"
-        ")\n"
-        "finite = Finite(stepsize=1e-2, num_points=3, extrapolation=None)\n"
-        "print(kit.gradient_result(finite, n_workers=2).undefined[0] > 0)\n"
+        "print(result_beside_a_hang(timeout=0.5, executor='fork').undefined[0] > 0)\n"
     )
     run = [sys.executable, "-c", program]
     done = subprocess.run(
