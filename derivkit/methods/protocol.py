@@ -78,6 +78,8 @@ class Line:
     begin : float or None
         Half-width of the samples that suited this line at a point nearby, where one is known: a
         method that looks for its steps may begin there.
+    point : int
+        Which of several x0 the line passes through.
     """
 
     scale: float = 1.0
@@ -88,6 +90,7 @@ class Line:
     budget: int | None = None
     step: float | None = None
     begin: float | None = None
+    point: int = 0
 
     def realised(self, t: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the steps that floating point really makes: (origin + t) - origin."""
@@ -150,7 +153,9 @@ def solvers(method: Method, lines: Sequence[Line], order: int) -> list[Solver]:
 
     A method may offer ``solve_together(lines, order)`` beside `Method.solve`: solvers to be driven
     together, in which they may ask for nothing (an empty array) to be resumed when all others have
-    been answered as often as they have. It must answer as `Method.solve` would, to rounding.
+    been answered as often as they have. It must answer as `Method.solve` would, to rounding, but for
+    one thing: the first line through an x0 (`Line.point`) may show the others the model's noise.
+    What they take from it must not depend on when values come.
     """
     together = getattr(method, "solve_together", None)
     if together is None:

@@ -6,24 +6,29 @@ degree. What then remains to be done is decided in `policy`, output by output.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from derivkit.methods.auto.bundle import Bundle
+from derivkit.methods.auto.bundle import BEGUN, Bundle
 from derivkit.methods.auto.criteria import Goal, Vector
 from derivkit.methods.auto.informed import InformedSeconds
-from derivkit.methods.auto.moves import likely_after
-from derivkit.methods.auto.search import HIGHEST_ON_RUNGS, Search
+from derivkit.methods.auto.moves import likely_after, pairs_in_noise
+from derivkit.methods.auto.output import Level
+from derivkit.methods.auto.search import HIGHEST_ON_RUNGS, NOTHING_HEARD, Search
 from derivkit.methods.auto.second import BriefSecond
+from derivkit.methods.auto.shared_noise import SharedNoise
 from derivkit.methods.protocol import BudgetSpentError, Line, Points, Solver, Values
 from derivkit.validation import is_not_negative, shown
 
 __all__ = ["Auto"]
 
 Floats = NDArray[np.float64]
+
+NOTHING: Points = np.empty(0)
 
 
 @dataclass(frozen=True)
@@ -78,18 +83,32 @@ class Auto:
         return (yield from _followed(search, wanted, values))
 
     def solve_together(self, lines: Sequence[Line], order: int) -> list[Solver]:
-        """Return a solver for each line; they share the work on their first ladders.
+        """Return a solver for each line; they share the work on their first ladders, and the noise.
 
-        To be driven in common rounds: each asks for nothing in its second one.
+        To be driven in common rounds: they ask for nothing while they wait for each other.
         """
         if self.noise is not None or order > HIGHEST_ON_RUNGS or len(lines) == 1:
             return [self.solve(line, order) for line in lines]
         bundle = Bundle(lines, order, Goal(self.rtol, self.atol))
-        return [self._one_of_many(bundle, k, line, order) for k, line in enumerate(lines)]
+        company = Counter(line.point for line in lines if len(lines) > 1)
+        shared: dict[int, SharedNoise] = {}
+        found: list[Solver] = []
+        for k, line in enumerate(lines):
+            if not bundle.takes(k):
+                found.append(self.solve(line, order))
+            elif line.point in shared:
+                found.append(self._another(bundle, k, line, order, shared[line.point]))
+            elif company[line.point] > 1:
+                shared[line.point] = SharedNoise()
+                found.append(self._first(bundle, k, line, order, shared[line.point]))
+            else:
+                found.append(self._alone(bundle, k, line, order))
+        return found
 
     def likely(self, line: Line, order: int) -> Points:
         """Return where the search may go on after its first ladder, the likeliest first."""
-        return likely_after(self._search(line, order).first(), line)
+        first = self._search(line, order).first()
+        return np.concatenate([first[BEGUN:], likely_after(first, line)])
 
     def brief_second(self, noise: Floats) -> BriefSecond:
         """Return a method for second derivatives that takes the noise (q,) as known."""
@@ -113,25 +132,86 @@ class Auto:
         """Return a method for outputs that count together; see `protocol.OffersOneVector`."""
         return OneVector(self.rtol, self.atol, self.noise, vector=Vector(length, units, share))
 
-    def _one_of_many(self, bundle: Bundle, k: int, line: Line, order: int) -> Solver:
-        wanted = bundle.ladder(k)
-        if wanted is None:
-            return (yield from self.solve(line, order))
+    def _alone(self, bundle: Bundle, k: int, line: Line, order: int) -> Solver:
+        """Follow the only line through its x0, beside those of other points."""
+        ladder = bundle.ladder(k)
         try:
-            values = yield wanted
+            values = yield ladder
         except BudgetSpentError:
-            return (yield from self.solve(replace(line, budget=0), order))
+            return (yield from self._refused(line, order))
         if bundle.leave(k, values):
-            yield wanted[:0]
+            yield NOTHING
             estimate = bundle.estimate(k)
             if estimate is not None:
                 return estimate
-        search = self._search(line, order)
-        search.first()
-        return (yield from _followed(search, wanted, values))
+        return (yield from _followed(self._begun(line, order), ladder, values))
 
-    def _search(self, line: Line, order: int) -> Search:
-        return Search(line, order, Goal(self.rtol, self.atol), self.noise)
+    def _first(self, bundle: Bundle, k: int, line: Line, order: int, shared: SharedNoise) -> Solver:
+        """Follow the first line through its x0, which shows the others the noise."""
+        ladder = bundle.ladder(k)
+        try:
+            values = yield ladder
+            if bundle.leave(k, values):
+                if bundle.calm(k):
+                    shared.awaited = False
+                    yield NOTHING  # until the others have what they wait for
+                    yield NOTHING
+                estimate = bundle.estimate(k)
+                if estimate is not None:
+                    return estimate
+            search = self._begun(line, order)
+            return (yield from _followed(search, ladder, values, shared))
+        except BudgetSpentError:
+            return (yield from self._refused(line, order))
+        finally:
+            shared.awaited = False
+
+    def _another(
+        self, bundle: Bundle, k: int, line: Line, order: int, shared: SharedNoise
+    ) -> Solver:
+        """Follow a line of which it is known, from the first one, whether the model is noisy."""
+        ladder = bundle.ladder(k)
+        begun, rest = ladder[:BEGUN], ladder[BEGUN:]
+        try:
+            values = yield begun
+        except BudgetSpentError:
+            return (yield from self._refused(line, order))
+        try:
+            while shared.awaited:
+                yield NOTHING
+            noisy = shared.rules(values.shape[1])
+            wide = pairs_in_noise(line, float(ladder[1])) if noisy and line.begin is None else rest
+            rest = wide if wide.size else rest
+            values = np.concatenate([values, (yield rest)])
+        except BudgetSpentError:
+            search = self._begun(line, order)
+            search.take(begun, values)
+            search.refuse()
+            return search.estimate()
+        if not noisy and bundle.leave(k, values):
+            yield NOTHING
+            estimate = bundle.estimate(k)
+            if estimate is not None:
+                return estimate
+        search = self._begun(line, order, shared.levels)
+        return (yield from _followed(search, np.concatenate([begun, rest]), values))
+
+    def _refused(self, line: Line, order: int) -> Solver:
+        """Follow a line for which there are no calls."""
+        return self.solve(replace(line, budget=0), order)
+
+    def _begun(
+        self, line: Line, order: int, heard: Mapping[int, Level | None] = NOTHING_HEARD
+    ) -> Search:
+        """Return a search whose first ladder has been asked for."""
+        search = self._search(line, order, heard)
+        search.first()
+        return search
+
+    def _search(
+        self, line: Line, order: int, heard: Mapping[int, Level | None] = NOTHING_HEARD
+    ) -> Search:
+        return Search(line, order, Goal(self.rtol, self.atol), self.noise, heard=heard)
 
 
 @dataclass(frozen=True)
@@ -144,15 +224,21 @@ class OneVector(Auto):
         """Return a solver for each line, which shares no work: lengths are told line by line."""
         return [self.solve(line, order) for line in lines]
 
-    def _search(self, line: Line, order: int) -> Search:
-        return Search(line, order, Goal(self.rtol, self.atol), self.noise, self.vector)
+    def _search(
+        self, line: Line, order: int, heard: Mapping[int, Level | None] = NOTHING_HEARD
+    ) -> Search:
+        return Search(line, order, Goal(self.rtol, self.atol), self.noise, self.vector, heard)
 
 
-def _followed(search: Search, wanted: Points, values: Values) -> Solver:
+def _followed(
+    search: Search, wanted: Points, values: Values, shared: SharedNoise | None = None
+) -> Solver:
     """Go on from the values of the first ladder to the answer."""
     search.take(wanted, values)
     try:
         while (wanted := search.next()).size:
+            if shared is not None:
+                shared.learn(search, len(wanted))
             search.take(wanted, (yield wanted))
     except BudgetSpentError:
         search.refuse()

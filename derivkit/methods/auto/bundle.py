@@ -15,16 +15,16 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from derivkit.methods.auto.criteria import Goal, content
+from derivkit.methods.auto.criteria import MAGNIFIED, Goal, content
 from derivkit.methods.auto.ladder import PHASES, two_sided, two_sided_rungs
 from derivkit.methods.auto.lepski import SELECTION
 from derivkit.methods.auto.moves import half_width
 from derivkit.methods.byproduct import Byproduct
 from derivkit.methods.fit.orthogonal import Basis, basis, side_by_side
-from derivkit.methods.fit.window import WindowFit, judge_by
+from derivkit.methods.fit.window import EPS, WindowFit, judge_by
 from derivkit.methods.protocol import Estimate, Line
 
-__all__ = ["Bundle"]
+__all__ = ["BEGUN", "Bundle"]
 
 Floats = NDArray[np.float64]
 
@@ -36,6 +36,12 @@ UNITS = [tuple((places[ASCENDING] / places.max()).tolist()) for places in PLACES
 """The same in ascending order and scaled to 1, by phase."""
 
 COLUMNS = np.array(UNITS).T
+
+HIGHEST = [basis(unit, 1).rows[-2:, np.argsort(ASCENDING)] for unit in UNITS]
+"""What turns values, as they were asked for, into their two highest coefficients, by phase."""
+
+BEGUN = 5
+"""x0 and the two widest pairs: what a line needs in noise, too."""
 
 TOGETHER = 1024
 """About this many columns are judged at a time, and values are gathered for no more."""
@@ -70,9 +76,13 @@ class Bundle:
         self._judged: dict[int, _Judged | None] = {}
         self._seconds: dict[int, _Judged | None] = {}
 
-    def ladder(self, k: int) -> Floats | None:
-        """Return x0 and the first ladder of line k; None if it is not like the others'."""
-        return self._ladders[k] if self._alike[k] else None
+    def takes(self, k: int) -> bool:
+        """Whether line k is like the others."""
+        return self._alike[k]
+
+    def ladder(self, k: int) -> Floats:
+        """Return x0 and the first ladder of line k."""
+        return self._ladders[k]
 
     def leave(self, k: int, values: Floats) -> bool:
         """Take the values of line k, unless f is undefined somewhere."""
@@ -80,6 +90,12 @@ class Bundle:
             return False
         self._values[k] = values
         return True
+
+    def calm(self, k: int) -> bool:
+        """Whether the values of line k leave no more than the model's arithmetic may."""
+        values = self._values[k]
+        left = np.abs(HIGHEST[self._phases[k]] @ values).max(axis=0)
+        return bool((left <= MAGNIFIED * EPS * np.abs(values).max(axis=0)).all())
 
     def estimate(self, k: int) -> Estimate | None:
         """Return the answer for line k; None if its first ladder does not settle it."""

@@ -29,6 +29,7 @@ __all__ = [
     "half_width",
     "ladder",
     "likely_after",
+    "pairs_in_noise",
     "towards_walls",
 ]
 
@@ -183,6 +184,12 @@ def _pairs(line: Line, top: float, radius: float) -> Floats:
     high = step_below(radius, line.origin)
     low = step_below(1.1 * half_way(top, high), line.origin)
     return both_sides([high, low], line.origin)
+
+
+def pairs_in_noise(line: Line, top: float) -> Floats:
+    """Return two pairs above a first ladder that ends at ``top``, as far as noise pushes steps."""
+    room = min(-line.lower, line.upper, WIDEST * line.scale)
+    return _pairs(line, top, min(FARTHEST_UP * top, room)) if room >= 1.5 * top else NOTHING
 
 
 def likely_after(first: Floats, line: Line) -> Floats:

@@ -33,12 +33,15 @@ from derivkit.methods.fit.window import EPS, Finding, window
 from derivkit.methods.protocol import Line
 from derivkit.status import Status
 
-__all__ = ["FEW", "Course", "Deferred", "Floats", "Output", "Over"]
+__all__ = ["FEW", "Course", "Deferred", "Floats", "Level", "Output", "Over"]
 
 Floats = NDArray[np.float64]
 
 Course: TypeAlias = Generator[Question | Floats, Any, Any]
 """Yields questions, and places at which it wants samples."""
+
+Level: TypeAlias = tuple[float, float]
+"""A level of noise, and how many coefficients that is worth."""
 
 MIN_PROGRESS = 0.7
 """A round counts as failed unless it cuts the error below this fraction."""
@@ -63,6 +66,11 @@ value: that the derivative is as good as 0."""
 
 MOST_PROBES = 4
 
+ALIKE = 4.0
+"""What a fit leaves is the noise that another line has shown if the two levels differ by no more
+than this factor: of two estimates from four coefficients each, one pair in fifty differs by more.
+"""
+
 
 class Over(Exception):  # noqa: N818 - no error: the end of a search
     """There will be no more samples, or none are wanted."""
@@ -76,11 +84,18 @@ class Output:
     """What has been learnt about one output, j."""
 
     def __init__(
-        self, line: Line, order: int, noise: float | None, samples: Samples, j: int
+        self,
+        line: Line,
+        order: int,
+        noise: float | None,
+        samples: Samples,
+        j: int,
+        heard: Level | None = None,
     ) -> None:
         self.line = line
         self.order = order
-        self.noise = None if noise is None else (noise, FIRM)  # level, worth in coefficients
+        self.noise: Level | None = None if noise is None else (noise, FIRM)
+        self._heard = heard  # noise that another line has shown
         self.seen: Selection | None = None
         self.looked_at = 0  # samples, when `seen` was seen
         self.broken: Status | None = None  # why there is no derivative
@@ -176,6 +191,11 @@ class Output:
         return EPS if self.seen is None else self.seen.eps
 
     @property
+    def coarse(self) -> bool:
+        """Whether f is kept to fewer digits than double precision has."""
+        return self._eps > EPS
+
+    @property
     def _errors(self) -> Floats:
         """The error, and the relative one."""
         v = self.best
@@ -196,8 +216,15 @@ class Output:
     def _take_for_noise(self) -> Course:
         """Note the level of the noise, from where it is best determined."""
         if self.seen is not None:
-            self.noise = self.seen.firmest
+            own, heard = self.seen.firmest, self._heard
+            alike = heard is not None and _alike(own[0], heard[0])
+            self.noise = _pooled(own, heard) if heard is not None and alike else own
             yield from self.look()
+
+    def _is_heard(self, seen: Selection) -> bool:
+        """Whether what the fit leaves is the noise that another line has shown."""
+        left = max(seen.near.sigma, seen.near.misfit)
+        return self.noise is None and self._heard is not None and _alike(left, self._heard[0])
 
     # -- how f moves ---------------------------------------------------------------------------
 
@@ -292,7 +319,7 @@ class Output:
     def _resolved_status(self, v: Finding) -> Status:
         if self.constant:
             return Status.CONSTANT
-        if self.noise is not None or self._eps > EPS:
+        if self.noise is not None or self.coarse:
             return Status.NOISE_LIMITED
         return Status.ONE_SIDED if v.sides else Status.CONVERGED
 
@@ -355,3 +382,14 @@ class Output:
         if seen is None:
             return math.nan, math.inf
         return seen.best.value, seen.best.error * (1 + SELECTION * seen.compared)
+
+
+def _alike(level: float, other: float) -> bool:
+    """Whether two levels may be of one noise."""
+    return level <= ALIKE * other and other <= ALIKE * level
+
+
+def _pooled(own: Level, heard: Level) -> Level:
+    """Return the level that both tell together."""
+    (a, m), (b, n) = own, heard
+    return math.hypot(a * math.sqrt(m / (m + n)), b * math.sqrt(n / (m + n))), m + n

@@ -112,6 +112,8 @@ class OutputSearch(Diagnosis):
             yield from self._ask(towards_walls(self.line, c, with_open_side=first))
         elif seen is None or self._stuck():
             raise Over
+        elif self._is_heard(seen):
+            yield from self._take_for_noise()
         elif self._unexplained(seen.near) or (not self._probes and self._unexplained(seen.best)):
             if seen.near.misfit <= MAGNIFIED * seen.near.floor:
                 yield from self._take_for_noise()

@@ -7,8 +7,10 @@ An output that the first ladder settles is done with; each of the others follows
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -18,7 +20,7 @@ from derivkit.methods.auto.criteria import WORTH_A_LOOK, Goal, Vector, content
 from derivkit.methods.auto.ladder import one_sided, spread, two_sided
 from derivkit.methods.auto.lepski import SELECTION
 from derivkit.methods.auto.moves import half_width
-from derivkit.methods.auto.output import FEW, Course
+from derivkit.methods.auto.output import FEW, Course, Level
 from derivkit.methods.auto.policy import OutputSearch
 from derivkit.methods.auto.questions import Question, Reply, answers, driven
 from derivkit.methods.byproduct import Byproduct
@@ -50,6 +52,8 @@ MOST_HEARD = 4
 MOST_PROBED = 2
 """At most this many different probes are granted in a round."""
 
+NOTHING_HEARD: Mapping[int, Level | None] = MappingProxyType({})
+
 NEGLIGIBLE = 0.01
 """Outputs that are fewer than this part of all, and whose errors are small already, get no calls of
 their own: each call works out all outputs."""
@@ -69,12 +73,14 @@ class Search:
         goal: Goal,
         noise: float | None,
         vector: Vector | None = None,
+        heard: Mapping[int, Level | None] = NOTHING_HEARD,
     ) -> None:
         self.line = line
         self.order = order
         self.goal = goal
         self.noise = noise
         self._vector = vector
+        self._heard = heard  # noise of outputs, from another line
         self.samples = Samples()
         self._first: WindowFit | None = None  # of the first ladder, for all outputs at once
         self._tracks: dict[int, OutputSearch] = {}  # of the outputs it did not settle
@@ -127,7 +133,8 @@ class Search:
             settled |= flat & (q > FEW) & ~flat.all()  # of many, some do not depend on x
             self._first = first
         for j in self._worst_first(np.flatnonzero(~settled).tolist()):
-            self._tracks[j] = OutputSearch(self.line, self.order, self.noise, self.samples, j)
+            what = self.line, self.order, self.noise, self.samples, j, self._heard.get(j)
+            self._tracks[j] = OutputSearch(*what)
             self._courses[j] = self._tracks[j].course()
             self._told[j] = None
 
@@ -188,6 +195,14 @@ class Search:
     def refuse(self) -> None:
         """Note that not all samples that were wanted will come."""
         self._refused = True
+
+    def noise_levels(self) -> dict[int, Level | None]:
+        """Return the noise of outputs that have shown any; None where they have but few digits."""
+        return {
+            j: track.noise
+            for j, track in self._tracks.items()
+            if track.noise is not None or track.coarse
+        }
 
     # -- answering --------------------------------------------------------------------------
 
