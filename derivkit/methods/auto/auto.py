@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from derivkit.methods.auto.bundle import BEGUN, Bundle
 from derivkit.methods.auto.criteria import Goal, Vector
 from derivkit.methods.auto.informed import InformedSeconds
-from derivkit.methods.auto.moves import likely_after, pairs_in_noise
+from derivkit.methods.auto.moves import likely_after, where_noise_rules
 from derivkit.methods.auto.output import Level
 from derivkit.methods.auto.search import HIGHEST_ON_RUNGS, NOTHING_HEARD, Search
 from derivkit.methods.auto.second import BriefSecond
@@ -179,21 +179,24 @@ class Auto:
         try:
             while shared.awaited:
                 yield NOTHING
-            noisy = shared.rules(values.shape[1])
-            wide = pairs_in_noise(line, float(ladder[1])) if noisy and line.begin is None else rest
-            rest = wide if wide.size else rest
-            values = np.concatenate([values, (yield rest)])
+            far = NOTHING
+            if line.begin is None and shared.rules(values.shape[1]):
+                far = where_noise_rules(line, float(ladder[1]))
+            rest = far if far.size else rest
+            more = yield rest
         except BudgetSpentError:
             search = self._begun(line, order)
             search.take(begun, values)
             search.refuse()
             return search.estimate()
-        if not noisy and bundle.leave(k, values):
+        heard = shared.confirmed(np.abs(more[0] - values[0])) if far.size else NOTHING_HEARD
+        values = np.concatenate([values, more])
+        if not far.size and bundle.leave(k, values):
             yield NOTHING
             estimate = bundle.estimate(k)
             if estimate is not None:
                 return estimate
-        search = self._begun(line, order, shared.levels)
+        search = self._begun(line, order, heard)
         return (yield from _followed(search, np.concatenate([begun, rest]), values))
 
     def _refused(self, line: Line, order: int) -> Solver:

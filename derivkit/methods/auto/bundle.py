@@ -40,8 +40,8 @@ COLUMNS = np.array(UNITS).T
 HIGHEST = [basis(unit, 1).rows[-2:, np.argsort(ASCENDING)] for unit in UNITS]
 """What turns values, as they were asked for, into their two highest coefficients, by phase."""
 
-BEGUN = 5
-"""x0 and the two widest pairs: what a line needs in noise, too."""
+BEGUN = 3
+"""x0 and the widest pair: what a line needs in noise, too."""
 
 TOGETHER = 1024
 """About this many columns are judged at a time, and values are gathered for no more."""

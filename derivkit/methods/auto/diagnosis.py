@@ -23,6 +23,7 @@ from derivkit.methods.auto.ladder import PAIRS, half_way, step_below
 from derivkit.methods.auto.lepski import FEWEST, Selection
 from derivkit.methods.auto.moves import (
     ladder,
+    resolution,
 )
 from derivkit.methods.auto.output import (
     Course,
@@ -90,7 +91,7 @@ class Diagnosis(Output):
         self._probes, self._explained = self._probes + 1, seen.near
         self._wish_before = self._lowest_wish
         low = self._lowest(seen.near)
-        fine = self._resolution(low)
+        fine = resolution(self.line, low)
         fine = float(np.min(np.abs(self._probed(fine)), initial=fine))
         t = self.column.t
         side = 1.0 if t[-1] > 0 else -1.0

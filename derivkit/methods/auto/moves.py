@@ -29,8 +29,9 @@ __all__ = [
     "half_width",
     "ladder",
     "likely_after",
-    "pairs_in_noise",
+    "resolution",
     "towards_walls",
+    "where_noise_rules",
 ]
 
 Floats = NDArray[np.float64]
@@ -71,6 +72,10 @@ FARTHEST_DOWN = 63.0
 radius, so seven halvings at most."""
 
 
+RESOLUTION = 16.0
+"""A probe at the resolution of x lies this many units in the last place of x0 away: nearer, x0 + t
+could round to what x0 rounds to inside the model."""
+
 FIRST_RADIUS = (1 / 12, 1 / 12, 1 / 8, 1 / 5, 1 / 4, 0.3, 0.37, 0.44, 0.5, 0.56, 0.62, 0.68, 0.75)
 """Half-width of the first ladder in units of the scale, by order; the last for all above. Rounding
 costs radius**-order, truncation radius**(9 - order): the balance moves outwards with the order."""
@@ -109,15 +114,14 @@ def towards_walls(line: Line, c: Column, *, with_open_side: bool) -> Floats:
     return np.concatenate(wishes)
 
 
-def below(line: Line, c: Column, v: Finding, wished: float, *, known: bool) -> Floats:
+def below(line: Line, c: Column, v: Finding, wished: float, noise: float | None) -> Floats:
     """Return the ladder on which truncation, falling as radius**9, meets noise if it is known.
 
     If it is not, the ladder on which truncation meets rounding. Samples nearer than ``wished`` were
     called for by other outputs, and this one has not made use of them.
     """
-    reachable = v.noise_part
-    if not known:
-        reachable *= v.floor / v.sigma if v.sigma > 0 else 0.0
+    level = v.floor if noise is None else min(noise, v.sigma)
+    reachable = v.noise_part * level / v.sigma if v.sigma > 0 else 0.0
     excess = v.error / reachable if reachable > 0 else math.inf
     if excess <= 1 + BALANCE:
         return NOTHING
@@ -186,10 +190,18 @@ def _pairs(line: Line, top: float, radius: float) -> Floats:
     return both_sides([high, low], line.origin)
 
 
-def pairs_in_noise(line: Line, top: float) -> Floats:
-    """Return two pairs above a first ladder that ends at ``top``, as far as noise pushes steps."""
+def resolution(line: Line, low: float) -> float:
+    """Return the distance of a probe at the resolution of x; ``low`` is that of other samples."""
+    ulp = RESOLUTION * math.ulp(line.origin) if line.origin else 0.0
+    return step_below(max(ulp, low * 2.0**-40), line.origin)
+
+
+def where_noise_rules(line: Line, top: float) -> Floats:
+    """Return a probe, and two pairs above ``top``, as far as noise pushes the steps."""
     room = min(-line.lower, line.upper, WIDEST * line.scale)
-    return _pairs(line, top, min(FARTHEST_UP * top, room)) if room >= 1.5 * top else NOTHING
+    if room < 1.5 * top:
+        return NOTHING
+    return np.append(resolution(line, top), _pairs(line, top, min(FARTHEST_UP * top, room)))
 
 
 def likely_after(first: Floats, line: Line) -> Floats:

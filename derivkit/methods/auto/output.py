@@ -20,7 +20,7 @@ from derivkit.methods.auto.criteria import (
     unexplained,
     visible,
 )
-from derivkit.methods.auto.ladder import PAIRS, step_below, to_side
+from derivkit.methods.auto.ladder import PAIRS, to_side
 from derivkit.methods.auto.lepski import SELECTION, Selection
 from derivkit.methods.auto.moves import (
     INSENSITIVE,
@@ -46,10 +46,6 @@ Level: TypeAlias = tuple[float, float]
 MIN_PROGRESS = 0.7
 """A round counts as failed unless it cuts the error below this fraction."""
 
-RESOLUTION = 16.0
-"""A probe at the resolution of x lies this many units in the last place of x0 away: nearer, x0 + t
-could round to what x0 rounds to inside the model."""
-
 FEW = 4
 """So many outputs at the most may go their own ways; of more, some are always buried in noise, and
 all go where most want to."""
@@ -66,10 +62,8 @@ value: that the derivative is as good as 0."""
 
 MOST_PROBES = 4
 
-ALIKE = 4.0
-"""What a fit leaves is the noise that another line has shown if the two levels differ by no more
-than this factor: of two estimates from four coefficients each, one pair in fifty differs by more.
-"""
+CHANCE = 1e-3
+"""How often noise may look like something else: a line has its own samples to tell."""
 
 
 class Over(Exception):  # noqa: N818 - no error: the end of a search
@@ -94,8 +88,9 @@ class Output:
     ) -> None:
         self.line = line
         self.order = order
-        self.noise: Level | None = None if noise is None else (noise, FIRM)
-        self._heard = heard  # noise that another line has shown
+        self.noise = heard if noise is None else (noise, FIRM)
+        self._presumed = noise is None and heard is not None  # from another line
+        self._narrowed = False  # where that left more than the noise
         self.seen: Selection | None = None
         self.looked_at = 0  # samples, when `seen` was seen
         self.broken: Status | None = None  # why there is no derivative
@@ -142,7 +137,8 @@ class Output:
             self._failures = self._failures + 1 if failed else 0
 
     def _below(self, seen: Selection, *, known: bool) -> Floats:
-        return below(self.line, self.column, seen.near, self._lowest_wish, known=known)
+        level = self.noise[0] if known and self.noise else None
+        return below(self.line, self.column, seen.near, self._lowest_wish, level)
 
     def _sampled_at(self, distance: float, side: float) -> Generator[Any, Any, float]:
         """Have f sampled at a distance, on this side or else the other; return which, 0 if none."""
@@ -216,15 +212,21 @@ class Output:
     def _take_for_noise(self) -> Course:
         """Note the level of the noise, from where it is best determined."""
         if self.seen is not None:
-            own, heard = self.seen.firmest, self._heard
-            alike = heard is not None and _alike(own[0], heard[0])
-            self.noise = _pooled(own, heard) if heard is not None and alike else own
+            self.noise = self.seen.firmest
             yield from self.look()
 
-    def _is_heard(self, seen: Selection) -> bool:
-        """Whether what the fit leaves is the noise that another line has shown."""
-        left = max(seen.near.sigma, seen.near.misfit)
-        return self.noise is None and self._heard is not None and _alike(left, self._heard[0])
+    def _is_louder(self, v: Finding) -> bool:
+        """Whether a fit leaves more than noise that is known from another line.
+
+        What it leaves rests on two coefficients.
+
+        The ratio of the squares of two estimates of one level, from 2 and n coefficients, exceeds x
+        with probability (1 + 2 x / n)**(-n / 2) (Snedecor's F).
+        """
+        if not self._presumed or self.noise is None or not unexplained(v, DOUBTFUL):
+            return False
+        level, dof = self.noise
+        return v.misfit > math.sqrt(dof / 2 * (CHANCE ** (-2 / dof) - 1)) * level
 
     # -- how f moves ---------------------------------------------------------------------------
 
@@ -238,11 +240,6 @@ class Output:
         """Return the lowest rung of a window."""
         steps = np.abs(self.column.t)
         return float(np.min(steps[steps >= v.radius / 20], initial=v.radius))
-
-    def _resolution(self, low: float) -> float:
-        """Return the distance of a probe at the resolution of x."""
-        ulp = RESOLUTION * math.ulp(self.line.origin) if self.line.origin else 0.0
-        return step_below(max(ulp, low * 2.0**-40), self.line.origin)
 
     def _probed(self, distance: float) -> Floats:
         """Return the places sampled so near x0, here or for other outputs."""
@@ -333,6 +330,8 @@ class Output:
             return None
         if v.radius <= self._inner or flat:
             return Status.TREADS
+        if self._is_louder(v):
+            return Status.UNRESOLVED
         if self.noise is not None or v.error <= self._rounding_on_the_scale(v):
             return None
         if v.truncation_part > 10 * v.noise_part or visible(v) or self._probes:
@@ -383,13 +382,3 @@ class Output:
             return math.nan, math.inf
         return seen.best.value, seen.best.error * (1 + SELECTION * seen.compared)
 
-
-def _alike(level: float, other: float) -> bool:
-    """Whether two levels may be of one noise."""
-    return level <= ALIKE * other and other <= ALIKE * level
-
-
-def _pooled(own: Level, heard: Level) -> Level:
-    """Return the level that both tell together."""
-    (a, m), (b, n) = own, heard
-    return math.hypot(a * math.sqrt(m / (m + n)), b * math.sqrt(n / (m + n))), m + n

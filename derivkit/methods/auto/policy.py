@@ -37,6 +37,7 @@ from derivkit.methods.auto.moves import (
     above,
     first_radius,
     ladder,
+    resolution,
     towards_walls,
 )
 from derivkit.methods.auto.output import (
@@ -112,8 +113,13 @@ class OutputSearch(Diagnosis):
             yield from self._ask(towards_walls(self.line, c, with_open_side=first))
         elif seen is None or self._stuck():
             raise Over
-        elif self._is_heard(seen):
-            yield from self._take_for_noise()
+        elif self._is_louder(seen.near):
+            if self._narrowed:
+                self.noise = None
+                yield from self.look()
+            else:
+                self._narrowed = True
+                yield from self._move(self._below(seen, known=True))
         elif self._unexplained(seen.near) or (not self._probes and self._unexplained(seen.best)):
             if seen.near.misfit <= MAGNIFIED * seen.near.floor:
                 yield from self._take_for_noise()
@@ -153,7 +159,7 @@ class OutputSearch(Diagnosis):
         """
         far = step_below(self._farthest, self.line.origin)
         low = float(np.min(np.abs(self.column.t[self.column.t != 0]), initial=far))
-        fine = self._resolution(low)
+        fine = resolution(self.line, low)
         self.constant = True
         yield from self._ask(np.append(both_sides([far], self.line.origin), fine))
         if not self.column.moves_within(math.inf):

@@ -1,19 +1,27 @@
 """The noise of a model is learnt once: the first line through x0 shows it, the others wait for that.
 
-Noise belongs to what the model returns, not to a parameter. A line that knows of it need not ask
-whether what its own samples leave is noise, and does without the near ones, which say nothing in
-noise: eight calls instead of thirteen. It still has to find as much noise on its own samples: where
-the model is calm along a line, or has structure there, the line is followed as if it were alone.
+Noise mostly belongs to what the model returns, not to a parameter. A line that knows of it does
+without near samples, which say nothing in noise: seven calls instead of thirteen, x0 apart. One of
+them is a probe at the resolution of x. Where that shows no noise, the line is followed as if it
+were alone; where the fit leaves more than noise, closer in.
 
-The others do not stand idle: meanwhile they take the two pairs that they need either way.
+The others do not stand idle: meanwhile they take the pair that they need either way.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from derivkit.methods.auto.diagnosis import LOUD
 from derivkit.methods.auto.output import Level
-from derivkit.methods.auto.search import Search
+from derivkit.methods.auto.search import NOTHING_HEARD, Search
 
 __all__ = ["SharedNoise"]
+
+Floats = NDArray[np.float64]
 
 SINGLE_PLACES = 3
 """Probes ask for at most this many places in a round; ladders and pairs for more."""
@@ -49,6 +57,12 @@ class SharedNoise:
         if self.awaited and (places > SINGLE_PLACES or self._rounds > AWAITED):
             self.awaited = False
             self.levels = search.noise_levels()
+
+    def confirmed(self, moved: Floats) -> Mapping[int, Level | None]:
+        """Return the levels if a probe on another line moves most of the outputs by as much."""
+        known = {j: level for j, level in self.levels.items() if level is not None}
+        loud = sum(bool(moved[j] > LOUD * level) for j, (level, _) in known.items())
+        return known if loud >= MOSTLY * len(known) > 0 else NOTHING_HEARD
 
     def rules(self, outputs: int) -> bool:
         """Whether so many of the outputs are noisy that near samples say nothing."""
