@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -79,7 +80,10 @@ class AtPoints:
         fields = (self.scales.ravel()[which], lower - start, upper - start, start)
         given = problem.scale_given[moving].tolist()
         rows = zip(*(a.tolist() for a in fields), given, strict=True)
-        lines = [Line(scale, low, high, x, known, share) for scale, low, high, x, known in rows][1:]
+        lines = [
+            Line(scale, low, high, x, known, share, point=k // p)
+            for k, (scale, low, high, x, known) in enumerate(islice(rows, 1, None))
+        ]
         if problem.steps is not None:
             own = [problem.steps[i] for i in moving.tolist()[1:]]
             lines = [replace(line, step=h) for line, h in zip(lines, own, strict=True)]

@@ -153,9 +153,9 @@ def solvers(method: Method, lines: Sequence[Line], order: int) -> list[Solver]:
 
     A method may offer ``solve_together(lines, order)`` beside `Method.solve`: solvers to be driven
     together, in which they may ask for nothing (an empty array) to be resumed when all others have
-    been answered as often as they have. It must answer as `Method.solve` would, to rounding, but for
-    one thing: the first line through an x0 (`Line.point`) may show the others the model's noise.
-    What they take from it must not depend on when values come.
+    been answered as often as they have. It must answer as `Method.solve` would, to rounding; only
+    the model's noise may be shown by the first line through an x0 (`Line.point`) to the others.
+    What they take from that line must not depend on when values come.
     """
     together = getattr(method, "solve_together", None)
     if together is None:

@@ -179,19 +179,18 @@ class Auto:
         try:
             while shared.awaited:
                 yield NOTHING
-            far = NOTHING
-            if line.begin is None and shared.rules(values.shape[1]):
-                far = where_noise_rules(line, float(ladder[1]))
-            rest = far if far.size else rest
+            noisy = shared.rules(values.shape[1])
+            if noisy:
+                rest = where_noise_rules(line, ladder[1:])
             more = yield rest
         except BudgetSpentError:
             search = self._begun(line, order)
             search.take(begun, values)
             search.refuse()
             return search.estimate()
-        heard = shared.confirmed(np.abs(more[0] - values[0])) if far.size else NOTHING_HEARD
+        heard = shared.confirmed(np.abs(more[0] - values[0])) if noisy else NOTHING_HEARD
         values = np.concatenate([values, more])
-        if not far.size and bundle.leave(k, values):
+        if not noisy and bundle.leave(k, values):
             yield NOTHING
             estimate = bundle.estimate(k)
             if estimate is not None:
@@ -203,17 +202,13 @@ class Auto:
         """Follow a line for which there are no calls."""
         return self.solve(replace(line, budget=0), order)
 
-    def _begun(
-        self, line: Line, order: int, heard: Mapping[int, Level | None] = NOTHING_HEARD
-    ) -> Search:
+    def _begun(self, line: Line, order: int, heard: Mapping[int, Level] = NOTHING_HEARD) -> Search:
         """Return a search whose first ladder has been asked for."""
         search = self._search(line, order, heard)
         search.first()
         return search
 
-    def _search(
-        self, line: Line, order: int, heard: Mapping[int, Level | None] = NOTHING_HEARD
-    ) -> Search:
+    def _search(self, line: Line, order: int, heard: Mapping[int, Level] = NOTHING_HEARD) -> Search:
         return Search(line, order, Goal(self.rtol, self.atol), self.noise, heard=heard)
 
 
@@ -227,9 +222,7 @@ class OneVector(Auto):
         """Return a solver for each line, which shares no work: lengths are told line by line."""
         return [self.solve(line, order) for line in lines]
 
-    def _search(
-        self, line: Line, order: int, heard: Mapping[int, Level | None] = NOTHING_HEARD
-    ) -> Search:
+    def _search(self, line: Line, order: int, heard: Mapping[int, Level] = NOTHING_HEARD) -> Search:
         return Search(line, order, Goal(self.rtol, self.atol), self.noise, self.vector, heard)
 
 

@@ -65,7 +65,7 @@ class Bundle:
         rungs, phases, exact = two_sided_rungs(radii, origins)
         room = np.array([min(-line.lower, line.upper) for line in lines])
         spare = np.array([np.inf if line.budget is None else line.budget for line in lines])
-        self._alike = (exact & (room >= radii) & (spare >= rungs.shape[1])).tolist()
+        self._alike: list[bool] = (exact & (room >= radii) & (spare >= rungs.shape[1])).tolist()
         self._ladders = np.zeros((len(lines), 1 + rungs.shape[1]))
         self._ladders[:, 1:] = rungs
         self._origins = origins
@@ -82,7 +82,8 @@ class Bundle:
 
     def ladder(self, k: int) -> Floats:
         """Return x0 and the first ladder of line k."""
-        return self._ladders[k]
+        row: Floats = self._ladders[k]
+        return row
 
     def leave(self, k: int, values: Floats) -> bool:
         """Take the values of line k, unless f is undefined somewhere."""
@@ -95,7 +96,8 @@ class Bundle:
         """Whether the values of line k leave no more than the model's arithmetic may."""
         values = self._values[k]
         left = np.abs(HIGHEST[self._phases[k]] @ values).max(axis=0)
-        return bool((left <= MAGNIFIED * EPS * np.abs(values).max(axis=0)).all())
+        calm = left <= MAGNIFIED * EPS * np.abs(values).max(axis=0)
+        return bool(np.all(calm))
 
     def estimate(self, k: int) -> Estimate | None:
         """Return the answer for line k; None if its first ladder does not settle it."""

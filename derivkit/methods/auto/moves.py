@@ -196,12 +196,16 @@ def resolution(line: Line, low: float) -> float:
     return step_below(max(ulp, low * 2.0**-40), line.origin)
 
 
-def where_noise_rules(line: Line, top: float) -> Floats:
-    """Return a probe, and two pairs above ``top``, as far as noise pushes the steps."""
-    room = min(-line.lower, line.upper, WIDEST * line.scale)
-    if room < 1.5 * top:
-        return NOTHING
-    return np.append(resolution(line, top), _pairs(line, top, min(FARTHEST_UP * top, room)))
+def where_noise_rules(line: Line, steps: Floats) -> Floats:
+    """Return a probe, and two pairs as far out as noise pushes the steps.
+
+    They replace all but the first two of ``steps``, a ladder without x0, the widest first. Where
+    that is known to suit noise, or leaves no room, it is the ladder's next two pairs that do.
+    """
+    top = float(steps[0])
+    room = min(-line.lower, line.upper, WIDEST * line.scale, FARTHEST_UP * top)
+    wide = line.begin is None and room >= 1.5 * top
+    return np.append(resolution(line, top), _pairs(line, top, room) if wide else steps[2:6])
 
 
 def likely_after(first: Floats, line: Line) -> Floats:

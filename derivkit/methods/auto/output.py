@@ -63,7 +63,8 @@ value: that the derivative is as good as 0."""
 MOST_PROBES = 4
 
 CHANCE = 1e-3
-"""How often noise may look like something else: a line has its own samples to tell."""
+"""How often noise that is known from another line may be taken for structure: that costs a few
+calls, and structure that is taken for noise costs the answer."""
 
 
 class Over(Exception):  # noqa: N818 - no error: the end of a search
@@ -187,11 +188,6 @@ class Output:
         return EPS if self.seen is None else self.seen.eps
 
     @property
-    def coarse(self) -> bool:
-        """Whether f is kept to fewer digits than double precision has."""
-        return self._eps > EPS
-
-    @property
     def _errors(self) -> Floats:
         """The error, and the relative one."""
         v = self.best
@@ -216,12 +212,10 @@ class Output:
             yield from self.look()
 
     def _is_louder(self, v: Finding) -> bool:
-        """Whether a fit leaves more than noise that is known from another line.
+        """Whether a fit leaves more than the noise that is known from another line.
 
-        What it leaves rests on two coefficients.
-
-        The ratio of the squares of two estimates of one level, from 2 and n coefficients, exceeds x
-        with probability (1 + 2 x / n)**(-n / 2) (Snedecor's F).
+        Its misfit rests on two coefficients. The ratio of the squares of two estimates of one
+        level, from 2 and n coefficients, exceeds x with probability (1 + 2 x / n)**(-n / 2).
         """
         if not self._presumed or self.noise is None or not unexplained(v, DOUBTFUL):
             return False
@@ -316,7 +310,7 @@ class Output:
     def _resolved_status(self, v: Finding) -> Status:
         if self.constant:
             return Status.CONSTANT
-        if self.noise is not None or self.coarse:
+        if self.noise is not None or self._eps > EPS:
             return Status.NOISE_LIMITED
         return Status.ONE_SIDED if v.sides else Status.CONVERGED
 
@@ -381,4 +375,3 @@ class Output:
         if seen is None:
             return math.nan, math.inf
         return seen.best.value, seen.best.error * (1 + SELECTION * seen.compared)
-

@@ -115,7 +115,7 @@ class OutputSearch(Diagnosis):
             raise Over
         elif self._is_louder(seen.near):
             if self._narrowed:
-                self.noise = None
+                self.noise, self._presumed = None, False
                 yield from self.look()
             else:
                 self._narrowed = True

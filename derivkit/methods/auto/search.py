@@ -52,7 +52,7 @@ MOST_HEARD = 4
 MOST_PROBED = 2
 """At most this many different probes are granted in a round."""
 
-NOTHING_HEARD: Mapping[int, Level | None] = MappingProxyType({})
+NOTHING_HEARD: Mapping[int, Level] = MappingProxyType({})
 
 NEGLIGIBLE = 0.01
 """Outputs that are fewer than this part of all, and whose errors are small already, get no calls of
@@ -73,7 +73,7 @@ class Search:
         goal: Goal,
         noise: float | None,
         vector: Vector | None = None,
-        heard: Mapping[int, Level | None] = NOTHING_HEARD,
+        heard: Mapping[int, Level] = NOTHING_HEARD,
     ) -> None:
         self.line = line
         self.order = order
@@ -196,13 +196,9 @@ class Search:
         """Note that not all samples that were wanted will come."""
         self._refused = True
 
-    def noise_levels(self) -> dict[int, Level | None]:
-        """Return the noise of outputs that have shown any; None where they have but few digits."""
-        return {
-            j: track.noise
-            for j, track in self._tracks.items()
-            if track.noise is not None or track.coarse
-        }
+    def noise_levels(self) -> dict[int, Level]:
+        """Return the noise of those outputs that have shown any."""
+        return {j: track.noise for j, track in self._tracks.items() if track.noise is not None}
 
     # -- answering --------------------------------------------------------------------------
 

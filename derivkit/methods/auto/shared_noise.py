@@ -1,4 +1,4 @@
-"""The noise of a model is learnt once: the first line through x0 shows it, the others wait for that.
+"""The noise of a model is learnt once: the first line through x0 shows it to the others.
 
 Noise mostly belongs to what the model returns, not to a parameter. A line that knows of it does
 without near samples, which say nothing in noise: seven calls instead of thirteen, x0 apart. One of
@@ -42,13 +42,13 @@ class SharedNoise:
     ----------
     awaited : bool
         Whether the first line may still show noise.
-    levels : dict of int to Level or None
-        The noise of the outputs that are noisy; None where they are only kept to fewer digits.
+    levels : dict of int to Level
+        The noise of the outputs that are noisy.
     """
 
     def __init__(self) -> None:
         self.awaited = True
-        self.levels: dict[int, Level | None] = {}
+        self.levels: dict[int, Level] = {}
         self._rounds = 0
 
     def learn(self, search: Search, places: int) -> None:
@@ -58,11 +58,10 @@ class SharedNoise:
             self.awaited = False
             self.levels = search.noise_levels()
 
-    def confirmed(self, moved: Floats) -> Mapping[int, Level | None]:
+    def confirmed(self, moved: Floats) -> Mapping[int, Level]:
         """Return the levels if a probe on another line moves most of the outputs by as much."""
-        known = {j: level for j, level in self.levels.items() if level is not None}
-        loud = sum(bool(moved[j] > LOUD * level) for j, (level, _) in known.items())
-        return known if loud >= MOSTLY * len(known) > 0 else NOTHING_HEARD
+        loud = sum(bool(moved[j] > LOUD * level) for j, (level, _) in self.levels.items())
+        return self.levels if loud >= MOSTLY * len(self.levels) else NOTHING_HEARD
 
     def rules(self, outputs: int) -> bool:
         """Whether so many of the outputs are noisy that near samples say nothing."""

@@ -114,14 +114,14 @@ def test_one_round_goes_down_by_seven_octaves_at_the_most():
     expected = two_sided(0.3 * 2.0**-7, 0.0).tolist()
     assert down(1e40).tolist() == expected
     v = finding(0.3, error=1.0, noise_part=0.0)
-    t = below(Line(), column(two_sided(0.5, 0.0)), v, math.inf, known=True)
+    t = below(Line(), column(two_sided(0.5, 0.0)), v, math.inf, v.sigma)
     assert t.tolist() == expected
 
 
 def test_noise_that_is_not_known_to_be_noise_is_taken_for_rounding():
     c, v = column(two_sided(0.5, 0.0)), finding(0.3, error=2e-12, noise_part=1e-12, sigma=1e-13)
-    assert below(Line(), c, v, math.inf, known=True).size == 0
-    assert below(Line(), c, v, math.inf, known=False).size == 8
+    assert below(Line(), c, v, math.inf, v.sigma).size == 0
+    assert below(Line(), c, v, math.inf, None).size == 8
 
 
 def test_a_ladder_that_is_there_is_passed_over_unless_others_had_called_for_it():

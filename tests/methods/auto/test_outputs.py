@@ -210,7 +210,7 @@ def test_a_line_of_very_many_outputs_is_judged_no_further_than_to_the_first_that
 
 def test_many_outputs_do_not_hold_on_to_their_samples_for_a_second_derivative():
     def answer(q):
-        a, b = Auto().solve_together([Line(), Line(scale=2.0)], 1)
+        a, b = Auto().solve_together([Line(), Line(scale=2.0, point=1)], 1)
         for solver in (a, b):
             solver.send(None)
         at = [
