@@ -232,9 +232,12 @@ def _followed(
     """Go on from the values of the first ladder to the answer."""
     search.take(wanted, values)
     try:
-        while (wanted := search.next()).size:
+        while True:
+            wanted = search.next()
             if shared is not None:
                 shared.learn(search, len(wanted))
+            if not wanted.size:
+                break
             search.take(wanted, (yield wanted))
     except BudgetSpentError:
         search.refuse()

@@ -54,7 +54,8 @@ class SharedNoise:
     def learn(self, search: Search, places: int) -> None:
         """Take what the search on the first line knows, when it asks for so many places."""
         self._rounds += 1
-        if self.awaited and (places > SINGLE_PLACES or self._rounds > AWAITED):
+        probing = 0 < places <= SINGLE_PLACES
+        if self.awaited and not (probing and self._rounds <= AWAITED):
             self.awaited = False
             self.levels = search.noise_levels()
 

@@ -94,10 +94,10 @@ def test_beside_one_wall_the_open_side_gets_a_ladder_and_between_two_none_does()
 # -- down ------------------------------------------------------------------------------------
 
 
-def down(excess, *, t=None, wished=math.inf, **known):
+def down(excess, *, t=None, wished=math.inf):
     c = column(two_sided(0.5, 0.0) if t is None else t)
     v = finding(0.3, error=excess * 1e-12, noise_part=1e-12)
-    return below(Line(), c, v, wished, **{"known": True} | known)
+    return below(Line(), c, v, wished, v.sigma)
 
 
 def test_nothing_lies_below_where_noise_rules_already():
