@@ -15,14 +15,14 @@ from __future__ import annotations
 
 import copy
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from derivkit.methods.protocol import BudgetSpentError, Estimate, Line
+from derivkit.methods.protocol import BudgetSpentError, Estimate, Line, solvers
 from derivkit.status import Status
 from derivkit.validation import check_count, has, shown, typed
 
@@ -119,6 +119,29 @@ def follow(
     else:
         raise AssertionError(f"{method!r} still asks after {MOST_REQUESTS} requests")
     return run
+
+
+def _followed_together(
+    method: Any, functions: Sequence[Function], lines: Sequence[Line], order: int, *, last: bool
+) -> list[Estimate]:
+    """Drive lines at the same time: the first that can go on always does, or the last."""
+    running = dict(enumerate(solvers(method, lines, order)))
+    wanted = {k: next(solver) for k, solver in running.items()}
+    answered, found = dict.fromkeys(running, 0), {}
+    for _ in range(MOST_REQUESTS * len(lines)):
+        slowest = min(answered[k] for k in running)
+        ready = [k for k in sorted(running) if len(wanted[k]) or answered[k] == slowest]
+        k = ready[-1] if last else ready[0]
+        answered[k] += 1
+        values = _values(functions[k], wanted[k]) if len(wanted[k]) else np.empty((0, 1))
+        try:
+            wanted[k] = running[k].send(values)
+        except StopIteration as stop:
+            found[k] = stop.value
+            del running[k]
+        if not running:
+            return [found[k] for k in sorted(found)]
+    raise AssertionError(f"{method!r} still asks after {MOST_REQUESTS} requests a line")
 
 
 def _values(function: Function, points: NDArray[Any]) -> NDArray[Any]:
@@ -277,6 +300,25 @@ def _noise(t: NDArray[Any], seed: int) -> NDArray[np.float64]:
     return np.array([np.random.default_rng([seed, int(k)]).standard_normal() for k in keys])
 
 
+def lines_together_do_not_depend_on_arrival(method: Any) -> None:
+    """Check that lines give the same bits in whatever order their values come.
+
+    They may depend on which lines there are: one may show the others the noise of the model.
+    """
+    lines = [Line(scale=2.0**k) for k in range(4)]
+    for noisy in (False, True):
+        functions = [_noisy_exp(seed) if noisy else np.exp for seed in range(len(lines))]
+        one, other = (
+            _followed_together(method, functions, lines, 1, last=last) for last in (False, True)
+        )
+        same = all(
+            np.array_equal(getattr(a, name), getattr(b, name))
+            for a, b in zip(one, other, strict=True)
+            for name in ("value", "error")
+        )
+        _must(same, method, "gave other bits where values came in another order")
+
+
 def values_scale_with_the_function(method: Any) -> None:
     """Check that 2**10 times the function has 2**10 times the derivative and the error."""
     factor = 2.0**10
@@ -324,6 +366,7 @@ METHOD_CHECKS: dict[str, Callable[[Any], None]] = {
         walls_are_met_with_an_honest_error,
         undefined_surroundings_are_unresolved,
         noise_is_in_the_error,
+        lines_together_do_not_depend_on_arrival,
         values_scale_with_the_function,
         spent_budget_is_accepted,
         second_derivatives_hold_or_are_refused,

@@ -62,9 +62,24 @@ class Central:
         return Estimate(value, np.abs(value) * self.error, reach=h)
 
 
+class FirstComeFirstServed(Central):
+    """The line that is answered first gets the smallest step."""
+
+    def solve_together(self, lines, order):
+        served = []
+
+        def follow(line):
+            yield np.zeros(1)
+            served.append(line)
+            return (yield from Central(step=1e-3 * len(served)).solve(line, order))
+
+        return [follow(line) for line in lines]
+
+
 @pytest.mark.parametrize(
     ("method", "check"),
     [
+        (FirstComeFirstServed(), "lines_together_do_not_depend_on_arrival"),
         (Central(error=0.0), "error_is_not_zero_by_default"),
         (Central(error=1e-12), "smooth_functions_come_out_right"),
         (Central(error=10.0), "smooth_functions_come_out_right"),

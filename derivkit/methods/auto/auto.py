@@ -48,9 +48,9 @@ class Auto:
 
     Notes
     -----
-    Eight samples a parameter on smooth functions, 13 to 17 in noise, more where the scale has to
-    be found first. On functions drawn at random the error covers the truth in 98 to 99 % of cases
-    in every class of problem; see the benchmarks.
+    Eight samples a parameter on smooth functions; in noise 13 for the first parameter and seven for
+    each other; more where the scale has to be found first. On functions drawn at random the error
+    covers the truth in 98 to 99 % of cases in every class of problem; see the benchmarks.
 
     Examples
     --------
