@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -151,20 +152,20 @@ class Auto:
         ladder = bundle.ladder(k)
         try:
             values = yield ladder
-            if bundle.leave(k, values):
-                if bundle.calm(k):
-                    shared.awaited = False
-                    yield NOTHING  # until the others have what they wait for
-                    yield NOTHING
-                estimate = bundle.estimate(k)
-                if estimate is not None:
-                    return estimate
-            search = self._begun(line, order)
-            return (yield from _followed(search, ladder, values, shared))
         except BudgetSpentError:
-            return (yield from self._refused(line, order))
-        finally:
             shared.awaited = False
+            return (yield from self._refused(line, order))
+        if bundle.leave(k, values):
+            if bundle.calm(k):
+                shared.awaited = False
+                with suppress(BudgetSpentError):  # until the others have theirs, to be judged with
+                    yield NOTHING
+                    yield NOTHING
+            estimate = bundle.estimate(k)
+            if estimate is not None:
+                shared.awaited = False
+                return estimate
+        return (yield from _followed(self._begun(line, order), ladder, values, shared))
 
     def _another(
         self, bundle: Bundle, k: int, line: Line, order: int, shared: SharedNoise
@@ -229,7 +230,7 @@ class OneVector(Auto):
 def _followed(
     search: Search, wanted: Points, values: Values, shared: SharedNoise | None = None
 ) -> Solver:
-    """Go on from the values of the first ladder to the answer."""
+    """Go on from the values of the first ladder to the answer; ``shared`` hears what they show."""
     search.take(wanted, values)
     try:
         while True:
@@ -241,6 +242,8 @@ def _followed(
             search.take(wanted, (yield wanted))
     except BudgetSpentError:
         search.refuse()
+    if shared is not None:
+        shared.awaited = False
     return search.estimate()
 
 
