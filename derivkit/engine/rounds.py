@@ -1,5 +1,8 @@
 """Rounds: all open requests of all solvers go into one batch, until every solver has returned.
 
+A solver that asks for nothing rests: it is resumed when all others have been sent the values of
+the round, before the next batch is evaluated.
+
 Knows generators, not methods: anything that yields points and returns an answer can be driven.
 """
 
@@ -47,16 +50,17 @@ def drive(
         line: r for line, s in enumerate(solvers) if (r := _next(s, line, answers)) is not None
     }
     while requests:
-        if budget is not None:
-            requests, left = _granted(requests, solvers, asker, left, refusal, answers)
-        values = asker.ask(requests)
-        for line in requests.keys() - values.keys():
+        asked = {line: r for line, r in requests.items() if not len(r)}  # those that rest go first
+        if not asked:
+            asked = requests
+            if budget is not None:
+                asked, left = _granted(requests, solvers, asker, left, refusal, answers)
+        values = asker.ask(asked)
+        for line in asked.keys() - values.keys():
             answers[line] = ended(solvers[line], refusal)
-        requests = {
-            line: r
-            for line in values
-            if (r := _send(solvers[line], line, values[line], answers)) is not None
-        }
+        for line, each in values.items():
+            requests[line] = _send(solvers[line], line, each, answers)
+        requests = {line: r for line, r in requests.items() if line not in answers}
     return [answers[line] for line in range(len(solvers))]
 
 

@@ -1,8 +1,8 @@
 """Lines that are alike are judged in one go: courses that put questions beside asking for samples.
 
 A course is a solver that may also yield a `Question`, and is sent the answer. Run alone, it gets
-each at once. Run together, courses leave their questions, ask for nothing in the next round, and
-when they are resumed all questions of a kind are answered in one product, to the same bits.
+each at once. Run together, courses leave their questions, ask for nothing, and when the first is
+resumed all questions of a kind are answered in one product, to the same bits.
 """
 
 from __future__ import annotations

@@ -159,7 +159,7 @@ def test_answers_and_costs_are_those_of_rounds(lines, workers, ahead):
     assert streaming.nfev >= in_rounds.nfev if ahead else streaming.nfev == in_rounds.nfev
 
 
-def test_who_asks_for_nothing_goes_on_when_all_others_were_answered_as_often():
+def test_who_asks_for_nothing_goes_on_once_no_point_waits_for_a_worker():
     told = []
 
     def rests(name):
@@ -168,12 +168,14 @@ def test_who_asks_for_nothing_goes_on_when_all_others_were_answered_as_often():
         yield np.empty(0)
         told.append(f"{name} has rested")
 
-    rays = [AxisRay(X0, i, 1.0) for i in (0, 1)]
+    rays = [AxisRay(X0, 0, start) for start in (1.0, 2.0, 3.0)]
     threads = ThroughThreads(DaemonThreads(1), 1)
     evaluation = Evaluation(Model(model, (), False), rays, threads, Memo(), ("a", "b"))
-    stream([rests("first"), rests("second")], evaluation)
-    assert told[:2] == ["first has values", "second has values"]
-    assert sorted(told[2:]) == ["first has rested", "second has rested"]
+    stream([rests(name) for name in ("first", "second", "third")], evaluation)
+    both = ["first has values", "second has values"]
+    assert told[:2] == both  # a call waits for the one worker: no hurry
+    assert told[2:4] == ["first has rested", "second has rested"]  # while it makes the last call
+    assert told[4:] == ["third has values", "third has rested"]
 
 
 # -- working ahead --------------------------------------------------------------------------

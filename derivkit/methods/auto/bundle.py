@@ -1,8 +1,8 @@
 """Many lines at once: their first ladders are judged in one go, for a fraction of the overhead.
 
 The first ladders of most lines are the same up to their scale, and most are the last ones needed.
-So each line's solver leaves its values here, asks for nothing in the next round, and finds the
-verdict on all of them when it is resumed. A line that is not settled, or is not like the others,
+So each line's solver leaves its values here, asks for nothing, and finds the verdict on all of
+them when it is resumed. A line that is not settled, or is not like the others,
 goes its own way from there.
 """
 
