@@ -23,7 +23,7 @@ __all__ = [
     "content",
     "loose",
     "noise_rules",
-    "precision",
+    "precisions",
     "unexplained",
     "visible",
 ]
@@ -198,27 +198,41 @@ def noise_rules(v: Finding, *, known: bool) -> bool:
     return False  # structure
 
 
-def precision(f: Floats) -> float:
-    """Return the unit in which values f (m,) are kept, beside the largest: EPS for all 53 bits.
+@np.errstate(divide="ignore", invalid="ignore")  # of outputs that are 0
+def precisions(f: Floats) -> Floats:
+    """Return the units (q,) in which values f (m, q) are kept, beside the largest of each output.
 
-    Single precision has units of 2**-24 of a value, printed numbers of their last decimal. Values
-    that have no digits – 0, 1, powers of two – tell nothing, and five others are needed. One that
-    comes again and again, as beside a threshold, tells no more than twice.
+    EPS stands for all 53 bits. Single precision has units of 2**-24 of a value, printed numbers of
+    their last decimal. Values that have no digits – 0, 1, powers of two – tell nothing, and five
+    others are needed. One that comes again and again, as beside a threshold, tells no more than
+    twice.
     """
-    f, times = np.unique(f, return_counts=True)
-    largest = float(np.max(np.abs(f)))
+    f = np.sort(f, axis=0)
+    first, twice = np.ones((2, *f.shape), dtype=bool)
+    np.not_equal(f[1:], f[:-1], out=first[1:])
+    np.not_equal(f[2:], f[:-2], out=twice[2:])
+    largest = np.maximum(-f[0], f[-1])
     mantissas, exponents = np.frexp(f)
     bits = (mantissas * 2.0**53).astype(np.int64)
     last = bits & -bits
-    if np.count_nonzero(last != np.abs(bits)) < ENOUGH_VALUES:
-        return EPS
-    units = np.ldexp(last.astype(float), exponents - 53).repeat(np.minimum(times, 2))
-    binary = float(np.median(units)) / largest
-    first = -math.floor(math.log10(largest))
-    for decimals in range(max(first, -22), min(first + MOST_DIGITS, 22)):
-        if (f == np.round(f, decimals)).all():
-            return max(binary, 10.0**-decimals / largest, EPS)
-    return binary if binary > COARSE * EPS else EPS
+    tells = ((last != np.abs(bits)) & first).sum(axis=0) >= ENOUGH_VALUES
+    units = np.where(twice, np.ldexp(last.astype(float), exponents - 53), np.inf)
+    units.sort(axis=0)
+    count, outputs = twice.sum(axis=0), np.arange(f.shape[1])
+    median = (units[(count - 1) // 2, outputs] + units[count // 2, outputs]) / 2
+    binary = median / largest
+    found = np.where(tells & (binary > COARSE * EPS), binary, EPS)
+    leading = np.floor(np.log10(np.where(tells, largest, 1.0))).astype(int)
+    for digit in np.unique(leading[tells]).tolist():
+        printed = np.flatnonzero(tells & (leading == digit))
+        for decimals in range(min(MOST_DIGITS - digit, 22) - 1, max(-digit, -22) - 1, -1):
+            # numbers of few decimals are numbers of more: most have more than any, at one look
+            printed = printed[(f[:, printed] == np.round(f[:, printed], decimals)).all(axis=0)]
+            if not printed.size:
+                break
+            unit = np.maximum(10.0**-decimals / largest[printed], EPS)
+            found[printed] = np.maximum(binary[printed], unit)
+    return found
 
 
 class Sides(NamedTuple):

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from derivkit.methods.auto.criteria import VISIBLE, precision
+from derivkit.methods.auto.criteria import VISIBLE, precisions
 from derivkit.methods.fit.sampled import granular
 from derivkit.methods.fit.window import EPS, Finding, Noise, WindowFit, findings, judge, window
 
@@ -166,8 +166,8 @@ class Windows:
         shows = self._valid.any(axis=0) & (widest.sigma > VISIBLE * widest.floor)
         shows |= (f[1:] == f[:-1]).any(axis=0)
         units = np.full(f.shape[1], EPS)
-        for j in np.flatnonzero(shows).tolist():
-            units[j] = precision(f[:, j])
+        if shows.any():
+            units[shows] = precisions(f[:, shows])
         return units
 
     def leave_out_below(self, narrowest: Floats) -> None:

@@ -13,7 +13,7 @@ from derivkit.methods.auto.criteria import (
     content,
     loose,
     noise_rules,
-    precision,
+    precisions,
     unexplained,
     visible,
 )
@@ -168,6 +168,18 @@ def test_wider_steps_help_where_what_is_left_is_rounding_or_known_to_be_noise():
 
 
 VALUES = np.exp(np.linspace(0.1, 1.9, 9))
+
+
+def precision(f):
+    """Return the unit of the values of one output."""
+    return precisions(f[:, None])[0]
+
+
+def test_the_units_of_many_outputs_are_those_of_each():
+    printed, coarse = np.round(1e3 * VALUES, 2), VALUES.astype(np.float32).astype(float)
+    zeros, few = np.zeros(len(VALUES)), np.round(VALUES, 1)
+    f = np.column_stack([VALUES, printed, coarse, zeros, few, -printed, 1e-30 * coarse])
+    assert precisions(f).tolist() == [precision(column) for column in f.T]
 
 
 def test_the_unit_in_which_values_are_kept_is_told_by_their_bits():
