@@ -79,8 +79,8 @@ def stream(
     Parameters
     ----------
     solvers : sequence of generators
-        As for `rounds.drive`. One that asks for nothing is resumed when no more points are out
-        than there are workers: lines rest together as long as that keeps nobody waiting.
+        As for `rounds.drive`. One that asks for nothing is resumed when all others that have their
+        values have been sent them: it waits for no call.
     evaluation : Evaluation
         Of which ``workers`` calls run at a time.
     likely : callable, optional
@@ -110,7 +110,7 @@ class _Stream(Generic[Answer]):
         self._missing: dict[int, int] = {}  # how many points a line still waits for
         self._waiting: defaultdict[Key, list[int]] = defaultdict(list)  # lines, by point
         self._ready: deque[int] = deque()  # lines whose values are all there
-        self._resting: list[int] = []  # lines that have asked for nothing
+        self._resting: deque[int] = deque()  # lines that have asked for nothing
         self._asked_before = [0] * len(solvers)  # how often each line has asked for any points
         self._spares = iter(()) if likely is None else self._spare_keys(likely)
 
@@ -158,19 +158,14 @@ class _Stream(Generic[Answer]):
 
     def _go_on(self) -> None:
         """Take all lines as far as they get, then find work for workers that have none."""
-        while self._ready or self._wake():
+        while self._ready or self._resting:
+            if not self._ready:
+                self._ready, self._resting = self._resting, self._ready
             line = self._ready.popleft()
             keys = self._evaluation.keys(line, self._asked[line])
             self._send(line, self._evaluation.values(keys))
         while self._out < self._evaluation.workers and (key := next(self._spares, None)):
             self._hand_out([key])
-
-    def _wake(self) -> bool:
-        """Let lines that rest go on once workers have no more than they are at; whether any do."""
-        if self._out <= self._evaluation.workers:
-            self._ready.extend(self._resting)
-            self._resting.clear()
-        return bool(self._ready)
 
     def _send(self, line: int, values: NDArray[Any] | None) -> None:
         """Send a line its values, and take what it asks for next."""

@@ -149,9 +149,9 @@ def solvers(method: Method, lines: Sequence[Line], order: int) -> list[Solver]:
     """Return a solver for each line, sharing work where the method knows how.
 
     A method may offer ``solve_together(lines, order)`` beside `Method.solve`: solvers to be driven
-    together, in which they may rest: ask for nothing (an empty array) to be resumed when others
-    have been sent their values. How many have is no promise, and must not change an answer. It must
-    answer as `Method.solve` would, to rounding.
+    together, in which they may rest: ask for nothing (an empty array) to be resumed when all others
+    have been sent the values that have come. How many those are must not change an answer, to the
+    bit. It must answer as `Method.solve` would, to rounding.
     """
     together = getattr(method, "solve_together", None)
     if together is None:

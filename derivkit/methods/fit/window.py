@@ -241,7 +241,7 @@ def judge_by(
     sizes *= b.leads
     chords = (rises[1:] - rises[:-1]) / b.gaps
     chords *= chords
-    mean_square = np.add.reduce(chords, axis=0) / len(chords)
+    mean_square = _running_sums(chords)[-1] / len(chords)  # numpy adds up one column otherwise
     rounding_of_x = EPS * 0.5 * np.abs(origin) / radius * np.sqrt(mean_square)
     floor = eps * ROUNDING * (largest > 0) + rounding_of_x
     known = noise and Noise(noise.level / amplitude, noise.dof)
