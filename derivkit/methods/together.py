@@ -9,16 +9,18 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Hashable, Sequence
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 
 from derivkit.methods.protocol import BudgetSpentError, Estimate, Line, Points, Solver
 
-__all__ = ["Course", "CourseMethod", "Question", "alone", "together"]
+__all__ = ["Course", "CourseMethod", "Question", "alone", "at_once", "together"]
 
 Course: TypeAlias = Generator[Any, Any, Estimate]
 """Yields `Points` and questions."""
+
+T = TypeVar("T")
 
 NOTHING: Points = np.empty(0)
 
@@ -39,6 +41,17 @@ class Question(Protocol):
 def alone(course: Course) -> Solver:
     """Run a course by itself."""
     return _solved(course, None, 0)
+
+
+def at_once(asking: Generator[Any, Any, T]) -> T:
+    """Return what a generator returns whose questions are answered as it asks them."""
+    try:
+        question = next(asking)
+        while True:
+            question = asking.send(question.answered([question])[0])
+    except StopIteration as stop:
+        returned: T = stop.value
+        return returned
 
 
 def together(courses: Sequence[Course]) -> list[Solver]:
@@ -96,6 +109,7 @@ def _solved(course: Course, pool: _Pool | None, k: int) -> Solver:
                 try:
                     values = yield said
                 except BudgetSpentError as spent:
+                    pool = None  # what it still asks is answered at once: nothing is granted
                     said = course.throw(spent)
                 else:
                     said = course.send(values)

@@ -19,6 +19,7 @@ from derivkit.methods.auto.moves import likely_after
 from derivkit.methods.auto.search import HIGHEST_ON_RUNGS, Search
 from derivkit.methods.auto.second import BriefSecond
 from derivkit.methods.protocol import BudgetSpentError, Line, Points, Solver, Values
+from derivkit.methods.together import Course, CourseMethod, together
 from derivkit.validation import is_not_negative, shown
 
 __all__ = ["Auto"]
@@ -27,7 +28,7 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Auto:
+class Auto(CourseMethod):
     """Steps from the samples themselves: right on sharp functions and in noise, without tuning.
 
     Parameters
@@ -66,7 +67,7 @@ class Auto:
         _check("atol", self.atol, optional=False)
         _check("noise", self.noise)
 
-    def solve(self, line: Line, order: int) -> Solver:
+    def course(self, line: Line, order: int) -> Course:
         """Differentiate ``order`` times along the line."""
         search = self._search(line, order)
         try:
@@ -74,18 +75,18 @@ class Auto:
             values = yield wanted
         except BudgetSpentError:
             search.refuse()
-            return search.estimate()
+            return (yield from search.estimate())
         return (yield from _followed(search, wanted, values))
 
     def solve_together(self, lines: Sequence[Line], order: int) -> list[Solver]:
-        """Return a solver for each line; they share the work on their first ladders.
+        """Return a solver for each line; their samples are judged in one go, to be driven together.
 
-        To be driven in common rounds: each asks for nothing in its second one.
+        Their first ladders are moved to common places for that.
         """
         if self.noise is not None or order > HIGHEST_ON_RUNGS or len(lines) == 1:
-            return [self.solve(line, order) for line in lines]
+            return super().solve_together(lines, order)
         bundle = Bundle(lines, order, Goal(self.rtol, self.atol))
-        return [self._one_of_many(bundle, k, line, order) for k, line in enumerate(lines)]
+        return together([self._one_of_many(bundle, k, line, order) for k, line in enumerate(lines)])
 
     def likely(self, line: Line, order: int) -> Points:
         """Return where the search may go on after its first ladder, the likeliest first."""
@@ -113,14 +114,14 @@ class Auto:
         """Return a method for outputs that count together; see `protocol.OffersOneVector`."""
         return OneVector(self.rtol, self.atol, self.noise, vector=Vector(length, units, share))
 
-    def _one_of_many(self, bundle: Bundle, k: int, line: Line, order: int) -> Solver:
+    def _one_of_many(self, bundle: Bundle, k: int, line: Line, order: int) -> Course:
         wanted = bundle.ladder(k)
         if wanted is None:
-            return (yield from self.solve(line, order))
+            return (yield from self.course(line, order))
         try:
             values = yield wanted
         except BudgetSpentError:
-            return (yield from self.solve(replace(line, budget=0), order))
+            return (yield from self.course(replace(line, budget=0), order))
         if bundle.leave(k, values):
             yield wanted[:0]
             estimate = bundle.estimate(k)
@@ -141,22 +142,22 @@ class OneVector(Auto):
     vector: Vector = field(kw_only=True)
 
     def solve_together(self, lines: Sequence[Line], order: int) -> list[Solver]:
-        """Return a solver for each line, which shares no work: lengths are told line by line."""
-        return [self.solve(line, order) for line in lines]
+        """Return a solver for each line; first ladders share no work: lengths are told by line."""
+        return CourseMethod.solve_together(self, lines, order)
 
     def _search(self, line: Line, order: int) -> Search:
         return Search(line, order, Goal(self.rtol, self.atol), self.noise, self.vector)
 
 
-def _followed(search: Search, wanted: Points, values: Values) -> Solver:
+def _followed(search: Search, wanted: Points, values: Values) -> Course:
     """Go on from the values of the first ladder to the answer."""
     search.take(wanted, values)
     try:
-        while (wanted := search.next()).size:
+        while (wanted := (yield from search.next())).size:
             search.take(wanted, (yield wanted))
     except BudgetSpentError:
         search.refuse()
-    return search.estimate()
+    return (yield from search.estimate())
 
 
 def _check(name: str, value: float | None, *, optional: bool = True) -> None:

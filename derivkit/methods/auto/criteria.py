@@ -6,14 +6,24 @@ Pure questions; what to do about the answers is known by `policy` and `diagnosis
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from derivkit.methods.fit.window import DEEPEST, EPS, Finding, Noise, WindowFit, findings, judge
+from derivkit.methods.fit.samples import Columns, columns_of
+from derivkit.methods.fit.window import (
+    DEEPEST,
+    EPS,
+    Finding,
+    Noise,
+    Part,
+    WindowFit,
+    findings,
+    judge_parts,
+)
 
 __all__ = [
     "Goal",
@@ -152,6 +162,12 @@ class Goal:
         """Return the goal of some of the outputs."""
         return self if self.enough is None else replace(self, enough=self.enough[outputs])
 
+    @staticmethod
+    def joined(goals: Sequence[Goal]) -> Goal:
+        """Return the goal of the outputs of some lines in a row; all else must be the same."""
+        known = [goal.enough for goal in goals if goal.enough is not None]
+        return replace(goals[0], enough=np.concatenate(known)) if known else goals[0]
+
 
 def loose(order: int) -> float:
     """Return the noise error, beside the derivative's size, that is worth no further calls."""
@@ -265,50 +281,66 @@ class Sides(NamedTuple):
 
 
 def compare_sides(
-    t: Floats,
-    f: Floats,
-    radius: float,
-    origin: float,
+    lines: Sequence[Columns],
+    radius: Sequence[float],
     order: int,
     eps: Floats,
     noise: Noise | None,
 ) -> list[Sides | None]:
-    """Fit samples f (m, q) on each side of x0, in the narrowest window from ``radius`` outwards.
+    """Fit samples on each side of x0, in the narrowest window from a radius outwards.
 
-    None where no window has enough of them.
+    Returns
+    -------
+    list of Sides or None
+        Of the columns of all lines in a row; None where no window has enough samples. ``eps`` and
+        ``noise`` are of these columns, a radius of each line.
     """
-    found = _side_windows(np.abs(t), t, radius, max(4, order + 2))
-    if found is None:
-        return [None] * f.shape[1]
-    inside, sides = found
-    x0 = t == 0
+    answers: list[Sides | None] = [None] * sum(line.f.shape[1] for line in lines)
+    windows = []
+    for line, columns, wide in zip(lines, columns_of(lines), radius, strict=True):
+        found = _side_windows(line.t, wide, max(4, order + 2))
+        if found is not None:
+            windows.append((line, columns, *found))
+    if not windows:
+        return answers
 
-    def judged(s: Flags, k: int) -> list[Finding]:
-        return findings(judge(t[s], f[s], k, origin, noise, eps))
+    def judged(k: int, side: int, *, with_x0: bool = False) -> list[Finding]:
+        parts = []
+        for line, columns, *sides in windows:
+            s = sides[side] | (line.t == 0) if with_x0 else sides[side]
+            parts.append(Part(line.t[s], line.f[s], line.origin, columns))
+        return findings(judge_parts(parts, k, noise, eps))
 
-    joint = judged(inside | x0, max(order, 1))
-    ends = [judged(s, 0) for s in sides]
-    apart = [[judged(s, k) for s in sides] for k in range(1, order + 1)]
-    through = [[judged(s | x0, k) for s in sides] for k in range(1, order + 1)]
-    answers: list[Sides | None] = []
-    for j, value in enumerate(f[x0][0].tolist()):
-        left, right = ends[0][j], ends[1][j]
-        continuous = all(abs(v.value - value) <= CONTRADICTION * v.error for v in (left, right))
-        fits = [(a[j], b[j]) for a, b in (through if continuous else apart)]
+    joint = judged(max(order, 1), BOTH, with_x0=True)
+    left, right = (judged(0, side) for side in (LEFT, RIGHT))
+    orders = range(1, order + 1)
+    apart, through = (
+        [[judged(k, side, with_x0=both) for side in (LEFT, RIGHT)] for k in orders]
+        for both in (False, True)
+    )
+    which = np.concatenate([columns for _, columns, *_ in windows]).tolist()
+    values = np.concatenate([line.f[line.t == 0][0] for line, *_ in windows]).tolist()
+    for n, (j, value) in enumerate(zip(which, values, strict=True)):
+        ends = left[n], right[n]
+        continuous = all(abs(v.value - value) <= CONTRADICTION * v.error for v in ends)
+        fits = [(a[n], b[n]) for a, b in (through if continuous else apart)]
         level = None if noise is None else float(noise.level[j])
-        answers.append(_concluded([(left, right), *fits], joint[j], level))
+        answers[j] = _concluded([ends, *fits], joint[n], level)
     return answers
 
 
-def _side_windows(
-    far: Floats, t: Floats, radius: float, needed: int
-) -> tuple[Flags, list[Flags]] | None:
-    for wide in np.unique(far[far >= max(radius, TINY)]).tolist():
-        inside = (far <= wide) & (far >= wide / DEEPEST)
-        sides = [inside & (t < 0), inside & (t > 0)]
-        if min(np.count_nonzero(side) for side in sides) >= needed:
-            return inside, sides
-    return None
+LEFT, RIGHT, BOTH = range(3)
+
+
+def _side_windows(t: Floats, radius: float, needed: int) -> tuple[Flags, Flags, Flags] | None:
+    """Return the narrowest window that has enough samples: on the left, on the right, and both."""
+    far = np.abs(t)
+    wide = np.unique(far[far >= max(radius, TINY)])[:, None]
+    inside = (far <= wide) & (far >= wide / DEEPEST)
+    left, right = inside & (t < 0), inside & (t > 0)
+    enough = np.minimum(left.sum(axis=1), right.sum(axis=1)) >= needed
+    k = int(enough.argmax()) if enough.size else 0
+    return (left[k], right[k], inside[k]) if enough.any() else None
 
 
 def _concluded(fits: list[tuple[Finding, Finding]], joint: Finding, noise: float | None) -> Sides:

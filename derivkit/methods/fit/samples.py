@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Column", "Samples"]
+__all__ = ["Column", "Columns", "Samples", "columns_of"]
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 EVERYWHERE = (-np.inf, np.inf)
+
+
+class Columns(NamedTuple):
+    """Outputs of one line that are defined at the same places: t (m,) ascending, f (m, q)."""
+
+    t: Floats
+    f: Floats
+    origin: float
+
+
+def columns_of(lines: Sequence[Columns]) -> list[NDArray[np.intp]]:
+    """Return which columns (q,) are whose, where those of all lines stand in a row."""
+    ends = np.cumsum([0, *(line.f.shape[1] for line in lines)]).tolist()
+    return [np.arange(start, end) for start, end in pairwise(ends)]
 
 
 class Samples:
@@ -46,12 +64,18 @@ class Samples:
         """Return a mark that outputs have in common which are defined at the same places."""
         return b"" if self._everywhere[j] else self._defined[:, j].tobytes()
 
-    def columns(self, js: list[int]) -> tuple[Floats, Floats]:
-        """Return the places (m,) where outputs of one pattern are defined, and the values there."""
-        if self._everywhere[js[0]]:
-            return self.t, self.values[:, js]
-        defined = self._defined[:, js[0]]
-        return self.t[defined], self.values[defined][:, js]
+    def columns(self, js: list[int], origin: float, within: tuple[float, float, float]) -> Columns:
+        """Return outputs of one pattern at the places where they are defined.
+
+        Those nearer to x0 than the first of ``within`` are left out, and those not between the
+        others.
+        """
+        inner, low, high = within
+        t = self.t
+        kept = (t > low) & (t < high) & ((np.abs(t) >= inner) | (t == 0))
+        if not self._everywhere[js[0]]:
+            kept &= self._defined[:, js[0]]
+        return Columns(t[kept], self.values[kept][:, js], origin)
 
     @property
     def flat(self) -> bool:

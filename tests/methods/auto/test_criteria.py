@@ -18,6 +18,7 @@ from derivkit.methods.auto.criteria import (
     visible,
 )
 from derivkit.methods.auto.ladder import two_sided
+from derivkit.methods.fit.samples import Columns
 from derivkit.methods.fit.window import EPS, Finding, Noise, judge
 
 BEST = Goal(None, 0.0)
@@ -219,7 +220,7 @@ def test_values_that_lost_a_few_bits_are_as_good_as_others():
 def told(f, order=1, *, radius=0.0, noise=None, eps=EPS, reach=0.1):
     t, values = samples(f, reach)
     known = None if noise is None else Noise(np.array([noise]), np.array([5.0]))
-    (found,) = compare_sides(t, values, radius, 0.0, order, np.array([eps]), known)
+    (found,) = compare_sides([Columns(t, values, 0.0)], [radius], order, np.array([eps]), known)
     return found
 
 
@@ -227,7 +228,7 @@ def many_samples(f, order=1):
     """Return what both sides say on the samples of three ladders."""
     t = np.unique(np.concatenate([[0.0], *(two_sided(0.1 * 2.0**-k, 0.0) for k in range(5))]))
     values = np.array([[float(f(step))] for step in t])
-    return compare_sides(t, values, 0.0, 0.0, order, np.array([EPS]), None)[0]
+    return compare_sides([Columns(t, values, 0.0)], [0.0], order, np.array([EPS]), None)[0]
 
 
 def test_a_kink_is_two_smooth_sides_whose_slopes_contradict_each_other():
@@ -270,7 +271,8 @@ def test_noise_makes_no_side_smooth():
 
 def test_sides_with_too_few_samples_say_nothing():
     t = np.array([-0.2, -0.1, 0.0, 0.1, 0.2, 0.3, 0.4])
-    assert compare_sides(t, np.exp(t)[:, None], 0.0, 0.0, 1, np.array([EPS]), None) == [None]
+    line = Columns(t, np.exp(t)[:, None], 0.0)
+    assert compare_sides([line], [0.0], 1, np.array([EPS]), None) == [None]
     assert told(math.exp) is not None
     assert told(math.exp, 3) is None  # of order + 2 samples at least
 
@@ -281,7 +283,8 @@ def test_the_narrowest_window_from_the_radius_outwards_is_compared():
     t = np.unique(np.concatenate([[0.0], *(two_sided(0.8 * 2.0**-k, 0.0) for k in range(8))]))
     values = np.array([[f(step)] for step in t])
     near, far = (
-        compare_sides(t, values, radius, 0.0, 1, np.array([EPS]), None)[0] for radius in (0.0, 0.5)
+        compare_sides([Columns(t, values, 0.0)], [radius], 1, np.array([EPS]), None)[0]
+        for radius in (0.0, 0.5)
     )
     assert near.smooth == (True, True)
     assert far.smooth == (True, False)

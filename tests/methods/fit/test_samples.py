@@ -41,11 +41,16 @@ def test_an_output_is_known_where_it_is_defined_and_its_wall_where_not(samples):
 
 def test_outputs_defined_at_the_same_places_share_a_pattern_and_their_columns(samples):
     assert samples.pattern(0) != samples.pattern(1)
-    t, f = samples.columns([0])
-    assert t.tolist() == [-0.25, 0.0, 0.5]
-    t, f = samples.columns([1])
-    assert t.tolist() == [-0.25, 0.0]
-    assert f.tolist() == [[5.0], [10.0]]
+    everywhere = (0.0, -np.inf, np.inf)
+    assert samples.columns([0], 3.0, everywhere).t.tolist() == [-0.25, 0.0, 0.5]
+    t, f, origin = samples.columns([1], 3.0, everywhere)
+    assert (t.tolist(), f.tolist(), origin) == ([-0.25, 0.0], [[5.0], [10.0]], 3.0)
+
+
+def test_columns_may_leave_out_what_is_near_x0_or_beyond_two_places(samples):
+    assert samples.columns([0], 0.0, (0.3, -np.inf, np.inf)).t.tolist() == [0.0, 0.5]
+    assert samples.columns([0], 0.0, (0.0, -0.25, 0.6)).t.tolist() == [0.0, 0.5]
+    assert samples.columns([0], 0.0, (0.0, -0.3, 0.5)).t.tolist() == [-0.25, 0.0]
 
 
 def test_infinite_values_count_as_undefined():
