@@ -15,7 +15,7 @@ import numpy as np
 
 from derivkit.methods.protocol import BudgetSpentError, Estimate, Line, Points, Solver
 
-__all__ = ["Course", "CourseMethod", "Question", "alone", "at_once", "together"]
+__all__ = ["Course", "CourseMethod", "Pool", "Question", "alone", "at_once", "solved", "together"]
 
 Course: TypeAlias = Generator[Any, Any, Estimate]
 """Yields `Points` and questions."""
@@ -40,7 +40,7 @@ class Question(Protocol):
 
 def alone(course: Course) -> Solver:
     """Run a course by itself."""
-    return _solved(course, None, 0)
+    return solved(course, None, 0)
 
 
 def at_once(asking: Generator[Any, Any, T]) -> T:
@@ -58,8 +58,8 @@ def together(courses: Sequence[Course]) -> list[Solver]:
     """Run courses in common rounds."""
     if len(courses) == 1:
         return [alone(courses[0])]
-    pool = _Pool()
-    return [_solved(course, pool, k) for k, course in enumerate(courses)]
+    pool = Pool()
+    return [solved(course, pool, k) for k, course in enumerate(courses)]
 
 
 class CourseMethod(ABC):
@@ -78,17 +78,19 @@ class CourseMethod(ABC):
         return together([self.course(line, order) for line in lines])
 
 
-class _Pool:
-    """Questions that wait for an answer, and answers that wait to be fetched, by course."""
+class Pool:
+    """Questions that wait for an answer, and answers that wait to be fetched, by course k."""
 
     def __init__(self) -> None:
         self._open: dict[int, Question] = {}
         self._answers: dict[int, Any] = {}
 
     def leave(self, k: int, question: Question) -> None:
+        """Take the question of a course."""
         self._open[k] = question
 
     def answer(self, k: int) -> Any:
+        """Return its answer; of all that wait, those of a kind are answered in one go."""
         if k in self._open:
             alike: dict[Hashable, list[int]] = {}
             for n in sorted(self._open):
@@ -100,8 +102,8 @@ class _Pool:
         return self._answers.pop(k)
 
 
-def _solved(course: Course, pool: _Pool | None, k: int) -> Solver:
-    """Drive a course: hand on what it asks for, and see to its questions."""
+def solved(course: Course, pool: Pool | None, k: int) -> Solver:
+    """Drive course k of a pool: hand on what it asks for, and see to its questions."""
     said = next(course)
     try:
         while True:

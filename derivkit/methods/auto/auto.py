@@ -19,7 +19,7 @@ from derivkit.methods.auto.moves import likely_after
 from derivkit.methods.auto.search import HIGHEST_ON_RUNGS, Search
 from derivkit.methods.auto.second import BriefSecond
 from derivkit.methods.protocol import BudgetSpentError, Line, Points, Solver, Values
-from derivkit.methods.together import Course, CourseMethod, together
+from derivkit.methods.together import Course, CourseMethod, Pool, solved
 from derivkit.validation import is_not_negative, shown
 
 __all__ = ["Auto"]
@@ -85,8 +85,8 @@ class Auto(CourseMethod):
         """
         if self.noise is not None or order > HIGHEST_ON_RUNGS or len(lines) == 1:
             return super().solve_together(lines, order)
-        bundle = Bundle(lines, order, Goal(self.rtol, self.atol))
-        return together([self._one_of_many(bundle, k, line, order) for k, line in enumerate(lines)])
+        bundle, pool = Bundle(lines, order, Goal(self.rtol, self.atol)), Pool()
+        return [self._one_of_many(bundle, pool, k, line, order) for k, line in enumerate(lines)]
 
     def likely(self, line: Line, order: int) -> Points:
         """Return where the search may go on after its first ladder, the likeliest first."""
@@ -114,14 +114,14 @@ class Auto(CourseMethod):
         """Return a method for outputs that count together; see `protocol.OffersOneVector`."""
         return OneVector(self.rtol, self.atol, self.noise, vector=Vector(length, units, share))
 
-    def _one_of_many(self, bundle: Bundle, k: int, line: Line, order: int) -> Course:
+    def _one_of_many(self, bundle: Bundle, pool: Pool, k: int, line: Line, order: int) -> Solver:
         wanted = bundle.ladder(k)
         if wanted is None:
-            return (yield from self.course(line, order))
+            return (yield from solved(self.course(line, order), pool, k))
         try:
             values = yield wanted
         except BudgetSpentError:
-            return (yield from self.course(replace(line, budget=0), order))
+            return (yield from self.solve(replace(line, budget=0), order))
         if bundle.leave(k, values):
             yield wanted[:0]
             estimate = bundle.estimate(k)
@@ -129,7 +129,7 @@ class Auto(CourseMethod):
                 return estimate
         search = self._search(line, order)
         search.first()
-        return (yield from _followed(search, wanted, values))
+        return (yield from solved(_followed(search, wanted, values), pool, k))
 
     def _search(self, line: Line, order: int) -> Search:
         return Search(line, order, Goal(self.rtol, self.atol), self.noise)
