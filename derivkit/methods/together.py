@@ -104,8 +104,8 @@ class Pool:
 
 def solved(course: Course, pool: Pool | None, k: int) -> Solver:
     """Drive course k of a pool: hand on what it asks for, and see to its questions."""
-    said = next(course)
     try:
+        said = next(course)
         while True:
             if isinstance(said, np.ndarray):
                 try:

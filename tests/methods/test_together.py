@@ -145,3 +145,13 @@ def test_what_asks_only_questions_is_answered_at_once():
 
     assert at_once(asking()) == 10
     assert log == [[2], [3]]
+
+
+def test_a_course_may_end_without_asking_for_anything():
+    def knows():
+        yield from ()
+        return Estimate(np.zeros(1), np.zeros(1))
+
+    with pytest.raises(StopIteration) as stop:
+        next(alone(knows()))
+    assert stop.value.value.value.tolist() == [0.0]

@@ -110,6 +110,13 @@ def test_one_output_in_hundreds_that_is_good_enough_costs_no_calls():
     assert abs(result.value[-1, 0] - 9 * np.cos(9.0)) <= result.error[-1, 0] < 1e-3
 
 
+def test_one_output_in_many_that_does_not_depend_on_a_parameter_costs_no_calls():
+    t = np.linspace(0.0, 1.0, 50)  # at 0 the decay rate does nothing
+    result = CalculusKit(lambda x: x[0] * np.exp(-x[1] * t), [1.0, 2.0]).jacobian_result()
+    assert result.nfev == 17
+    assert (np.abs(result.value[:, 1] + t * np.exp(-2.0 * t)) <= result.error[:, 1]).all()
+
+
 def columns(seed):
     """Return samples of smooth, noisy, grainy, single-precision and constant outputs."""
     rng = np.random.default_rng(seed)
