@@ -397,7 +397,8 @@ def _best_fit(
     degree: int | None,
 ) -> WindowFit:
     """Return the best fit from coefficients g (m, q), in units of amplitude and radius."""
-    truncation, rate = truncation_of(g, sizes, b)
+    terms = b.slopes * g
+    truncation, rate = truncation_of(terms, sizes, b)
     sigma, dof = _noise(_squares_without_luck(g, rate), b, floor, noise)
     noise_part = np.interp(dof, DOF, STUDENT) * b.norms * sigma
     truncation += HIDDEN_SIGMA * b.unseen * sigma
@@ -411,7 +412,7 @@ def _best_fit(
             sigma = np.minimum(sigma, noise_part / (DEVIATIONS * b.norms))
             error = noise_part + truncation
     pick = best, np.arange(len(best))
-    value = _running_sums(b.slopes * g)[b.degrees[best], pick[1]]
+    value = _running_sums(terms)[b.degrees[best], pick[1]]
     return WindowFit(
         value=value,
         error=error[pick],
@@ -496,17 +497,20 @@ def least_noise(tails: Floats, floor: Floats, told: Floats | float = np.inf) -> 
     return np.asarray(np.where(count <= told, bounds, np.inf).min(axis=-2))
 
 
-def truncation_of(g: Floats, sizes: Floats, b: Basis) -> tuple[Floats, Floats]:
-    """Return the truncation error (c, q) of each fit, and the rate of fall (q,)."""
-    m = len(g)
+def truncation_of(terms: Floats, sizes: Floats, b: Basis) -> tuple[Floats, Floats]:
+    """Return the truncation error (c, q) of each fit, and the rate of fall (q,).
+
+    ``terms`` (m, q) are the parts of the derivative, by degree.
+    """
+    m = len(terms)
     top, second = sizes[m - 1], sizes[m - 2]
     upper = top + second
     lower = sizes[max(m - 3, 0)] + sizes[max(m - 4, 0)]
     rate = np.sqrt(np.minimum(1.0, upper / np.maximum(lower, TINY)))
     next_one = np.maximum(second * rate, top) * rate
     next_two = np.maximum(top * rate, next_one) * rate
-    steps = np.empty((m + 2, g.shape[1]))
-    np.abs(b.slopes * g, out=steps[:m])
+    steps = np.empty((m + 2, terms.shape[1]))
+    np.abs(terms, out=steps[:m])
     steps[m] = np.maximum(
         b.next_two[0] * next_one, np.maximum(steps[m - 1], steps[m - 2]) * rate**4
     )
