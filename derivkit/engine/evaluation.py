@@ -307,14 +307,15 @@ class Evaluation:
 
     def replies(self, points: Iterable[Job]) -> Generator[Key, None, None]:
         """Call the model at the points; yield those whose calls have ended."""
-        replies = self._backend(self._model, points, self._memo.seconds)
+        memo = self._memo
+        replies = self._backend(self._model, points, memo.seconds)
         if self._watch is not None:
             replies = self._watch.over(replies)
         try:
             for key, reply in replies:
                 self.nfev += 1
                 if type(reply) is float and key and isfinite(reply):
-                    self._memo[key] = reply  # the usual case, without the questions below
+                    memo[key] = reply  # the usual case, without the questions below
                 elif isinstance(reply, Failure) and self._owners[key][0] == NEVER:
                     self._set_aside[key] = reply  # nobody need know
                 else:

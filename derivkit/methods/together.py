@@ -15,7 +15,17 @@ import numpy as np
 
 from derivkit.methods.protocol import BudgetSpentError, Estimate, Line, Points, Solver
 
-__all__ = ["Course", "CourseMethod", "Pool", "Question", "alone", "at_once", "solved", "together"]
+__all__ = [
+    "NOTHING",
+    "Course",
+    "CourseMethod",
+    "Pool",
+    "Question",
+    "alone",
+    "at_once",
+    "solved",
+    "together",
+]
 
 Course: TypeAlias = Generator[Any, Any, Estimate]
 """Yields `Points` and questions."""

@@ -144,19 +144,17 @@ def _stacked(points: Iterable[tuple[Key, NDArray[Any]]], batch: int | None) -> I
 
 def _one_call(
     model: Model, block: Table | _Stack, rows: NDArray[Any], seconds: Seconds
-) -> Iterator[tuple[Key, Reply]]:
+) -> Iterable[tuple[Key, Reply]]:
     keys = block.keys
     wanted, complex_allowed = rows.shape, rows.dtype.kind == "c"
     start = time.perf_counter()
     try:
         outputs = model.function(rows)
     except FAILURES:  # find the point that raises, keep the others
-        yield from serial(model, block, seconds)
-        return
+        return serial(model, block, seconds)
     seconds.update(dict.fromkeys(keys, (time.perf_counter() - start) / len(keys)))
     try:
         replies = as_outputs(outputs, wanted, complex_allowed=complex_allowed)
     except TypeError as error:
-        yield keys[0], Failure(error, undefined=False, output=True)
-        return
-    yield from zip(keys, replies[: len(keys)], strict=True)
+        return [(keys[0], Failure(error, undefined=False, output=True))]
+    return zip(keys, replies[: len(keys)], strict=True)

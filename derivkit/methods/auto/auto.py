@@ -19,7 +19,7 @@ from derivkit.methods.auto.moves import likely_after
 from derivkit.methods.auto.search import HIGHEST_ON_RUNGS, Search
 from derivkit.methods.auto.second import BriefSecond
 from derivkit.methods.protocol import BudgetSpentError, Line, Points, Solver, Values
-from derivkit.methods.together import Course, CourseMethod, Pool, solved
+from derivkit.methods.together import NOTHING, Course, CourseMethod, Pool, solved
 from derivkit.validation import is_not_negative, shown
 
 __all__ = ["Auto"]
@@ -122,11 +122,11 @@ class Auto(CourseMethod):
             values = yield wanted
         except BudgetSpentError:
             return (yield from self.solve(replace(line, budget=0), order))
-        if bundle.leave(k, values):
-            yield wanted[:0]
-            estimate = bundle.estimate(k)
-            if estimate is not None:
-                return estimate
+        bundle.leave(k, values)
+        yield NOTHING
+        estimate = bundle.estimate(k)
+        if estimate is not None:
+            return estimate
         search = self._search(line, order)
         search.first()
         return (yield from solved(_followed(search, wanted, values), pool, k))

@@ -75,15 +75,15 @@ class Bundle:
         """Return x0 and the first ladder of line k; None if it is not like the others'."""
         return self._ladders[k] if self._alike[k] else None
 
-    def leave(self, k: int, values: Floats) -> bool:
-        """Take the values of line k, unless f is undefined somewhere."""
-        if not np.logical_and.reduce(np.isfinite(values), axis=None):
-            return False
+    def leave(self, k: int, values: Floats) -> None:
+        """Take the values of line k."""
         self._values[k] = values
-        return True
 
     def estimate(self, k: int) -> Estimate | None:
-        """Return the answer for line k; None if its first ladder does not settle it."""
+        """Return the answer for line k; None if its first ladder does not settle it.
+
+        It does not where f is undefined at a place: no comparison with nan holds.
+        """
         if k not in self._judged:
             self._judged |= self._judge(sorted(self._values.keys() - self._judged), self._order)
         found = self._judged[k]
@@ -152,6 +152,7 @@ class Bundle:
         values = self._values[k][:, block]
         return np.asarray((values[1:] == values[0]).all(axis=0))
 
+    @np.errstate(invalid="ignore", over="ignore")  # where f is undefined
     def _verdict(self, ks: list[int], block: slice, order: int) -> WindowFit:
         """Return the verdict on a block of the outputs of some lines, side by side."""
         values = [self._values[k] for k in ks]
