@@ -6,7 +6,7 @@ Pure questions; what to do about the answers is known by `policy` and `diagnosis
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -21,7 +21,6 @@ from derivkit.methods.fit.window import (
     Noise,
     Part,
     WindowFit,
-    findings,
     judge_parts,
 )
 
@@ -267,8 +266,8 @@ class Sides(NamedTuple):
         Beside a large derivative on one side a small one on the other is not known well.
     jumps : bool
         Whether f itself differs.
-    depth : float
-        The radius at which rounding leaves three digits of that derivative.
+    noise, size : float
+        That of f, and that of the derivative.
     """
 
     smooth: tuple[bool, bool]
@@ -277,7 +276,17 @@ class Sides(NamedTuple):
     errors: tuple[float, float]
     contradict: bool
     jumps: bool
-    depth: float
+    noise: float
+    size: float
+
+    @property
+    def depth(self) -> float:
+        """The radius at which rounding leaves three digits of that derivative."""
+        if not self.size:
+            return 0.0
+        return float(
+            (10.0 ** (self.order + 4) * self.noise / self.size) ** (1 / max(self.order, 1))
+        )
 
 
 def compare_sides(
@@ -304,28 +313,26 @@ def compare_sides(
     if not windows:
         return answers
 
-    def judged(k: int, side: int, *, with_x0: bool = False) -> list[Finding]:
+    def judged(k: int, side: int, *, with_x0: bool = False) -> WindowFit:
         parts = []
         for line, columns, *sides in windows:
             s = sides[side] | (line.t == 0) if with_x0 else sides[side]
             parts.append(Part(line.t[s], line.f[s], line.origin, columns))
-        return findings(judge_parts(parts, k, noise, eps))
+        return judge_parts(parts, k, noise, eps)
 
     joint = judged(max(order, 1), BOTH, with_x0=True)
-    left, right = (judged(0, side) for side in (LEFT, RIGHT))
-    orders = range(1, order + 1)
+    ends = [judged(0, side) for side in (LEFT, RIGHT)]
     apart, through = (
-        [[judged(k, side, with_x0=both) for side in (LEFT, RIGHT)] for k in orders]
+        [[judged(k, side, with_x0=both) for side in (LEFT, RIGHT)] for k in range(1, order + 1)]
         for both in (False, True)
     )
-    which = np.concatenate([columns for _, columns, *_ in windows]).tolist()
-    values = np.concatenate([line.f[line.t == 0][0] for line, *_ in windows]).tolist()
-    for n, (j, value) in enumerate(zip(which, values, strict=True)):
-        ends = left[n], right[n]
-        continuous = all(abs(v.value - value) <= CONTRADICTION * v.error for v in ends)
-        fits = [(a[n], b[n]) for a, b in (through if continuous else apart)]
-        level = None if noise is None else float(noise.level[j])
-        answers[j] = _concluded([ends, *fits], joint[n], level)
+    at_x0 = np.concatenate([line.f[line.t == 0][0] for line, *_ in windows])
+    reach = [np.abs(v.value - at_x0) <= CONTRADICTION * v.error for v in ends]
+    fits = _Fits.of([ends, *apart]).where(reach[0] & reach[1], _Fits.of([ends, *through]))
+    which = np.concatenate([columns for _, columns, *_ in windows])
+    concluded = _concluded(fits, joint, None if noise is None else noise.level[which])
+    for k, sides in zip(which.tolist(), concluded, strict=True):
+        answers[k] = sides
     return answers
 
 
@@ -343,27 +350,49 @@ def _side_windows(t: Floats, radius: float, needed: int) -> tuple[Flags, Flags, 
     return (left[k], right[k], inside[k]) if enough.any() else None
 
 
-def _concluded(fits: list[tuple[Finding, Finding]], joint: Finding, noise: float | None) -> Sides:
+class _Fits(NamedTuple):
+    """Fits of both sides, (orders, 2, n) each."""
+
+    value: Floats
+    error: Floats
+    size: Floats
+    sigma: Floats
+    floor: Floats
+
+    @classmethod
+    def of(cls, fits: Sequence[Sequence[WindowFit]]) -> _Fits:
+        """Put the fits of two sides, by order, side by side."""
+        columns = ([[getattr(v, name) for v in sides] for sides in fits] for name in cls._fields)
+        return cls(*map(np.array, columns))
+
+    def where(self, better: Flags, other: _Fits) -> _Fits:
+        """Return the other's where those are better (n,)."""
+        return _Fits(*(np.where(better, b, a) for a, b in zip(self, other, strict=True)))
+
+
+def _concluded(fits: _Fits, joint: WindowFit, noise: Floats | None) -> Iterable[Sides]:
     """Draw the conclusion from the fits of both sides, by order, and from one through both."""
-    order, last = len(fits) - 1, fits[-1]
-    left = max(joint.sigma, joint.misfit)
-    shown = left > VISIBLE * joint.floor
-    apart = [shown and APART * v.sigma < left for v in last]
-    smooth = [good and v.error <= POOR * v.size for good, v in zip(apart, last, strict=True)]
-    differs = [abs(a.value - b.value) > CONTRADICTION * (a.error + b.error) for a, b in fits]
-    at = next((k for k in range(1, order + 1) if differs[k]), order)
-    a, b = fits[at]
-    clear = all(apart) and a.error + b.error <= POOR * abs(a.value - b.value)
-    sizes = [v.size for v, good in zip((a, b), smooth, strict=True) if good]
-    size = abs(a.value - b.value) if differs[at] and all(smooth) else max(sizes, default=0.0)
-    floors = [v.floor for v in last if v.floor]  # a side that is 0 has none
-    level = min(floors, default=0.0) if noise is None else noise
-    return Sides(
-        (smooth[0], smooth[1]),
-        at,
-        (a.value, b.value),
-        (a.error, b.error),
-        (all(smooth) or clear) and any(differs),
-        all(smooth) and differs[0],
-        (10.0 ** (at + 4) * level / size) ** (1 / max(at, 1)) if size else 0.0,
+    order, every = len(fits.value) - 1, np.arange(fits.value.shape[2])
+    left = np.fmax(joint.sigma, joint.misfit)
+    apart = (left > VISIBLE * joint.floor) & (APART * fits.sigma[-1] < left)
+    smooth = apart & (fits.error[-1] <= POOR * fits.size[-1])
+    gap, errors = np.abs(fits.value[:, 0] - fits.value[:, 1]), fits.error.sum(axis=1)
+    differs = gap > CONTRADICTION * errors
+    at = np.where(differs[1:].any(axis=0), 1 + differs[1:].argmax(axis=0), order)
+    both, gap_there = smooth.all(axis=0), gap[at, every]
+    clear = apart.all(axis=0) & (errors[at, every] <= POOR * gap_there)
+    own = np.where(smooth, fits.size[at, :, every].T, 0.0).max(axis=0)
+    if noise is None:  # a side that is 0 has no floor
+        least = np.where(fits.floor[-1] > 0, fits.floor[-1], np.inf).min(axis=0)
+        noise = np.where(least < np.inf, least, 0.0)
+    return map(
+        Sides,
+        map(tuple, smooth.T.tolist()),
+        at.tolist(),
+        map(tuple, fits.value[at, :, every].tolist()),
+        map(tuple, fits.error[at, :, every].tolist()),
+        ((both | clear) & differs.any(axis=0)).tolist(),
+        (both & differs[0]).tolist(),
+        noise.tolist(),
+        np.where(differs[at, every] & both, gap_there, own).tolist(),
     )

@@ -41,6 +41,9 @@ class Samples:
         self._everywhere: Flags = np.empty(0, dtype=bool)  # outputs defined at all places
         self._places: set[float] = set()
         self._flat: bool | None = None
+        self._last: tuple[int, tuple[float, float], Column] | None = (
+            None  # asked for again and again
+        )
         self.reach = 0.0  # the largest distance from x0
 
     def add(self, t: Floats, values: Floats) -> None:
@@ -53,7 +56,7 @@ class Samples:
         self._defined = np.isfinite(self.values)
         self._everywhere = np.asarray(self._defined.all(axis=0))
         self._places = set(self.t.tolist())
-        self._flat = None
+        self._flat = self._last = None
         self.reach = float(np.max(np.abs(self.t), initial=0.0))
 
     def new(self, t: Floats) -> list[float]:
@@ -91,6 +94,11 @@ class Samples:
 
     def column(self, j: int, branch: tuple[float, float] = EVERYWHERE) -> Column:
         """Return what is known of output j alone, between two places beyond which f is another."""
+        if self._last is None or self._last[:2] != (j, branch):
+            self._last = j, branch, self._column(j, branch)
+        return self._last[2]
+
+    def _column(self, j: int, branch: tuple[float, float]) -> Column:
         low, high = branch
         if self._everywhere[j] and branch == EVERYWHERE:
             return Column(self.t, self.values[:, j], self._places)
@@ -116,7 +124,7 @@ class Column:
 
     def value_at(self, t: float) -> float:
         """Return f at a place where there is a sample."""
-        return float(self.f[np.searchsorted(self.t, t)])
+        return float(self.f[self.t.searchsorted(t)])
 
     def holds(self, t: float) -> bool:
         """Whether there is a defined sample at the place."""

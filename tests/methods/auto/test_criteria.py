@@ -19,7 +19,7 @@ from derivkit.methods.auto.criteria import (
 )
 from derivkit.methods.auto.ladder import two_sided
 from derivkit.methods.fit.samples import Columns
-from derivkit.methods.fit.window import EPS, Finding, Noise, judge
+from derivkit.methods.fit.window import EPS, Finding, Noise, WindowFit, judge
 
 BEST = Goal(None, 0.0)
 FLOOR = 1e-16
@@ -303,7 +303,10 @@ LEFT_OVER = finding(misfit=1.0, sigma=1.0)
 
 
 def concluded(*fits, joint=LEFT_OVER, noise=None):
-    return criteria._concluded(list(fits), joint, noise)
+    columns = lambda v: WindowFit(*(np.array([each]) for each in v))
+    several = criteria._Fits.of([[columns(v) for v in two] for two in fits])
+    level = None if noise is None else np.array([noise])
+    return next(iter(criteria._concluded(several, columns(joint), level)))
 
 
 def sides(left, right, error=0.01, **known):
