@@ -266,8 +266,10 @@ class Sides(NamedTuple):
         Beside a large derivative on one side a small one on the other is not known well.
     jumps : bool
         Whether f itself differs.
-    noise, size : float
-        That of f, and that of the derivative.
+    noise : float
+        Of f: where it is not known, what rounding leaves at least.
+    size : float
+        Of the derivative, or of the gap; 0 where neither is seen.
     """
 
     smooth: tuple[bool, bool]
@@ -284,9 +286,8 @@ class Sides(NamedTuple):
         """The radius at which rounding leaves three digits of that derivative."""
         if not self.size:
             return 0.0
-        return float(
-            (10.0 ** (self.order + 4) * self.noise / self.size) ** (1 / max(self.order, 1))
-        )
+        power = 10.0 ** (self.order + 4) * self.noise / self.size
+        return float(power ** (1 / max(self.order, 1)))
 
 
 def compare_sides(

@@ -41,9 +41,7 @@ class Samples:
         self._everywhere: Flags = np.empty(0, dtype=bool)  # outputs defined at all places
         self._places: set[float] = set()
         self._flat: bool | None = None
-        self._last: tuple[int, tuple[float, float], Column] | None = (
-            None  # asked for again and again
-        )
+        self._last: tuple[int, tuple[float, float], Column] | None = None  # who asks, asks often
         self.reach = 0.0  # the largest distance from x0
 
     def add(self, t: Floats, values: Floats) -> None:

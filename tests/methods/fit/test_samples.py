@@ -39,6 +39,16 @@ def test_an_output_is_known_where_it_is_defined_and_its_wall_where_not(samples):
     assert cut.value_at(-0.25) == 5.0
 
 
+def test_a_column_has_the_samples_that_came_since_and_those_of_its_branch(samples):
+    before = samples.column(0)
+    assert samples.column(0, (-0.1, 1.0)).t.tolist() == [0.0, 0.5]
+    assert samples.column(1).t.tolist() == [-0.25, 0.0]
+    samples.add(np.array([0.25]), np.array([[1.5, 15.0]]))
+    assert samples.column(1).t.tolist() == [-0.25, 0.0, 0.25]
+    assert samples.column(0).t.tolist() == [-0.25, 0.0, 0.25, 0.5]
+    assert before.t.tolist() == [-0.25, 0.0, 0.5]
+
+
 def test_outputs_defined_at_the_same_places_share_a_pattern_and_their_columns(samples):
     assert samples.pattern(0) != samples.pattern(1)
     everywhere = (0.0, -np.inf, np.inf)
