@@ -126,14 +126,13 @@ def _followed_together(
 ) -> list[Estimate]:
     """Drive lines at the same time: the first that can go on always does, or the last."""
     running = dict(enumerate(solvers(method, lines, order)))
-    wanted = {k: next(solver) for k, solver in running.items()}
-    answered, found = dict.fromkeys(running, 0), {}
+    wanted: dict[int, Any] = {k: next(solver) for k, solver in running.items()}
+    found: dict[int, Estimate] = {}
     for _ in range(MOST_REQUESTS * len(lines)):
-        slowest = min(answered[k] for k in running)
-        ready = [k for k in sorted(running) if len(wanted[k]) or answered[k] == slowest]
+        ready = [k for k in sorted(running) if not callable(wanted[k]) or wanted[k]()]
         k = ready[-1] if last else ready[0]
-        answered[k] += 1
-        values = _values(functions[k], wanted[k]) if len(wanted[k]) else np.empty((0, 1))
+        rests = callable(wanted[k]) or not len(wanted[k])
+        values = np.empty((0, 1)) if rests else _values(functions[k], wanted[k])
         try:
             wanted[k] = running[k].send(values)
         except StopIteration as stop:

@@ -193,10 +193,14 @@ class Table:
             self.keys[part],
         )
 
-    def rows(self, n: int) -> Floats:
-        """Return the points side by side (n, p), in a fresh array; x0 in the rows beyond them."""
-        m = len(self.keys)
-        rows = np.empty((n, self.x0.shape[1]))
+    def rows(self, n: int, into: Floats | None = None) -> Floats:
+        """Return the points side by side (n, p); x0 in the rows beyond them.
+
+        They are put into an array that is not needed any more, if it is given and of that shape:
+        the system takes as long to hand out fresh memory as a simple model takes to work on it.
+        """
+        m, shape = len(self.keys), (n, self.x0.shape[1])
+        rows = into if into is not None and into.shape == shape else np.empty(shape)
         rows[m if self.origin is not None else 0 :] = self.x0[0]
         if self.origin is not None:
             np.take(self.x0, self.origin, axis=0, out=rows[:m], mode="clip")

@@ -192,9 +192,9 @@ class Evaluation:
         When the time is up, or the backend has left out points, lines are left out whose points are
         not all known.
         """
-        self._round += 1
         if self._shape is not None and not any(map(len, requests.values())):
             return dict.fromkeys(requests, np.empty((0, math.prod(self.shape))))
+        self._round += 1
         lines, places = list(requests), list(requests.values())
         first = int(AT_X0 not in self._memo)  # x0 comes before all, also if all were refused
         if first:
@@ -265,7 +265,7 @@ class Evaluation:
         return [key(t) for t in points.tolist()]
 
     def open(self, line: int, points: NDArray[Any], number: int) -> tuple[list[Key], list[Key]]:
-        """Take a line's request; ``number`` counts its requests from 1.
+        """Take a line's request; ``number`` counts those for any points from 1.
 
         Returns
         -------
@@ -307,14 +307,15 @@ class Evaluation:
 
     def replies(self, points: Iterable[Job]) -> Generator[Key, None, None]:
         """Call the model at the points; yield those whose calls have ended."""
-        replies = self._backend(self._model, points, self._memo.seconds)
+        memo = self._memo
+        replies = self._backend(self._model, points, memo.seconds)
         if self._watch is not None:
             replies = self._watch.over(replies)
         try:
             for key, reply in replies:
                 self.nfev += 1
                 if type(reply) is float and key and isfinite(reply):
-                    self._memo[key] = reply  # the usual case, without the questions below
+                    memo[key] = reply  # the usual case, without the questions below
                 elif isinstance(reply, Failure) and self._owners[key][0] == NEVER:
                     self._set_aside[key] = reply  # nobody need know
                 else:

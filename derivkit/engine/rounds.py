@@ -1,5 +1,9 @@
 """Rounds: all open requests of all solvers go into one batch, until every solver has returned.
 
+A solver that asks for nothing rests: it is resumed when all others have been sent the values of
+the round, before the next batch is evaluated. One that yields a function waits for other solvers:
+it is resumed once that returns True.
+
 Knows generators, not methods: anything that yields points and returns an answer can be driven.
 """
 
@@ -8,9 +12,13 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Sequence
 from typing import Any, Protocol, TypeVar
 
-__all__ = ["Asker", "drive", "ended"]
+import numpy as np
+
+__all__ = ["NOTHING", "Asker", "drive", "ended"]
 
 Answer = TypeVar("Answer")
+
+NOTHING = np.empty(0)
 
 MOST_REFUSALS = 16  # a solver that still asks after this many refusals breaks the contract
 
@@ -47,17 +55,28 @@ def drive(
         line: r for line, s in enumerate(solvers) if (r := _next(s, line, answers)) is not None
     }
     while requests:
-        if budget is not None:
-            requests, left = _granted(requests, solvers, asker, left, refusal, answers)
-        values = asker.ask(requests)
-        for line in requests.keys() - values.keys():
+        waiting = {line for line, r in requests.items() if callable(r)}
+        resting = [line for line, r in requests.items() if _may_go_on(r)]  # before the next batch
+        asked = {line: NOTHING if line in waiting else requests[line] for line in resting}
+        if not asked:
+            asked = {line: r for line, r in requests.items() if line not in waiting}
+            if budget is not None:
+                granted, left = _granted(asked, solvers, asker, left, refusal, answers)
+                requests |= granted
+                asked = {line: r for line, r in granted.items() if not callable(r)}
+            asked = asked or dict.fromkeys(waiting, NOTHING)  # nobody is left to wait for
+        values = asker.ask(asked)
+        for line in asked.keys() - values.keys():
             answers[line] = ended(solvers[line], refusal)
-        requests = {
-            line: r
-            for line in values
-            if (r := _send(solvers[line], line, values[line], answers)) is not None
-        }
+        for line, each in values.items():
+            requests[line] = _send(solvers[line], line, each, answers)
+        requests = {line: r for line, r in requests.items() if line not in answers}
     return [answers[line] for line in range(len(solvers))]
+
+
+def _may_go_on(request: Any) -> bool:
+    """Whether a solver that made this request needs no values."""
+    return bool(request()) if callable(request) else not len(request)
 
 
 def _granted(
@@ -73,7 +92,7 @@ def _granted(
     for line, first in requests.items():
         points = first
         for _ in range(MOST_REFUSALS):
-            cost = asker.cost(line, points)
+            cost = 0 if callable(points) else asker.cost(line, points)
             if cost <= left:
                 granted[line] = points
                 left -= cost

@@ -7,7 +7,7 @@ depend on which call ends first.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict, deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Container, Generator, Iterable, Iterator, Sequence
 from typing import Any, Generic, TypeAlias, TypeVar
 
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from derivkit.engine.evaluation import Evaluation
 from derivkit.engine.model import Job
 from derivkit.engine.points import Key
-from derivkit.engine.rounds import ended
+from derivkit.engine.rounds import NOTHING, ended
 
 __all__ = ["Feed", "Likely", "stream"]
 
@@ -79,8 +79,9 @@ def stream(
     Parameters
     ----------
     solvers : sequence of generators
-        As for `rounds.drive`. One that asks for nothing is resumed when all others have been
-        answered as often as it has.
+        As for `rounds.drive`. One that asks for nothing is resumed when all others that have their
+        values have been sent them: it waits for no call. One that yields a function is resumed
+        when that returns True.
     evaluation : Evaluation
         Of which ``workers`` calls run at a time.
     likely : callable, optional
@@ -110,9 +111,9 @@ class _Stream(Generic[Answer]):
         self._missing: dict[int, int] = {}  # how many points a line still waits for
         self._waiting: defaultdict[Key, list[int]] = defaultdict(list)  # lines, by point
         self._ready: deque[int] = deque()  # lines whose values are all there
-        self._resting: defaultdict[int, list[int]] = defaultdict(list)  # by how often answered
-        self._answered = [0] * len(solvers)
-        self._paces = Counter(self._answered)  # how many unfinished lines were answered how often
+        self._resting: deque[int] = deque()  # lines that have asked for nothing
+        self._held: dict[Callable[[], bool], list[int]] = {}  # lines that wait for others
+        self._asked_before = [0] * len(solvers)  # how often each line has asked for any points
         self._spares = iter(()) if likely is None else self._spare_keys(likely)
 
     def run(self, refusal: Callable[[], BaseException]) -> list[Answer | None]:
@@ -159,20 +160,16 @@ class _Stream(Generic[Answer]):
 
     def _go_on(self) -> None:
         """Take all lines as far as they get, then find work for workers that have none."""
-        while self._ready or self._wake():
+        while self._ready or self._resting:
+            if not self._ready:
+                self._ready, self._resting = self._resting, self._ready
             line = self._ready.popleft()
             keys = self._evaluation.keys(line, self._asked[line])
-            self._set_pace(line, self._answered[line] + 1)
             self._send(line, self._evaluation.values(keys))
+            for holds in [holds for holds in self._held if holds()]:
+                self._resting.extend(self._held.pop(holds))
         while self._out < self._evaluation.workers and (key := next(self._spares, None)):
             self._hand_out([key])
-
-    def _wake(self) -> bool:
-        """Let those lines go on that no other line is behind of; return whether there are any."""
-        slowest = min(self._paces, default=0) if self._resting else 0
-        for pace in [pace for pace in self._resting if pace <= slowest]:
-            self._ready.extend(self._resting.pop(pace))
-        return bool(self._ready)
 
     def _send(self, line: int, values: NDArray[Any] | None) -> None:
         """Send a line its values, and take what it asks for next."""
@@ -181,27 +178,20 @@ class _Stream(Generic[Answer]):
         except StopIteration as stop:
             self._answers[line] = stop.value
             self._asked.pop(line, None)
-            self._set_pace(line, None)
+            return
+        if callable(points):
+            self._held.setdefault(points, []).append(line)
+            self._asked[line] = NOTHING
             return
         self._asked[line] = points
-        awaited, new = self._evaluation.open(line, points, self._answered[line] + 1)
+        self._asked_before[line] += points.size > 0
+        awaited, new = self._evaluation.open(line, points, self._asked_before[line])
         self._hand_out(new)
         self._missing[line] = len(awaited)
         for key in awaited:
             self._waiting[key].append(line)
         if not awaited:
-            at_rest = self._resting[self._answered[line]]
-            (self._ready if points.size else at_rest).append(line)
-
-    def _set_pace(self, line: int, pace: int | None) -> None:
-        """Note how often a line has been answered; None when it is at its end."""
-        before = self._answered[line]
-        self._paces[before] -= 1
-        if not self._paces[before]:
-            del self._paces[before]
-        if pace is not None:
-            self._answered[line] = pace
-            self._paces[pace] += 1
+            (self._ready if points.size else self._resting).append(line)
 
     def _hand_out(self, keys: Sequence[Key]) -> None:
         self._feed.add(keys)

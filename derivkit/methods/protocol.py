@@ -152,10 +152,11 @@ def solvers(method: Method, lines: Sequence[Line], order: int) -> list[Solver]:
     """Return a solver for each line, sharing work where the method knows how.
 
     A method may offer ``solve_together(lines, order)`` beside `Method.solve`: solvers to be driven
-    together, in which they may ask for nothing (an empty array) to be resumed when all others have
-    been answered as often as they have. It must answer as `Method.solve` would, to rounding; only
-    the model's noise may be shown by the first line through an x0 (`Line.point`) to the others.
-    What they take from that line must not depend on when values come.
+    together, in which they may rest: ask for nothing (an empty array) to be resumed when all others
+    have been sent the values that have come. Or they wait for each other: they yield a function,
+    and are resumed, with no values, once it returns True. How many values have come must not change
+    an answer, to the bit. It must answer as `Method.solve` would, to rounding; only the model's
+    noise may be shown by the first line through an x0 (`Line.point`) to the others.
     """
     together = getattr(method, "solve_together", None)
     if together is None:

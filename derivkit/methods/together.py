@@ -1,24 +1,36 @@
 """Lines that are alike are judged in one go: courses that put questions beside asking for samples.
 
 A course is a solver that may also yield a `Question`, and is sent the answer. Run alone, it gets
-each at once. Run together, courses leave their questions, ask for nothing in the next round, and
-when they are resumed all questions of a kind are answered in one product, to the same bits.
+each at once. Run together, courses leave their questions, ask for nothing, and when the first is
+resumed all questions of a kind are answered in one product, to the same bits.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Hashable, Sequence
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 
 from derivkit.methods.protocol import BudgetSpentError, Estimate, Line, Points, Solver
 
-__all__ = ["Course", "CourseMethod", "Question", "alone", "together"]
+__all__ = [
+    "NOTHING",
+    "Course",
+    "CourseMethod",
+    "Pool",
+    "Question",
+    "alone",
+    "at_once",
+    "solved",
+    "together",
+]
 
 Course: TypeAlias = Generator[Any, Any, Estimate]
 """Yields `Points` and questions."""
+
+T = TypeVar("T")
 
 NOTHING: Points = np.empty(0)
 
@@ -38,15 +50,26 @@ class Question(Protocol):
 
 def alone(course: Course) -> Solver:
     """Run a course by itself."""
-    return _solved(course, None, 0)
+    return solved(course, None, 0)
+
+
+def at_once(asking: Generator[Any, Any, T]) -> T:
+    """Return what a generator returns whose questions are answered as it asks them."""
+    try:
+        question = next(asking)
+        while True:
+            question = asking.send(question.answered([question])[0])
+    except StopIteration as stop:
+        returned: T = stop.value
+        return returned
 
 
 def together(courses: Sequence[Course]) -> list[Solver]:
     """Run courses in common rounds."""
     if len(courses) == 1:
         return [alone(courses[0])]
-    pool = _Pool()
-    return [_solved(course, pool, k) for k, course in enumerate(courses)]
+    pool = Pool()
+    return [solved(course, pool, k) for k, course in enumerate(courses)]
 
 
 class CourseMethod(ABC):
@@ -65,17 +88,19 @@ class CourseMethod(ABC):
         return together([self.course(line, order) for line in lines])
 
 
-class _Pool:
-    """Questions that wait for an answer, and answers that wait to be fetched, by course."""
+class Pool:
+    """Questions that wait for an answer, and answers that wait to be fetched, by course k."""
 
     def __init__(self) -> None:
         self._open: dict[int, Question] = {}
         self._answers: dict[int, Any] = {}
 
     def leave(self, k: int, question: Question) -> None:
+        """Take the question of a course."""
         self._open[k] = question
 
     def answer(self, k: int) -> Any:
+        """Return its answer; of all that wait, those of a kind are answered in one go."""
         if k in self._open:
             alike: dict[Hashable, list[int]] = {}
             for n in sorted(self._open):
@@ -87,15 +112,16 @@ class _Pool:
         return self._answers.pop(k)
 
 
-def _solved(course: Course, pool: _Pool | None, k: int) -> Solver:
-    """Drive a course: hand on what it asks for, and see to its questions."""
-    said = next(course)
+def solved(course: Course, pool: Pool | None, k: int) -> Solver:
+    """Drive course k of a pool: hand on what it asks for, and see to its questions."""
     try:
+        said = next(course)
         while True:
             if isinstance(said, np.ndarray):
                 try:
                     values = yield said
                 except BudgetSpentError as spent:
+                    pool = None  # what it still asks is answered at once: nothing is granted
                     said = course.throw(spent)
                 else:
                     said = course.send(values)

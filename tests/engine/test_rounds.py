@@ -45,6 +45,12 @@ def test_open_requests_of_all_solvers_are_one_batch_a_round():
     assert batches == [{0: [1], 1: [10]}, {0: [2]}]
 
 
+def test_who_asks_for_nothing_goes_on_before_the_next_batch_is_evaluated():
+    answers, batches = run(solver([1], [], [], [2]), solver([10], [20]), solver([7]))
+    assert answers == [6, 60, 14]
+    assert batches == [{0: [1], 1: [10], 2: [7]}, {0: []}, {0: []}, {0: [2], 1: [20]}]
+
+
 def test_a_budget_goes_to_the_first_lines_and_the_others_are_refused():
     answers, batches = run(solver([1, 1]), solver([5, 5]), solver([7]), budget=3)
     assert batches == [{0: [1, 1], 2: [7]}]

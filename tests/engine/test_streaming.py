@@ -159,21 +159,22 @@ def test_answers_and_costs_are_those_of_rounds(lines, workers, ahead):
     assert streaming.nfev >= in_rounds.nfev if ahead else streaming.nfev == in_rounds.nfev
 
 
-def test_who_asks_for_nothing_goes_on_when_all_others_were_answered_as_often():
+def test_who_asks_for_nothing_goes_on_when_those_with_values_have_them_and_waits_for_no_call():
     told = []
 
-    def rests(name):
-        yield np.array([1.0])
+    def rests(name, place):
+        yield np.array([place])
         told.append(f"{name} has values")
         yield np.empty(0)
         told.append(f"{name} has rested")
 
-    rays = [AxisRay(X0, i, 1.0) for i in (0, 1)]
+    rays = [AxisRay(X0, i, 1.0) for i in (0, 1, 0)]
     threads = ThroughThreads(DaemonThreads(1), 1)
     evaluation = Evaluation(Model(model, (), False), rays, threads, Memo(), ("a", "b"))
-    stream([rests("first"), rests("second")], evaluation)
-    assert told[:2] == ["first has values", "second has values"]
-    assert sorted(told[2:]) == ["first has rested", "second has rested"]
+    stream([rests("first", 0.0), rests("second", 1.0), rests("third", 0.0)], evaluation)
+    assert told[:2] == ["first has values", "third has values"]  # of one call
+    assert told[2:4] == ["first has rested", "third has rested"]
+    assert told[4:] == ["second has values", "second has rested"]
 
 
 # -- working ahead --------------------------------------------------------------------------

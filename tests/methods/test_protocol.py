@@ -25,10 +25,13 @@ def answers(method, lines, f):
     requests = {k: next(solver) for k, solver in running.items()}
     found = {}
     while requests:
+        held = {k: places for k, places in requests.items() if callable(places)}
         values = {
-            k: np.array([[f(t)] for t in places]).reshape(-1, 1) for k, places in requests.items()
-        }
-        requests = {}
+            k: np.array([[f(t)] for t in places]).reshape(-1, 1)
+            for k, places in requests.items()
+            if k not in held
+        } or {k: np.empty((0, 1)) for k, holds in held.items() if holds()}
+        requests = {k: places for k, places in requests.items() if k not in values}
         for k, each in values.items():
             try:
                 requests[k] = running[k].send(each)

@@ -6,7 +6,7 @@ import pytest
 from derivkit import CalculusKit
 from derivkit.methods import Finite
 from derivkit.methods.protocol import BudgetSpentError, Estimate, Line
-from derivkit.methods.together import alone, together
+from derivkit.methods.together import alone, at_once, together
 
 METHODS = [
     Finite(),
@@ -115,3 +115,43 @@ def test_a_course_alone_gets_its_answers_at_once():
     next(solver)
     assert solver.send(np.array([[1.0]])).tolist() == [1.0]
     assert log == [[5]]
+
+
+def test_a_course_that_is_refused_more_waits_for_nobody_with_what_it_asks_then():
+    """There may be nobody left who would resume it."""
+    log = []
+
+    def asks_at_the_end(number):
+        try:
+            yield np.array([0.0])
+        except BudgetSpentError:
+            return Estimate(np.array([float((yield Doubled(number, log)))]), np.zeros(1))
+        raise AssertionError
+
+    solvers = together([asks_at_the_end(k) for k in range(2)])
+    for k, solver in enumerate(solvers):
+        next(solver)
+        with pytest.raises(StopIteration) as stop:
+            solver.throw(BudgetSpentError())
+        assert stop.value.value.value.tolist() == [2 * k]
+    assert log == [[0], [1]]
+
+
+def test_what_asks_only_questions_is_answered_at_once():
+    log = []
+
+    def asking():
+        return (yield Doubled(2, log)) + (yield Doubled(3, log))
+
+    assert at_once(asking()) == 10
+    assert log == [[2], [3]]
+
+
+def test_a_course_may_end_without_asking_for_anything():
+    def knows():
+        yield from ()
+        return Estimate(np.zeros(1), np.zeros(1))
+
+    with pytest.raises(StopIteration) as stop:
+        next(alone(knows()))
+    assert stop.value.value.value.tolist() == [0.0]

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
+from sys import getrefcount
 from typing import Any
 
 import numpy as np
@@ -72,10 +73,17 @@ def vectorised(
     The time of a call is shared out evenly over its points. With ``model.batch`` each call has
     exactly that number of rows.
     """
-    for block in (
-        _cut(points, model.batch) if isinstance(points, Table) else _stacked(points, model.batch)
-    ):
-        yield from _one_call(model, block, seconds)
+    if not isinstance(points, Table):
+        for stack in _stacked(points, model.batch):
+            yield from _one_call(model, stack, stack.rows(model.batch or len(stack.keys)), seconds)
+        return
+    rows: NDArray[Any] | None = None
+    for block in _cut(points, model.batch):
+        rows = block.rows(model.batch or len(block), rows)
+        holders = getrefcount(rows)
+        yield from _one_call(model, block, rows, seconds)
+        if getrefcount(rows) > holders:
+            rows = None  # the model has kept it, or a part of it: it is the model's
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,20 +142,19 @@ def _stacked(points: Iterable[tuple[Key, NDArray[Any]]], batch: int | None) -> I
         yield _Stack(keys, block[: len(keys)])
 
 
-def _one_call(model: Model, block: Table | _Stack, seconds: Seconds) -> Iterator[tuple[Key, Reply]]:
+def _one_call(
+    model: Model, block: Table | _Stack, rows: NDArray[Any], seconds: Seconds
+) -> Iterable[tuple[Key, Reply]]:
     keys = block.keys
-    rows = block.rows(model.batch or len(keys))
     wanted, complex_allowed = rows.shape, rows.dtype.kind == "c"
     start = time.perf_counter()
     try:
         outputs = model.function(rows)
     except FAILURES:  # find the point that raises, keep the others
-        yield from serial(model, block, seconds)
-        return
+        return serial(model, block, seconds)
     seconds.update(dict.fromkeys(keys, (time.perf_counter() - start) / len(keys)))
     try:
         replies = as_outputs(outputs, wanted, complex_allowed=complex_allowed)
     except TypeError as error:
-        yield keys[0], Failure(error, undefined=False, output=True)
-        return
-    yield from zip(keys, replies[: len(keys)], strict=True)
+        return [(keys[0], Failure(error, undefined=False, output=True))]
+    return zip(keys, replies[: len(keys)], strict=True)

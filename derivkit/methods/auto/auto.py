@@ -7,9 +7,10 @@ degree. What then remains to be done is decided in `policy`, output by output.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,18 +23,20 @@ from derivkit.methods.auto.output import Level
 from derivkit.methods.auto.search import HIGHEST_ON_RUNGS, NOTHING_HEARD, Search
 from derivkit.methods.auto.second import BriefSecond
 from derivkit.methods.auto.shared_noise import SharedNoise
-from derivkit.methods.protocol import BudgetSpentError, Line, Points, Solver, Values
+from derivkit.methods.protocol import BudgetSpentError, Estimate, Line, Points, Solver, Values
+from derivkit.methods.together import NOTHING, Course, CourseMethod, Pool, solved
 from derivkit.validation import is_not_negative, shown
 
 __all__ = ["Auto"]
 
 Floats = NDArray[np.float64]
 
-NOTHING: Points = np.empty(0)
+Waiting: TypeAlias = Generator[Points | Callable[[], bool], Values, Estimate]
+"""A solver that also waits for others: see `protocol.solvers`."""
 
 
 @dataclass(frozen=True)
-class Auto:
+class Auto(CourseMethod):
     """Steps from the samples themselves: right on sharp functions and in noise, without tuning.
 
     Parameters
@@ -72,43 +75,30 @@ class Auto:
         _check("atol", self.atol, optional=False)
         _check("noise", self.noise)
 
-    def solve(self, line: Line, order: int) -> Solver:
+    def course(self, line: Line, order: int) -> Course:
         """Differentiate ``order`` times along the line."""
-        search = self._search(line, order)
+        search = self.search(line, order)
         try:
             wanted = search.first()
             values = yield wanted
         except BudgetSpentError:
             search.refuse()
-            return search.estimate()
+            return (yield from search.estimate())
         return (yield from _followed(search, wanted, values))
 
     def solve_together(self, lines: Sequence[Line], order: int) -> list[Solver]:
-        """Return a solver for each line; they share the work on their first ladders, and the noise.
+        """Return a solver for each line; their samples are judged in one go, to be driven together.
 
-        To be driven in common rounds: they ask for nothing while they wait for each other.
+        Their first ladders are moved to common places for that. The first line through an x0 shows
+        the others whether the model is noisy.
         """
         if self.noise is not None or order > HIGHEST_ON_RUNGS or len(lines) == 1:
-            return [self.solve(line, order) for line in lines]
-        bundle = Bundle(lines, order, Goal(self.rtol, self.atol))
-        company = Counter(line.point for line in lines if len(lines) > 1)
-        shared: dict[int, SharedNoise] = {}
-        found: list[Solver] = []
-        for k, line in enumerate(lines):
-            if not bundle.takes(k):
-                found.append(self.solve(line, order))
-            elif line.point in shared:
-                found.append(self._another(bundle, k, line, order, shared[line.point]))
-            elif company[line.point] > 1:
-                shared[line.point] = SharedNoise()
-                found.append(self._first(bundle, k, line, order, shared[line.point]))
-            else:
-                found.append(self._alone(bundle, k, line, order))
-        return found
+            return super().solve_together(lines, order)
+        return _Lines(self, lines, order).solvers()
 
     def likely(self, line: Line, order: int) -> Points:
         """Return where the search may go on after its first ladder, the likeliest first."""
-        first = self._search(line, order).first()
+        first = self.search(line, order).first()
         return np.concatenate([first[BEGUN:], likely_after(first, line)])
 
     def brief_second(self, noise: Floats) -> BriefSecond:
@@ -133,83 +123,8 @@ class Auto:
         """Return a method for outputs that count together; see `protocol.OffersOneVector`."""
         return OneVector(self.rtol, self.atol, self.noise, vector=Vector(length, units, share))
 
-    def _alone(self, bundle: Bundle, k: int, line: Line, order: int) -> Solver:
-        """Follow the only line through its x0, beside those of other points."""
-        ladder = bundle.ladder(k)
-        try:
-            values = yield ladder
-        except BudgetSpentError:
-            return (yield from self._refused(line, order))
-        if bundle.leave(k, values):
-            yield NOTHING
-            estimate = bundle.estimate(k)
-            if estimate is not None:
-                return estimate
-        return (yield from _followed(self._begun(line, order), ladder, values))
-
-    def _first(self, bundle: Bundle, k: int, line: Line, order: int, shared: SharedNoise) -> Solver:
-        """Follow the first line through its x0, which shows the others the noise."""
-        ladder = bundle.ladder(k)
-        try:
-            values = yield ladder
-        except BudgetSpentError:
-            shared.awaited = False
-            return (yield from self._refused(line, order))
-        if bundle.leave(k, values):
-            if bundle.calm(k):
-                shared.awaited = False
-                with suppress(BudgetSpentError):  # until the others have theirs, to be judged with
-                    yield NOTHING
-                    yield NOTHING
-            estimate = bundle.estimate(k)
-            if estimate is not None:
-                shared.awaited = False
-                return estimate
-        return (yield from _followed(self._begun(line, order), ladder, values, shared))
-
-    def _another(
-        self, bundle: Bundle, k: int, line: Line, order: int, shared: SharedNoise
-    ) -> Solver:
-        """Follow a line of which it is known, from the first one, whether the model is noisy."""
-        ladder = bundle.ladder(k)
-        begun, rest = ladder[:BEGUN], ladder[BEGUN:]
-        try:
-            values = yield begun
-        except BudgetSpentError:
-            return (yield from self._refused(line, order))
-        try:
-            while shared.awaited:
-                yield NOTHING
-            noisy = shared.rules(values.shape[1])
-            if noisy:
-                rest = where_noise_rules(line, ladder[1:])
-            more = yield rest
-        except BudgetSpentError:
-            search = self._begun(line, order)
-            search.take(begun, values)
-            search.refuse()
-            return search.estimate()
-        heard = shared.confirmed(np.abs(more[0] - values[0])) if noisy else NOTHING_HEARD
-        values = np.concatenate([values, more])
-        if not noisy and bundle.leave(k, values):
-            yield NOTHING
-            estimate = bundle.estimate(k)
-            if estimate is not None:
-                return estimate
-        search = self._begun(line, order, heard)
-        return (yield from _followed(search, np.concatenate([begun, rest]), values))
-
-    def _refused(self, line: Line, order: int) -> Solver:
-        """Follow a line for which there are no calls."""
-        return self.solve(replace(line, budget=0), order)
-
-    def _begun(self, line: Line, order: int, heard: Mapping[int, Level] = NOTHING_HEARD) -> Search:
-        """Return a search whose first ladder has been asked for."""
-        search = self._search(line, order, heard)
-        search.first()
-        return search
-
-    def _search(self, line: Line, order: int, heard: Mapping[int, Level] = NOTHING_HEARD) -> Search:
+    def search(self, line: Line, order: int, heard: Mapping[int, Level] = NOTHING_HEARD) -> Search:
+        """Return a search along a line; ``heard`` is what another one has shown of the noise."""
         return Search(line, order, Goal(self.rtol, self.atol), self.noise, heard=heard)
 
 
@@ -220,21 +135,132 @@ class OneVector(Auto):
     vector: Vector = field(kw_only=True)
 
     def solve_together(self, lines: Sequence[Line], order: int) -> list[Solver]:
-        """Return a solver for each line, which shares no work: lengths are told line by line."""
-        return [self.solve(line, order) for line in lines]
+        """Return a solver for each line; first ladders share no work: lengths are told by line."""
+        return CourseMethod.solve_together(self, lines, order)
 
-    def _search(self, line: Line, order: int, heard: Mapping[int, Level] = NOTHING_HEARD) -> Search:
+    def search(self, line: Line, order: int, heard: Mapping[int, Level] = NOTHING_HEARD) -> Search:
+        """Return a search whose outputs count together."""
         return Search(line, order, Goal(self.rtol, self.atol), self.noise, self.vector, heard)
+
+
+class _Lines:
+    """Lines that are followed together: what each does before its own samples decide."""
+
+    def __init__(self, method: Auto, lines: Sequence[Line], order: int) -> None:
+        self._method, self._lines, self._order = method, lines, order
+        self._bundle = Bundle(lines, order, Goal(method.rtol, method.atol))
+        self._pool = Pool()
+
+    def solvers(self) -> list[Solver]:
+        """Return a solver for each line."""
+        company = Counter(line.point for line in self._lines)
+        shared: dict[int, SharedNoise] = {}
+        found: list[Any] = []
+        for k, line in enumerate(self._lines):
+            if not self._bundle.takes(k):
+                found.append(self._unlike(k))
+            elif line.point in shared:
+                found.append(self._another(k, shared[line.point]))
+            elif company[line.point] > 1:
+                shared[line.point] = SharedNoise()
+                found.append(self._first(k, shared[line.point]))
+            else:
+                found.append(self._alone(k))
+        return found
+
+    def _unlike(self, k: int) -> Solver:
+        """Follow a line whose first ladder is not like the others'."""
+        return solved(self._method.course(self._lines[k], self._order), self._pool, k)
+
+    def _alone(self, k: int) -> Solver:
+        """Follow the only line through its x0, beside those of other points."""
+        ladder = self._bundle.ladder(k)
+        try:
+            values = yield ladder
+        except BudgetSpentError:
+            return (yield from self._refused(k))
+        self._bundle.leave(k, values)
+        yield NOTHING
+        estimate = self._bundle.estimate(k)
+        return estimate or (yield from self._followed(k, ladder, values))
+
+    def _first(self, k: int, shared: SharedNoise) -> Waiting:
+        """Follow the first line through its x0, which shows the others the noise."""
+        ladder = self._bundle.ladder(k)
+        try:
+            values = yield ladder
+        except BudgetSpentError:
+            shared.awaited = False
+            return (yield from self._refused(k))
+        self._bundle.leave(k, values)
+        if self._bundle.calm(k):
+            shared.awaited = False
+            with suppress(BudgetSpentError):
+                yield shared.has_company  # to be judged with it
+        estimate = self._bundle.estimate(k)
+        shared.awaited &= estimate is None
+        return estimate or (yield from self._followed(k, ladder, values, shared=shared))
+
+    def _another(self, k: int, shared: SharedNoise) -> Waiting:
+        """Follow a line of which the first one tells beforehand whether the model is noisy."""
+        ladder, line = self._bundle.ladder(k), self._lines[k]
+        begun, rest = ladder[:BEGUN], ladder[BEGUN:]
+        try:
+            values = yield begun
+        except BudgetSpentError:
+            shared.alone = False
+            return (yield from self._refused(k))
+        try:
+            if shared.awaited:
+                yield shared.is_known
+            noisy = shared.rules(values.shape[1])
+            if noisy:
+                rest = where_noise_rules(line, ladder[1:])
+            more = yield rest
+        except BudgetSpentError:
+            return (yield from self._followed(k, begun, values, refused=True))
+        finally:
+            shared.alone = False
+        heard = shared.confirmed(np.abs(more[0] - values[0])) if noisy else NOTHING_HEARD
+        values = np.concatenate([values, more])
+        if not noisy:
+            self._bundle.leave(k, values)
+            yield NOTHING
+            estimate = self._bundle.estimate(k)
+            if estimate is not None:
+                return estimate
+        return (yield from self._followed(k, np.concatenate([begun, rest]), values, heard))
+
+    def _refused(self, k: int) -> Solver:
+        """Follow a line for which there are no calls."""
+        return self._method.solve(replace(self._lines[k], budget=0), self._order)
+
+    def _followed(
+        self,
+        k: int,
+        wanted: Points,
+        values: Values,
+        heard: Mapping[int, Level] = NOTHING_HEARD,
+        *,
+        shared: SharedNoise | None = None,
+        refused: bool = False,
+    ) -> Solver:
+        """Go on by its own samples."""
+        search = self._method.search(self._lines[k], self._order, heard)
+        search.first()
+        if refused:
+            search.refuse()
+        return solved(_followed(search, wanted, values, shared), self._pool, k)
 
 
 def _followed(
     search: Search, wanted: Points, values: Values, shared: SharedNoise | None = None
-) -> Solver:
+) -> Course:
     """Go on from the values of the first ladder to the answer; ``shared`` hears what they show."""
     search.take(wanted, values)
     try:
         while True:
-            wanted = search.next()
+            wanted = yield from search.next()
             if shared is not None:
                 shared.learn(search, len(wanted))
             if not wanted.size:
@@ -244,7 +270,7 @@ def _followed(
         search.refuse()
     if shared is not None:
         shared.awaited = False
-    return search.estimate()
+    return (yield from search.estimate())
 
 
 def _check(name: str, value: float | None, *, optional: bool = True) -> None:

@@ -1,8 +1,8 @@
 """Many lines at once: their first ladders are judged in one go, for a fraction of the overhead.
 
 The first ladders of most lines are the same up to their scale, and most are the last ones needed.
-So each line's solver leaves its values here, asks for nothing in the next round, and finds the
-verdict on all of them when it is resumed. A line that is not settled, or is not like the others,
+So each line's solver leaves its values here, asks for nothing, and finds the verdict on all of
+them when it is resumed. A line that is not settled, or is not like the others,
 goes its own way from there.
 """
 
@@ -19,6 +19,7 @@ from derivkit.methods.auto.criteria import MAGNIFIED, Goal, content
 from derivkit.methods.auto.ladder import PHASES, two_sided, two_sided_rungs
 from derivkit.methods.auto.lepski import SELECTION
 from derivkit.methods.auto.moves import half_width
+from derivkit.methods.auto.output import FEW
 from derivkit.methods.byproduct import Byproduct
 from derivkit.methods.fit.orthogonal import Basis, basis, side_by_side
 from derivkit.methods.fit.window import EPS, WindowFit, judge_by
@@ -85,12 +86,9 @@ class Bundle:
         row: Floats = self._ladders[k]
         return row
 
-    def leave(self, k: int, values: Floats) -> bool:
-        """Take the values of line k, unless f is undefined somewhere."""
-        if not np.logical_and.reduce(np.isfinite(values), axis=None):
-            return False
+    def leave(self, k: int, values: Floats) -> None:
+        """Take the values of line k."""
         self._values[k] = values
-        return True
 
     def calm(self, k: int) -> bool:
         """Whether the values of line k leave no more than the model's arithmetic may."""
@@ -100,7 +98,10 @@ class Bundle:
         return bool(np.all(calm))
 
     def estimate(self, k: int) -> Estimate | None:
-        """Return the answer for line k; None if its first ladder does not settle it."""
+        """Return the answer for line k; None if its first ladder does not settle it.
+
+        It does not where f is undefined at a place: no comparison with nan holds.
+        """
         if k not in self._judged:
             self._judged |= self._judge(sorted(self._values.keys() - self._judged), self._order)
         found = self._judged[k]
@@ -139,7 +140,7 @@ class Bundle:
         ks = sorted(ks, key=self._phases.__getitem__)  # not as the workers finished
         q = self._values[ks[0]].shape[1]
         found = np.empty((4, len(ks), q))
-        settled = np.ones(len(ks), dtype=bool)
+        settled, some_flat = np.ones(len(ks), dtype=bool), np.zeros(len(ks), dtype=bool)
         lines = max(1, TOGETHER // max(q, 1))
         for first in range(0, len(ks), lines):
             part = slice(first, first + lines)
@@ -151,12 +152,25 @@ class Bundle:
                 for field, column in enumerate((v.value, error, v.sigma, noise_part)):
                     found[field, part, block] = column.reshape(shape)
                 if order == self._order:
-                    settled[part] &= content(v, self._goal, order).reshape(shape).all(axis=1)
+                    enough = content(v, self._goal, order).reshape(shape)
+                    if q > FEW and not enough.all():
+                        flat = np.array([self._flat(k, block) for k in ks[part]])
+                        some_flat[part] |= (flat & ~enough).any(axis=1)
+                        enough |= flat
+                    settled[part] &= enough.all(axis=1)
                     if not settled[part].any():
                         break
+        for n in np.flatnonzero(settled & some_flat).tolist():
+            settled[n] = not self._flat(ks[n], slice(None)).all()
         rows = zip(ks, settled.tolist(), map(_Judged, *found), strict=True)
         return {k: row if ok else None for k, ok, row in rows}
 
+    def _flat(self, k: int, block: slice) -> NDArray[np.bool_]:
+        """Return which outputs of line k do not move at all: of many, some do not depend on x."""
+        values = self._values[k][:, block]
+        return np.asarray((values[1:] == values[0]).all(axis=0))
+
+    @np.errstate(invalid="ignore", over="ignore")  # where f is undefined
     def _verdict(self, ks: list[int], block: slice, order: int) -> WindowFit:
         """Return the verdict on a block of the outputs of some lines, side by side."""
         values = [self._values[k] for k in ks]

@@ -6,14 +6,23 @@ Pure questions; what to do about the answers is known by `policy` and `diagnosis
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from derivkit.methods.fit.window import DEEPEST, EPS, Finding, Noise, WindowFit, findings, judge
+from derivkit.methods.fit.samples import Columns, columns_of
+from derivkit.methods.fit.window import (
+    DEEPEST,
+    EPS,
+    Finding,
+    Noise,
+    Part,
+    WindowFit,
+    judge_parts,
+)
 
 __all__ = [
     "Goal",
@@ -23,7 +32,7 @@ __all__ = [
     "content",
     "loose",
     "noise_rules",
-    "precision",
+    "precisions",
     "unexplained",
     "visible",
 ]
@@ -152,6 +161,12 @@ class Goal:
         """Return the goal of some of the outputs."""
         return self if self.enough is None else replace(self, enough=self.enough[outputs])
 
+    @staticmethod
+    def joined(goals: Sequence[Goal]) -> Goal:
+        """Return the goal of the outputs of some lines in a row; all else must be the same."""
+        known = [goal.enough for goal in goals if goal.enough is not None]
+        return replace(goals[0], enough=np.concatenate(known)) if known else goals[0]
+
 
 def loose(order: int) -> float:
     """Return the noise error, beside the derivative's size, that is worth no further calls."""
@@ -198,27 +213,41 @@ def noise_rules(v: Finding, *, known: bool) -> bool:
     return False  # structure
 
 
-def precision(f: Floats) -> float:
-    """Return the unit in which values f (m,) are kept, beside the largest: EPS for all 53 bits.
+@np.errstate(divide="ignore", invalid="ignore")  # of outputs that are 0
+def precisions(f: Floats) -> Floats:
+    """Return the units (q,) in which values f (m, q) are kept, beside the largest of each output.
 
-    Single precision has units of 2**-24 of a value, printed numbers of their last decimal. Values
-    that have no digits – 0, 1, powers of two – tell nothing, and five others are needed. One that
-    comes again and again, as beside a threshold, tells no more than twice.
+    EPS stands for all 53 bits. Single precision has units of 2**-24 of a value, printed numbers of
+    their last decimal. Values that have no digits – 0, 1, powers of two – tell nothing, and five
+    others are needed. One that comes again and again, as beside a threshold, tells no more than
+    twice.
     """
-    f, times = np.unique(f, return_counts=True)
-    largest = float(np.max(np.abs(f)))
+    f = np.sort(f, axis=0)
+    first, twice = np.ones((2, *f.shape), dtype=bool)
+    np.not_equal(f[1:], f[:-1], out=first[1:])
+    np.not_equal(f[2:], f[:-2], out=twice[2:])
+    largest = np.maximum(-f[0], f[-1])
     mantissas, exponents = np.frexp(f)
     bits = (mantissas * 2.0**53).astype(np.int64)
     last = bits & -bits
-    if np.count_nonzero(last != np.abs(bits)) < ENOUGH_VALUES:
-        return EPS
-    units = np.ldexp(last.astype(float), exponents - 53).repeat(np.minimum(times, 2))
-    binary = float(np.median(units)) / largest
-    first = -math.floor(math.log10(largest))
-    for decimals in range(max(first, -22), min(first + MOST_DIGITS, 22)):
-        if (f == np.round(f, decimals)).all():
-            return max(binary, 10.0**-decimals / largest, EPS)
-    return binary if binary > COARSE * EPS else EPS
+    tells = ((last != np.abs(bits)) & first).sum(axis=0) >= ENOUGH_VALUES
+    units = np.where(twice, np.ldexp(last.astype(float), exponents - 53), np.inf)
+    units.sort(axis=0)
+    count, outputs = twice.sum(axis=0), np.arange(f.shape[1])
+    median = (units[(count - 1) // 2, outputs] + units[count // 2, outputs]) / 2
+    binary = median / largest
+    found = np.where(tells & (binary > COARSE * EPS), binary, EPS)
+    leading = np.floor(np.log10(np.where(tells, largest, 1.0))).astype(int)
+    for digit in np.unique(leading[tells]).tolist():
+        printed = np.flatnonzero(tells & (leading == digit))
+        for decimals in range(min(MOST_DIGITS - digit, 22) - 1, max(-digit, -22) - 1, -1):
+            # numbers of few decimals are numbers of more: most have more than any, at one look
+            printed = printed[(f[:, printed] == np.round(f[:, printed], decimals)).all(axis=0)]
+            if not printed.size:
+                break
+            unit = np.maximum(10.0**-decimals / largest[printed], EPS)
+            found[printed] = np.maximum(binary[printed], unit)
+    return found
 
 
 class Sides(NamedTuple):
@@ -237,8 +266,10 @@ class Sides(NamedTuple):
         Beside a large derivative on one side a small one on the other is not known well.
     jumps : bool
         Whether f itself differs.
-    depth : float
-        The radius at which rounding leaves three digits of that derivative.
+    noise : float
+        Of f: where it is not known, what rounding leaves at least.
+    size : float
+        Of the derivative, or of the gap; 0 where neither is seen.
     """
 
     smooth: tuple[bool, bool]
@@ -247,77 +278,122 @@ class Sides(NamedTuple):
     errors: tuple[float, float]
     contradict: bool
     jumps: bool
-    depth: float
+    noise: float
+    size: float
+
+    @property
+    def depth(self) -> float:
+        """The radius at which rounding leaves three digits of that derivative."""
+        if not self.size:
+            return 0.0
+        power = 10.0 ** (self.order + 4) * self.noise / self.size
+        return float(power ** (1 / max(self.order, 1)))
 
 
 def compare_sides(
-    t: Floats,
-    f: Floats,
-    radius: float,
-    origin: float,
+    lines: Sequence[Columns],
+    radius: Sequence[float],
     order: int,
     eps: Floats,
     noise: Noise | None,
 ) -> list[Sides | None]:
-    """Fit samples f (m, q) on each side of x0, in the narrowest window from ``radius`` outwards.
+    """Fit samples on each side of x0, in the narrowest window from a radius outwards.
 
-    None where no window has enough of them.
+    Returns
+    -------
+    list of Sides or None
+        Of the columns of all lines in a row; None where no window has enough samples. ``eps`` and
+        ``noise`` are of these columns, a radius of each line.
     """
-    found = _side_windows(np.abs(t), t, radius, max(4, order + 2))
-    if found is None:
-        return [None] * f.shape[1]
-    inside, sides = found
-    x0 = t == 0
+    answers: list[Sides | None] = [None] * sum(line.f.shape[1] for line in lines)
+    windows = []
+    for line, columns, wide in zip(lines, columns_of(lines), radius, strict=True):
+        found = _side_windows(line.t, wide, max(4, order + 2))
+        if found is not None:
+            windows.append((line, columns, *found))
+    if not windows:
+        return answers
 
-    def judged(s: Flags, k: int) -> list[Finding]:
-        return findings(judge(t[s], f[s], k, origin, noise, eps))
+    def judged(k: int, side: int, *, with_x0: bool = False) -> WindowFit:
+        parts = []
+        for line, columns, *sides in windows:
+            s = sides[side] | (line.t == 0) if with_x0 else sides[side]
+            parts.append(Part(line.t[s], line.f[s], line.origin, columns))
+        return judge_parts(parts, k, noise, eps)
 
-    joint = judged(inside | x0, max(order, 1))
-    ends = [judged(s, 0) for s in sides]
-    apart = [[judged(s, k) for s in sides] for k in range(1, order + 1)]
-    through = [[judged(s | x0, k) for s in sides] for k in range(1, order + 1)]
-    answers: list[Sides | None] = []
-    for j, value in enumerate(f[x0][0].tolist()):
-        left, right = ends[0][j], ends[1][j]
-        continuous = all(abs(v.value - value) <= CONTRADICTION * v.error for v in (left, right))
-        fits = [(a[j], b[j]) for a, b in (through if continuous else apart)]
-        level = None if noise is None else float(noise.level[j])
-        answers.append(_concluded([(left, right), *fits], joint[j], level))
+    joint = judged(max(order, 1), BOTH, with_x0=True)
+    ends = [judged(0, side) for side in (LEFT, RIGHT)]
+    apart, through = (
+        [[judged(k, side, with_x0=both) for side in (LEFT, RIGHT)] for k in range(1, order + 1)]
+        for both in (False, True)
+    )
+    at_x0 = np.concatenate([line.f[line.t == 0][0] for line, *_ in windows])
+    reach = [np.abs(v.value - at_x0) <= CONTRADICTION * v.error for v in ends]
+    fits = _Fits.of([ends, *apart]).where(reach[0] & reach[1], _Fits.of([ends, *through]))
+    which = np.concatenate([columns for _, columns, *_ in windows])
+    concluded = _concluded(fits, joint, None if noise is None else noise.level[which])
+    for k, sides in zip(which.tolist(), concluded, strict=True):
+        answers[k] = sides
     return answers
 
 
-def _side_windows(
-    far: Floats, t: Floats, radius: float, needed: int
-) -> tuple[Flags, list[Flags]] | None:
-    for wide in np.unique(far[far >= max(radius, TINY)]).tolist():
-        inside = (far <= wide) & (far >= wide / DEEPEST)
-        sides = [inside & (t < 0), inside & (t > 0)]
-        if min(np.count_nonzero(side) for side in sides) >= needed:
-            return inside, sides
-    return None
+LEFT, RIGHT, BOTH = range(3)
 
 
-def _concluded(fits: list[tuple[Finding, Finding]], joint: Finding, noise: float | None) -> Sides:
+def _side_windows(t: Floats, radius: float, needed: int) -> tuple[Flags, Flags, Flags] | None:
+    """Return the narrowest window that has enough samples: on the left, on the right, and both."""
+    far = np.abs(t)
+    wide = np.unique(far[far >= max(radius, TINY)])[:, None]
+    inside = (far <= wide) & (far >= wide / DEEPEST)
+    left, right = inside & (t < 0), inside & (t > 0)
+    enough = np.minimum(left.sum(axis=1), right.sum(axis=1)) >= needed
+    k = int(enough.argmax()) if enough.size else 0
+    return (left[k], right[k], inside[k]) if enough.any() else None
+
+
+class _Fits(NamedTuple):
+    """Fits of both sides, (orders, 2, n) each."""
+
+    value: Floats
+    error: Floats
+    size: Floats
+    sigma: Floats
+    floor: Floats
+
+    @classmethod
+    def of(cls, fits: Sequence[Sequence[WindowFit]]) -> _Fits:
+        """Put the fits of two sides, by order, side by side."""
+        columns = ([[getattr(v, name) for v in sides] for sides in fits] for name in cls._fields)
+        return cls(*map(np.array, columns))
+
+    def where(self, better: Flags, other: _Fits) -> _Fits:
+        """Return the other's where those are better (n,)."""
+        return _Fits(*(np.where(better, b, a) for a, b in zip(self, other, strict=True)))
+
+
+def _concluded(fits: _Fits, joint: WindowFit, noise: Floats | None) -> Iterable[Sides]:
     """Draw the conclusion from the fits of both sides, by order, and from one through both."""
-    order, last = len(fits) - 1, fits[-1]
-    left = max(joint.sigma, joint.misfit)
-    shown = left > VISIBLE * joint.floor
-    apart = [shown and APART * v.sigma < left for v in last]
-    smooth = [good and v.error <= POOR * v.size for good, v in zip(apart, last, strict=True)]
-    differs = [abs(a.value - b.value) > CONTRADICTION * (a.error + b.error) for a, b in fits]
-    at = next((k for k in range(1, order + 1) if differs[k]), order)
-    a, b = fits[at]
-    clear = all(apart) and a.error + b.error <= POOR * abs(a.value - b.value)
-    sizes = [v.size for v, good in zip((a, b), smooth, strict=True) if good]
-    size = abs(a.value - b.value) if differs[at] and all(smooth) else max(sizes, default=0.0)
-    floors = [v.floor for v in last if v.floor]  # a side that is 0 has none
-    level = min(floors, default=0.0) if noise is None else noise
-    return Sides(
-        (smooth[0], smooth[1]),
-        at,
-        (a.value, b.value),
-        (a.error, b.error),
-        (all(smooth) or clear) and any(differs),
-        all(smooth) and differs[0],
-        (10.0 ** (at + 4) * level / size) ** (1 / max(at, 1)) if size else 0.0,
+    order, every = len(fits.value) - 1, np.arange(fits.value.shape[2])
+    left = np.fmax(joint.sigma, joint.misfit)
+    apart = (left > VISIBLE * joint.floor) & (APART * fits.sigma[-1] < left)
+    smooth = apart & (fits.error[-1] <= POOR * fits.size[-1])
+    gap, errors = np.abs(fits.value[:, 0] - fits.value[:, 1]), fits.error.sum(axis=1)
+    differs = gap > CONTRADICTION * errors
+    at = np.where(differs[1:].any(axis=0), 1 + differs[1:].argmax(axis=0), order)
+    both, gap_there = smooth.all(axis=0), gap[at, every]
+    clear = apart.all(axis=0) & (errors[at, every] <= POOR * gap_there)
+    own = np.where(smooth, fits.size[at, :, every].T, 0.0).max(axis=0)
+    if noise is None:  # a side that is 0 has no floor
+        least = np.where(fits.floor[-1] > 0, fits.floor[-1], np.inf).min(axis=0)
+        noise = np.where(least < np.inf, least, 0.0)
+    return map(
+        Sides,
+        map(tuple, smooth.T.tolist()),
+        at.tolist(),
+        map(tuple, fits.value[at, :, every].tolist()),
+        map(tuple, fits.error[at, :, every].tolist()),
+        ((both | clear) & differs.any(axis=0)).tolist(),
+        (both & differs[0]).tolist(),
+        noise.tolist(),
+        np.where(differs[at, every] & both, gap_there, own).tolist(),
     )

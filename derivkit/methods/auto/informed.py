@@ -5,8 +5,8 @@ everything but the number itself is known from the axes: how noisy the model is,
 higher derivatives can be. Then the step follows from a formula, and what the samples say is only
 checked against it. Where they contradict, a method that assumes nothing takes over.
 
-The lines of a Hessian are judged together: each leaves its values, asks for nothing in the next
-round, and finds the answer when it is resumed. Every operation is one line by line, so that no
+The lines of a Hessian are judged together: each leaves its values, asks for nothing, and
+finds the answer when it is resumed. Every operation is one line by line, so that no
 line's answer depends on which others there are.
 """
 

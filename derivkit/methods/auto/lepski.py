@@ -11,15 +11,26 @@ Appl. 35, 454-466, doi:10.1137/1135065.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from derivkit.methods.auto.criteria import VISIBLE, precision
+from derivkit.methods.auto.criteria import VISIBLE, precisions
 from derivkit.methods.fit.sampled import granular
-from derivkit.methods.fit.window import EPS, Finding, Noise, WindowFit, findings, judge, window
+from derivkit.methods.fit.samples import Columns, columns_of
+from derivkit.methods.fit.window import (
+    EPS,
+    Finding,
+    Noise,
+    Part,
+    WindowFit,
+    findings,
+    judge_parts,
+    window,
+)
 
 __all__ = ["FEWEST", "SELECTION", "Selection", "select"]
 
@@ -84,10 +95,8 @@ class Selection(NamedTuple):
 
 
 def select(
-    t: Floats,
-    f: Floats,
+    lines: Sequence[Columns],
     order: int,
-    origin: float,
     noise: Noise | None,
     content: Callable[[WindowFit, Indices], Flags],
     narrowest: Floats,
@@ -95,12 +104,16 @@ def select(
     grains: bool = True,
     eps: float | Floats = EPS,
 ) -> list[Selection | None]:
-    """Judge all windows on samples f (m, q) at places t, ascending; None where none says anything.
+    """Judge all windows on the samples of some lines; None where none says anything.
 
     Parameters
     ----------
+    lines
+        Their columns in a row are the outputs (q,).
+    noise
+        Of these.
     content
-        Whether a verdict's errors on some columns (n,) are good enough.
+        Whether a verdict's errors on some of them (n,) are good enough.
     narrowest
         Windows of an output must be wider than this (q,). What others of many outputs called for is
         no window to it: far below the scale of f it finds noise, and a rare one by chance little of
@@ -109,19 +122,21 @@ def select(
         Whether windows in which f moves in grains are left out; and whether the values may turn out
         to be kept in larger units than those of double precision.
     """
-    windows = Windows(t, f, order, origin, noise, eps)
-    if not windows.verdicts:
-        return [None] * f.shape[1]
+    windows = Windows(lines, order, noise, eps)
+    if not windows:
+        return [None] * len(narrowest)
     windows.leave_out_below(narrowest)
-    coarse = windows.units(f) if grains and eps is EPS else np.empty(0)
+    coarse = windows.units() if grains and eps is EPS else np.empty(0)
     if grains:
-        windows.leave_out_grains(t, f)
+        windows.leave_out_grains()
     found = windows.selections(eps, content)
     again = np.flatnonzero(coarse > EPS)
     if again.size:
-        known = noise and Noise(noise.level[again], noise.dof[again])
+        some = [coarse[columns] > EPS for columns in columns_of(lines)]
         better = select(
-            *(t, f[:, again], order, origin, known),
+            [c._replace(f=c.f[:, own]) for c, own in zip(lines, some, strict=True) if own.any()],
+            order,
+            noise and noise.of(again),
             lambda v, columns: content(v, again[columns]),
             narrowest[again],
             eps=coarse[again],
@@ -132,59 +147,78 @@ def select(
 
 
 class Windows:
-    """The verdicts of all windows, the narrowest first, and which of them count."""
+    """The verdicts of all windows, of each line the narrowest first, and which of them count."""
 
     def __init__(
-        self,
-        t: Floats,
-        f: Floats,
-        order: int,
-        origin: float,
-        noise: Noise | None,
-        eps: float | Floats,
+        self, lines: Sequence[Columns], order: int, noise: Noise | None, eps: float | Floats
     ) -> None:
-        self._stacks: dict[str, Floats] = {}
-        self._samples = _windows(np.abs(t), order)
-        self.verdicts = [judge(t[w], f[w], order, origin, noise, eps) for w in self._samples]
-        if not self.verdicts:
+        self._lines, self._columns = lines, columns_of(lines)
+        parts, rank = [], []
+        for line, columns in zip(lines, self._columns, strict=True):
+            for k, inside in enumerate(_windows(np.abs(line.t), order)):
+                parts.append(Part(line.t[inside], line.f[inside], line.origin, columns))
+                rank.append(k)
+        self._count = 1 + max(rank, default=-1)
+        if not self:
             return
+        self._verdicts = judge_parts(parts, order, noise, eps)
+        width = [len(part.columns) for part in parts]
+        self._where = np.repeat(rank, width), np.concatenate([part.columns for part in parts])
+        self._outputs = np.arange(sum(len(columns) for columns in self._columns))
+        self._stacks: dict[str, Floats] = {}
         self._error = self._stacked("error")
         self._value = self._stacked("value")
         self._valid = np.isfinite(self._error)
         self._noise = noise
-        self._outputs = np.arange(f.shape[1])
+
+    def __bool__(self) -> bool:
+        return self._count > 0
 
     def _stacked(self, name: str) -> Floats:
-        """Return a field of all verdicts (windows, q), or (windows,); not to be written to."""
+        """Return a field of all verdicts (windows, q), nan where a line has fewer windows."""
         if name not in self._stacks:
-            self._stacks[name] = np.array([getattr(v, name) for v in self.verdicts])
+            stack = np.full((self._count, len(self._outputs)), np.nan)
+            stack[self._where] = getattr(self._verdicts, name)
+            self._stacks[name] = stack
         return self._stacks[name]
 
-    def units(self, f: Floats) -> Floats:
+    @cached_property
+    def _samples(self) -> tuple[Floats, Floats]:
+        """Places and values (m, q) of all outputs, nan behind those of lines that have fewer."""
+        t, f = np.full((2, max(len(line.t) for line in self._lines), len(self._outputs)), np.nan)
+        for line, columns in zip(self._lines, self._columns, strict=True):
+            t[: len(line.t), columns], f[: len(line.t), columns] = line.t[:, None], line.f
+        return t, f
+
+    def units(self) -> Floats:
         """Return the precision of outputs that show more than rounding; EPS for the others."""
+        _, f = self._samples
         widest = self.pick(_last(self._valid))
         shows = self._valid.any(axis=0) & (widest.sigma > VISIBLE * widest.floor)
         shows |= (f[1:] == f[:-1]).any(axis=0)
-        units = np.full(f.shape[1], EPS)
-        for j in np.flatnonzero(shows).tolist():
-            units[j] = precision(f[:, j])
+        units, counts = np.full(f.shape[1], EPS), np.isfinite(f).sum(axis=0)
+        for m in np.unique(counts[shows]).tolist():
+            some = shows & (counts == m)
+            units[some] = precisions(f[:m, some])
         return units
 
     def leave_out_below(self, narrowest: Floats) -> None:
         """Leave out an output's windows that are narrower than this (q,), if any are wider."""
-        kept = self._valid & (self._stacked("radius")[:, None] > narrowest)
+        kept = self._valid & (self._stacked("radius") > narrowest)
         self._valid = np.where(kept.any(axis=0), kept, self._valid)
 
-    def leave_out_grains(self, t: Floats, f: Floats) -> None:
+    def leave_out_grains(self) -> None:
         """Leave out an output's narrowest windows if they show nothing but grains."""
+        t, f = self._samples
         kept = self._valid.copy()
-        open_ = np.ones(len(self._outputs), dtype=bool)
-        for k, inside in enumerate(self._samples):
-            asked = np.flatnonzero(open_ & self._valid[k])
-            grainy = granular(t[inside], f[np.ix_(inside, asked)])
+        asked = self._outputs
+        for k, radius in enumerate(self._stacked("radius")):
+            inside = window(np.abs(t[:, asked]), radius[asked])
+            values = np.where(inside, f[:, asked], np.nan)
+            grainy = granular(t[:, asked], values) & self._valid[k, asked]
             kept[k, asked[grainy]] = False
-            open_[asked[~grainy]] = False
-            if not open_.any():
+            asked = asked[grainy | ~self._valid[k, asked]]
+            if not asked.size:
                 break
         some = kept.any(axis=0)
         self._valid[:, some] = kept[:, some]
@@ -195,7 +229,7 @@ class Windows:
         """Return what to believe of each output; None where nothing."""
         contradicting = self._valid & self._contradicting()
         consistent = self._valid & ~contradicting
-        radii = np.where(contradicting, self._stacked("radius")[:, None], np.inf)
+        radii = np.where(contradicting, self._stacked("radius"), np.inf)
         known = consistent.any(axis=0)
         error = np.where(consistent, self._error, np.inf)
         k = error.argmin(axis=0)
@@ -239,13 +273,9 @@ class Windows:
 
     def pick(self, k: Indices) -> WindowFit:
         """Return the verdict of window k (q,) for each output."""
-        taken = {
-            name: self._stacked(name)[k, self._outputs]
-            for name in Finding._fields
-            if name not in {"radius", "sides"}
-        }
-        radius = self._stacked("radius")[k]
-        return WindowFit(**taken, radius=radius, sides=self._stacked("sides")[k].astype(int))
+        taken = {name: self._stacked(name)[k, self._outputs] for name in Finding._fields}
+        sides = np.nan_to_num(taken.pop("sides")).astype(int)  # nan where a line has no window
+        return WindowFit(**taken, sides=sides)
 
 
 def _last(valid: Flags) -> Indices:
@@ -253,12 +283,12 @@ def _last(valid: Flags) -> Indices:
     return np.asarray(len(valid) - 1 - valid[::-1].argmax(axis=0))
 
 
-def _windows(distance: Floats, order: int) -> list[Flags]:
+def _windows(distance: Floats, order: int) -> Flags:
     """Return which samples each window holds, for windows that can say something."""
     radii = np.unique(distance)
     radii = radii[np.append(radii[1:] > PAIR * radii[:-1], True)]  # a pair is one step
-    windows = [window(distance, radius) for radius in radii]
-    counts = [int(np.count_nonzero(w)) for w in windows]
-    enough = order + 3 if max(counts) >= order + 3 else order + 2  # one above the fit
-    enough = max(enough, min(FEWEST, max(counts)))
-    return [w for w, count in zip(windows, counts, strict=True) if count >= enough]
+    windows = window(distance, radii[:, None])
+    counts = np.count_nonzero(windows, axis=1)
+    most = int(counts.max())
+    enough = order + 3 if most >= order + 3 else order + 2  # one above the fit
+    return np.asarray(windows[counts >= max(enough, min(FEWEST, most))])

@@ -1,14 +1,17 @@
-"""What the outputs of a line want to know of their samples, answered for all that ask in one go.
+"""What outputs want to know of their samples, answered for all that ask in one go.
 
-A search yields a question about its own output and is sent the answer. Questions of a kind, about
-outputs that are defined at the same places, cost little more than one of them.
+The search of an output yields a question and is sent the answer; the search of a line gathers the
+questions of its outputs (`LineQuestions`). Those of a kind cost little more than one of them,
+whatever lines they are about.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Generator, Hashable, Mapping
+from collections.abc import Callable, Generator, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from enum import Enum, auto
+from itertools import islice
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -16,14 +19,17 @@ from numpy.typing import NDArray
 
 from derivkit.methods.auto.criteria import Goal, Sides, compare_sides, content
 from derivkit.methods.auto.lepski import Selection, select
-from derivkit.methods.fit.samples import Samples
+from derivkit.methods.fit.samples import Columns, Samples, columns_of
 from derivkit.methods.fit.window import EPS, Noise, WindowFit
 
-__all__ = ["FitQuestion", "Question", "Reply", "SidesQuestion", "answers", "driven"]
+__all__ = ["QUIET", "FitQuestion", "LineQuestions", "Question", "Reply", "SidesQuestion", "driven"]
 
 Floats = NDArray[np.float64]
 
 EVERYWHERE = (0.0, -math.inf, math.inf)
+
+QUIET = np.errstate(all="ignore")
+"""Beyond the range of floats an error is inf or nan: no claim."""
 
 
 class FitQuestion(NamedTuple):
@@ -51,19 +57,24 @@ class FitQuestion(NamedTuple):
     @property
     def kind(self) -> Hashable:
         """What questions have in common that are answered together."""
-        return (self.order, self.noise is None, self.grains, self.within)
+        return (self.order, self.noise is None, self.grains)
+
+    @property
+    def samples(self) -> Hashable:
+        """What those of one line have in common that are about the same samples."""
+        return self.within
 
     def answered(
-        self, t: Floats, f: Floats, origin: float, goal: Goal, alike: list[FitQuestion]
+        self, lines: list[Columns], goal: Goal, alike: list[FitQuestion]
     ) -> list[Selection | None]:
-        """Return the answers to questions of this kind, about the columns of f (m, q)."""
+        """Return the answers to questions of this kind, about the columns of some lines."""
 
         def enough(v: WindowFit, columns: NDArray[np.intp]) -> NDArray[np.bool_]:
             return content(v, goal.of(columns), self.order)
 
         noise = _known([question.noise for question in alike])
         narrowest = np.array([question.narrowest for question in alike])
-        return select(t, f, self.order, origin, noise, enough, narrowest, grains=self.grains)
+        return select(lines, self.order, noise, enough, narrowest, grains=self.grains)
 
 
 class SidesQuestion(NamedTuple):
@@ -78,15 +89,23 @@ class SidesQuestion(NamedTuple):
     @property
     def kind(self) -> Hashable:
         """What questions have in common that are answered together."""
-        return (self.order, self.radius, self.noise is None, self.within)
+        return (self.order, self.noise is None)
+
+    @property
+    def samples(self) -> Hashable:
+        """What those of one line have in common that are about the same samples."""
+        return self.within, self.radius
 
     def answered(
-        self, t: Floats, f: Floats, origin: float, goal: Goal, alike: list[SidesQuestion]
+        self,
+        lines: list[Columns],
+        goal: Goal,  # noqa: ARG002 - of the other kind
+        alike: list[SidesQuestion],
     ) -> list[Sides | None]:
-        """Return the answers to questions of this kind, about the columns of f (m, q)."""
-        del goal
+        """Return the answers to questions of this kind, about the columns of some lines."""
         eps, noise = np.array([q.eps for q in alike]), _known([q.noise for q in alike])
-        return compare_sides(t, f, self.radius, origin, self.order, eps, noise)
+        radius = [alike[columns[0]].radius for columns in columns_of(lines)]
+        return compare_sides(lines, radius, self.order, eps, noise)
 
 
 def _known(noise: list[tuple[float, float] | None]) -> Noise | None:
@@ -105,47 +124,95 @@ class Reply(Enum):
     CLOSED = auto()  # there will be no more
 
 
-def answers(
-    samples: Samples, origin: float, goal: Goal, asked: Mapping[int, Question]
-) -> dict[int, Any]:
-    """Return the answers to questions about outputs j."""
+@dataclass(frozen=True, eq=False, slots=True)
+class LineQuestions:
+    """What outputs j of one line ask at a time; answered with a dict of their answers.
+
+    Attributes
+    ----------
+    samples : Samples
+    origin : float
+        The line's.
+    goal : Goal
+    asked : mapping of int to Question
+    """
+
+    samples: Samples
+    origin: float
+    goal: Goal
+    asked: Mapping[int, Question]
+
+    @property
+    def kind(self) -> Hashable:
+        """What lines have in common whose questions are answered together."""
+        return self.goal.rtol, self.goal.atol, self.goal.enough is None
+
+    @QUIET
+    def answered(self, alike: Sequence[LineQuestions]) -> list[dict[int, Any]]:
+        """Return the answers of each line, the same bits for any number of lines."""
+        kinds: dict[Hashable, list[tuple[int, list[int]]]] = {}
+        for n, line in enumerate(alike):
+            for js in _asking_alike(line):
+                question = line.asked[js[0]]
+                kinds.setdefault((type(question), question.kind), []).append((n, js))
+        answers: list[dict[int, Any]] = [{} for _ in alike]
+        for groups in kinds.values():
+            questions: list[Any] = [alike[n].asked[j] for n, js in groups for j in js]
+            columns = [
+                alike[n].samples.columns(js, alike[n].origin, alike[n].asked[js[0]].within)
+                for n, js in groups
+            ]
+            goal = Goal.joined([alike[n].goal.of(np.array(js)) for n, js in groups])
+            found = iter(questions[0].answered(columns, goal, questions))
+            for n, js in groups:
+                answers[n].update(zip(js, islice(found, len(js)), strict=True))
+        return answers
+
+
+def _asking_alike(line: LineQuestions) -> Iterable[list[int]]:
+    """Return the outputs that are asked alike about the same samples, and defined at the same."""
     alike: dict[Hashable, list[int]] = {}
-    for j, question in asked.items():
-        alike.setdefault((type(question), question.kind, samples.pattern(j)), []).append(j)
-    said: dict[int, Any] = {}
-    for group in alike.values():
-        t, f = samples.columns(group)
-        inner, low, high = asked[group[0]].within
-        kept = (t > low) & (t < high) & ((np.abs(t) >= inner) | (t == 0))
-        t, f = t[kept], f[kept]
-        questions: list[Any] = [asked[j] for j in group]
-        found = questions[0].answered(t, f, origin, goal.of(np.array(group)), questions)
-        said.update(zip(group, found, strict=True))
-    return said
+    for j, question in line.asked.items():
+        same = type(question), question.kind, question.samples, line.samples.pattern(j)
+        alike.setdefault(same, []).append(j)
+    return alike.values()
 
 
 def driven(
     courses: Mapping[int, Generator[Question | Floats, Any, Any]],
     told: Mapping[int, Any],
-    answered: Callable[[dict[int, Question]], dict[int, Any]],
-) -> tuple[dict[int, Floats], dict[int, Any]]:
-    """Tell courses j what they wait for, and answer their questions until they ask for samples.
+    line: Callable[[dict[int, Question]], LineQuestions],
+) -> Generator[LineQuestions, dict[int, Any], tuple[dict[int, Floats], dict[int, Any]]]:
+    """Tell courses j what they wait for, and have their questions answered until there are none.
 
-    Returns the places where they want them, and what those that ended have returned.
+    ``line`` makes one of them. Returns the places where they want samples, and what those that
+    ended have returned.
     """
     places: dict[int, Floats] = {}
     ended: dict[int, Any] = {}
     while told:
-        asked: dict[int, Question] = {}
-        for j, message in told.items():
-            try:
-                said = courses[j].send(message)
-            except StopIteration as stop:
-                ended[j] = stop.value
-                continue
-            if isinstance(said, np.ndarray):
-                places[j] = said
-            else:
-                asked[j] = said
-        told = answered(asked)
+        asked = _heard(courses, told, places, ended)
+        told = (yield line(asked)) if asked else {}
     return places, ended
+
+
+@QUIET
+def _heard(
+    courses: Mapping[int, Generator[Question | Floats, Any, Any]],
+    told: Mapping[int, Any],
+    places: dict[int, Floats],
+    ended: dict[int, Any],
+) -> dict[int, Question]:
+    """Tell courses what they wait for; return their questions, and note what else they say."""
+    asked: dict[int, Question] = {}
+    for j, message in told.items():
+        try:
+            said = courses[j].send(message)
+        except StopIteration as stop:
+            ended[j] = stop.value
+            continue
+        if isinstance(said, np.ndarray):
+            places[j] = said
+        else:
+            asked[j] = said
+    return asked

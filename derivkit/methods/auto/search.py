@@ -7,11 +7,10 @@ An output that the first ladder settles is done with; each of the others follows
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import replace
-from functools import partial
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,11 +21,12 @@ from derivkit.methods.auto.lepski import SELECTION
 from derivkit.methods.auto.moves import half_width
 from derivkit.methods.auto.output import FEW, Course, Level
 from derivkit.methods.auto.policy import OutputSearch
-from derivkit.methods.auto.questions import Question, Reply, answers, driven
+from derivkit.methods.auto.questions import QUIET, LineQuestions, Question, Reply, driven
 from derivkit.methods.byproduct import Byproduct
 from derivkit.methods.fit.samples import Samples
 from derivkit.methods.fit.window import WindowFit, judge
 from derivkit.methods.protocol import Estimate, Line
+from derivkit.methods.together import at_once
 from derivkit.methods.weights import fornberg_weights
 from derivkit.status import Status
 
@@ -34,14 +34,16 @@ __all__ = ["Search"]
 
 Floats = NDArray[np.float64]
 
+T = TypeVar("T")
+
+Asking: TypeAlias = Generator[LineQuestions, Any, T]
+"""Yields what outputs want to know, is sent the answers, and returns something."""
+
 HIGHEST_ON_RUNGS = 4
 """Derivatives of higher orders need samples that lie denser than rungs."""
 
 MOST_ROUNDS = 16
 """A search that takes more rounds of samples has no answer."""
-
-QUIET = np.errstate(all="ignore")
-"""Beyond the range of floats an error is inf or nan: no claim."""
 
 MOST_SAMPLES = 60
 """A line that takes more samples has no answer, or a derivative of 0 at every distance."""
@@ -146,14 +148,13 @@ class Search:
         left = np.nan_to_num(self._first.error / size, nan=np.inf)
         return sorted(outputs, key=lambda j: float(left[j]))[::-1]
 
-    @QUIET
-    def next(self) -> Floats:
+    def next(self) -> Asking[Floats]:
         """Return the places to ask for; none when the search is over."""
         if not self._told or self._rounds >= MOST_ROUNDS or len(self.samples.t) > MOST_SAMPLES:
             return np.empty(0)
-        wishes = self._wishes()
+        wishes = yield from self._wishes()
         if self._negligible(wishes):
-            driven(self._courses, dict.fromkeys(wishes, Reply.CLOSED), self._answers)
+            yield from self._driven(self._courses, dict.fromkeys(wishes, Reply.CLOSED))
             wishes = {}
         granted = np.concatenate([np.empty(0), *_most_wanted(list(wishes.values()))])
         places = set(granted.tolist())
@@ -163,12 +164,12 @@ class Search:
         }
         return self._afforded(self._fresh(granted))
 
-    def _wishes(self) -> dict[int, Floats]:
+    def _wishes(self) -> Asking[dict[int, Floats]]:
         """Return the new places that outputs call for; those that call for none are done."""
-        places, _ = driven(self._courses, self._told, self._answers)
+        places, _ = yield from self._driven(self._courses, self._told)
         found = {j: self._fresh(place) for j, place in places.items()}
         done = {j: Reply.CLOSED for j, wish in found.items() if not wish.size}
-        driven(self._courses, done, self._answers)
+        yield from self._driven(self._courses, done)
         return {j: wish for j, wish in found.items() if wish.size}
 
     def _negligible(self, wishes: dict[int, Floats]) -> bool:
@@ -176,8 +177,13 @@ class Search:
         few = len(wishes) <= NEGLIGIBLE * self.samples.values.shape[1]
         return few and all(self._tracks[j].relative_error < WORTH_A_LOOK for j in wishes)
 
-    def _answers(self, asked: dict[int, Question]) -> dict[int, Any]:
-        return answers(self.samples, self.line.origin, self.goal, asked)
+    def _driven(
+        self, courses: Mapping[int, Course], told: Mapping[int, Any]
+    ) -> Asking[tuple[dict[int, Floats], dict[int, Any]]]:
+        return driven(courses, told, self._questions)
+
+    def _questions(self, asked: dict[int, Question]) -> LineQuestions:
+        return LineQuestions(self.samples, self.line.origin, self.goal, asked)
 
     def _fresh(self, t: Floats) -> Floats:
         """Return the places inside the bounds that have no sample yet, each once."""
@@ -202,10 +208,13 @@ class Search:
 
     # -- answering --------------------------------------------------------------------------
 
-    @QUIET
-    def estimate(self) -> Estimate:
+    def estimate(self) -> Asking[Estimate]:
         """Return the best answer the samples give."""
-        self._judge_last()
+        yield from self._judge_last()
+        return self._answer()
+
+    @QUIET
+    def _answer(self) -> Estimate:
         if self._first is not None:
             v, q = self._first, len(self._first.value)
             value, error = v.value, v.error * (1 + SELECTION)  # v is not used again
@@ -226,19 +235,20 @@ class Search:
             status = np.full(q, Status.BUDGET_SPENT)
         # it holds on to the samples, which are many where there are many outputs
         single = self.order == 1 and q == 1
-        also = Byproduct(2, partial(self.other_order, 2)) if single else {}
+        also = Byproduct(2, lambda: at_once(self.other_order(2))) if single else {}
         reach = self.samples.reach
         return Estimate(value, error, status, step, noise, reach, noise_error, bound, also)
 
-    def _judge_last(self) -> None:
+    def _judge_last(self) -> Asking[None]:
         """Judge by all samples what was heard before the last of them came, or never."""
         late = [j for j, t in self._tracks.items() if t.looked_at < len(self.samples.t)]
-        self._look(late)
-        open_ = [j for j, track in self._tracks.items() if not track.result()[2].resolved]
-        self._look([j for j in open_ if self._tracks[j].takes_all()])
+        yield from self._look(late)
+        with np.errstate(all="ignore"):
+            open_ = [j for j, track in self._tracks.items() if not track.result()[2].resolved]
+        yield from self._look([j for j in open_ if self._tracks[j].takes_all()])
 
-    def _look(self, outputs: list[int]) -> None:
-        driven({j: self._tracks[j].look() for j in outputs}, dict.fromkeys(outputs), self._answers)
+    def _look(self, outputs: list[int]) -> Asking[Any]:
+        return self._driven({j: self._tracks[j].look() for j in outputs}, dict.fromkeys(outputs))
 
     def _result(self, j: int, track: OutputSearch) -> tuple[float, float, Status]:
         value, error, status = track.result()
@@ -249,16 +259,16 @@ class Search:
             value = float(fornberg_weights(column.t, self.order) @ column.f)
         return value, error, Status.BUDGET_SPENT
 
-    @QUIET
-    def other_order(self, order: int) -> tuple[Floats, Floats]:
+    def other_order(self, order: int) -> Asking[tuple[Floats, Floats]]:
         """Return value and error of a derivative of another order from the samples there are."""
         q = self.samples.values.shape[1]
         value, error = np.full(q, np.nan), np.full(q, np.inf)
         if self._first is not None:
             v = judge(self.samples.t, self.samples.values, order, self.line.origin)
-            value, error = v.value.copy(), v.error * (1 + SELECTION)
+            with np.errstate(over="ignore"):
+                value, error = v.value.copy(), v.error * (1 + SELECTION)
         questions = {j: track.other_order(order) for j, track in self._tracks.items()}
-        _, found = driven(questions, dict.fromkeys(questions), self._answers)
+        _, found = yield from self._driven(questions, dict.fromkeys(questions))
         for j, (own_value, own_error) in found.items():
             value[j], error[j] = own_value, own_error
         return value, error

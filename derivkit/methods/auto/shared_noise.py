@@ -42,14 +42,24 @@ class SharedNoise:
     ----------
     awaited : bool
         Whether the first line may still show noise.
+    alone : bool
+        Whether none of the others has come as far as its first ladder.
     levels : dict of int to Level
         The noise of the outputs that are noisy.
     """
 
     def __init__(self) -> None:
-        self.awaited = True
+        self.awaited = self.alone = True
         self.levels: dict[int, Level] = {}
         self._rounds = 0
+
+    def is_known(self) -> bool:
+        """Whether the others need not wait any longer."""
+        return not self.awaited
+
+    def has_company(self) -> bool:
+        """Whether another line has come as far as its first ladder."""
+        return not self.alone
 
     def learn(self, search: Search, places: int) -> None:
         """Take what the search on the first line knows, when it asks for so many places."""

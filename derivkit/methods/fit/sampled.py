@@ -248,14 +248,16 @@ class FitQuestion(NamedTuple):
 
 
 def granular(t: Array, values: Array) -> Flags:
-    """Return which outputs (m, q) at places t repeat a value on one side of x0, moving in grains.
+    """Return which outputs (m, q) at places t, (m,) or (m, q), repeat a value on one side of x0.
 
-    So does what has been printed and read, what came of a rounded input, and what is left when
-    large numbers cancel. Values that repeat on two sides may be those of an even function.
+    They move in grains. So does what has been printed and read, what came of a rounded input, and
+    what is left when large numbers cancel. Values that repeat on two sides may be those of an even
+    function.
     """
     repeats = np.zeros(values.shape[1], dtype=bool)
     for side in (t > 0, t < 0):
-        ordered = np.sort(values[side], axis=0)
+        here = values[side] if t.ndim == 1 else np.where(side, values, np.nan)
+        ordered = np.sort(here, axis=0)
         repeats |= (ordered[1:] == ordered[:-1]).any(axis=0)
     return repeats
 

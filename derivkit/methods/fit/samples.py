@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Column", "Samples"]
+__all__ = ["Column", "Columns", "Samples", "columns_of"]
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 EVERYWHERE = (-np.inf, np.inf)
+
+
+class Columns(NamedTuple):
+    """Outputs of one line that are defined at the same places: t (m,) ascending, f (m, q)."""
+
+    t: Floats
+    f: Floats
+    origin: float
+
+
+def columns_of(lines: Sequence[Columns]) -> list[NDArray[np.intp]]:
+    """Return which columns (q,) are whose, where those of all lines stand in a row."""
+    ends = np.cumsum([0, *(line.f.shape[1] for line in lines)]).tolist()
+    return [np.arange(start, end) for start, end in pairwise(ends)]
 
 
 class Samples:
@@ -23,6 +41,7 @@ class Samples:
         self._everywhere: Flags = np.empty(0, dtype=bool)  # outputs defined at all places
         self._places: set[float] = set()
         self._flat: bool | None = None
+        self._last: tuple[int, tuple[float, float], Column] | None = None  # who asks, asks often
         self.reach = 0.0  # the largest distance from x0
 
     def add(self, t: Floats, values: Floats) -> None:
@@ -35,7 +54,7 @@ class Samples:
         self._defined = np.isfinite(self.values)
         self._everywhere = np.asarray(self._defined.all(axis=0))
         self._places = set(self.t.tolist())
-        self._flat = None
+        self._flat = self._last = None
         self.reach = float(np.max(np.abs(self.t), initial=0.0))
 
     def new(self, t: Floats) -> list[float]:
@@ -46,12 +65,18 @@ class Samples:
         """Return a mark that outputs have in common which are defined at the same places."""
         return b"" if self._everywhere[j] else self._defined[:, j].tobytes()
 
-    def columns(self, js: list[int]) -> tuple[Floats, Floats]:
-        """Return the places (m,) where outputs of one pattern are defined, and the values there."""
-        if self._everywhere[js[0]]:
-            return self.t, self.values[:, js]
-        defined = self._defined[:, js[0]]
-        return self.t[defined], self.values[defined][:, js]
+    def columns(self, js: list[int], origin: float, within: tuple[float, float, float]) -> Columns:
+        """Return outputs of one pattern at the places where they are defined.
+
+        Those nearer to x0 than the first of ``within`` are left out, and those not between the
+        others.
+        """
+        inner, low, high = within
+        t = self.t
+        kept = (t > low) & (t < high) & ((np.abs(t) >= inner) | (t == 0))
+        if not self._everywhere[js[0]]:
+            kept &= self._defined[:, js[0]]
+        return Columns(t[kept], self.values[kept][:, js], origin)
 
     @property
     def flat(self) -> bool:
@@ -67,6 +92,11 @@ class Samples:
 
     def column(self, j: int, branch: tuple[float, float] = EVERYWHERE) -> Column:
         """Return what is known of output j alone, between two places beyond which f is another."""
+        if self._last is None or self._last[:2] != (j, branch):
+            self._last = j, branch, self._column(j, branch)
+        return self._last[2]
+
+    def _column(self, j: int, branch: tuple[float, float]) -> Column:
         low, high = branch
         if self._everywhere[j] and branch == EVERYWHERE:
             return Column(self.t, self.values[:, j], self._places)
@@ -92,7 +122,7 @@ class Column:
 
     def value_at(self, t: float) -> float:
         """Return f at a place where there is a sample."""
-        return float(self.f[np.searchsorted(self.t, t)])
+        return float(self.f[self.t.searchsorted(t)])
 
     def holds(self, t: float) -> bool:
         """Whether there is a defined sample at the place."""

@@ -12,15 +12,16 @@ Which window to believe is known by `auto.lepski`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from derivkit.methods.fit.orthogonal import Basis, basis
+from derivkit.methods.fit.orthogonal import Basis, basis, side_by_side
 from derivkit.methods.weights import per_power
 
 __all__ = [
@@ -28,10 +29,12 @@ __all__ = [
     "EPS",
     "Finding",
     "Noise",
+    "Part",
     "WindowFit",
     "findings",
     "judge",
     "judge_by",
+    "judge_parts",
     "judge_scaled",
     "least_noise",
     "truncation_of",
@@ -90,6 +93,40 @@ class Noise:
 
     level: Floats
     dof: Floats
+
+    def of(self, outputs: Any) -> Noise:
+        """Return that of some outputs."""
+        return Noise(self.level[outputs], self.dof[outputs])
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """Samples of one line that are fitted by themselves, among those of other windows and lines.
+
+    Attributes
+    ----------
+    t : ndarray (m,)
+        Places, ascending.
+    values : ndarray (m, q)
+    origin : float
+    columns : ndarray (q,) of int
+        Which of the outputs of all lines these are.
+    """
+
+    t: Floats
+    values: Floats
+    origin: float
+    columns: NDArray[np.intp]
+
+    @cached_property
+    def radius(self) -> float:
+        """The largest distance from x0."""
+        return max(-float(self.t[0]), float(self.t[-1]))
+
+    @cached_property
+    def unit(self) -> tuple[float, ...]:
+        """The places in units of that."""
+        return tuple((self.t / self.radius).tolist())
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +195,7 @@ class Finding(NamedTuple):
     sides: int
 
 
-def window(distance: Floats, radius: float) -> NDArray[np.bool_]:
+def window(distance: Floats, radius: float | Floats) -> NDArray[np.bool_]:
     """Return which of the samples at these distances from x0 a window of this radius holds."""
     deep = (distance >= radius / DEEPEST) | (distance == 0)
     return np.asarray((distance <= radius) & deep)
@@ -241,7 +278,7 @@ def judge_by(
     sizes *= b.leads
     chords = (rises[1:] - rises[:-1]) / b.gaps
     chords *= chords
-    mean_square = np.add.reduce(chords, axis=0) / len(chords)
+    mean_square = _running_sums(chords)[-1] / len(chords)  # numpy adds up one column otherwise
     rounding_of_x = EPS * 0.5 * np.abs(origin) / radius * np.sqrt(mean_square)
     floor = eps * ROUNDING * (largest > 0) + rounding_of_x
     known = noise and Noise(noise.level / amplitude, noise.dof)
@@ -262,6 +299,62 @@ def judge_by(
         radius=radius,
         sides=b.sides,
     )
+
+
+def judge_parts(
+    parts: Sequence[Part], order: int, noise: Noise | None = None, eps: float | Floats = EPS
+) -> WindowFit:
+    """Return the best fit of each part, the columns of all parts in a row; every field is (n,).
+
+    Those of equally many samples are judged in one go, each to the bits as alone. ``noise`` and
+    ``eps`` are of the outputs of all lines.
+    """
+    ends = np.cumsum([len(part.columns) for part in parts])
+    places = np.split(np.arange(ends[-1]), ends[:-1])
+    alike: dict[tuple[int, int], list[int]] = {}
+    for n, part in enumerate(parts):
+        alike.setdefault((len(part.t), len(basis(part.unit, order).degrees)), []).append(n)
+    found = dict(zip(_FIELDS, np.empty((len(_FIELDS), ends[-1])), strict=True))
+    for group in alike.values():
+        for ns in _by_block(sorted(group, key=lambda n: parts[n].unit), parts):
+            v = _judge_alike([parts[n] for n in ns], order, noise, eps)
+            where = np.concatenate([places[n] for n in ns])
+            for name, column in found.items():
+                column[where] = getattr(v, name)
+    return WindowFit(**found | {"sides": found["sides"].astype(int)})
+
+
+def _by_block(ns: list[int], parts: Sequence[Part]) -> Iterator[list[int]]:
+    """Yield parts in runs of no more than a block's columns each, or of one part."""
+    start, width = 0, 0
+    for k, n in enumerate(ns):
+        if k > start and width + len(parts[n].columns) > BLOCK:
+            yield ns[start:k]
+            start, width = k, 0
+        width += len(parts[n].columns)
+    yield ns[start:]
+
+
+def _judge_alike(
+    parts: Sequence[Part], order: int, noise: Noise | None, eps: float | Floats
+) -> WindowFit:
+    """Judge parts of equally many samples and equal degrees, those on the same nodes in a row."""
+    width = [len(part.columns) for part in parts]
+    kinds: Counter[tuple[float, ...]] = Counter()
+    for part, q in zip(parts, width, strict=True):
+        kinds[part.unit] += q
+    bases, counts = [basis(unit, order) for unit in kinds], list(kinds.values())
+    judged: Callable[..., WindowFit] = partial(judge_by, side_by_side(bases, counts))
+    which = np.concatenate([part.columns for part in parts])
+    v = (judged if len(which) <= BLOCK else partial(_in_blocks, judged))(
+        np.repeat([part.radius for part in parts], width),
+        np.concatenate([part.values for part in parts], axis=1),
+        order,
+        np.repeat([part.origin for part in parts], width),
+        noise and noise.of(which),
+        eps if isinstance(eps, float) else eps[which],
+    )
+    return replace(v, sides=np.repeat([b.sides for b in bases], counts))
 
 
 def _in_blocks(
@@ -304,7 +397,8 @@ def _best_fit(
     degree: int | None,
 ) -> WindowFit:
     """Return the best fit from coefficients g (m, q), in units of amplitude and radius."""
-    truncation, rate = truncation_of(g, sizes, b)
+    terms = b.slopes * g
+    truncation, rate = truncation_of(terms, sizes, b)
     sigma, dof = _noise(_squares_without_luck(g, rate), b, floor, noise)
     noise_part = np.interp(dof, DOF, STUDENT) * b.norms * sigma
     truncation += HIDDEN_SIGMA * b.unseen * sigma
@@ -318,7 +412,7 @@ def _best_fit(
             sigma = np.minimum(sigma, noise_part / (DEVIATIONS * b.norms))
             error = noise_part + truncation
     pick = best, np.arange(len(best))
-    value = _running_sums(b.slopes * g)[b.degrees[best], pick[1]]
+    value = _running_sums(terms)[b.degrees[best], pick[1]]
     return WindowFit(
         value=value,
         error=error[pick],
@@ -403,17 +497,20 @@ def least_noise(tails: Floats, floor: Floats, told: Floats | float = np.inf) -> 
     return np.asarray(np.where(count <= told, bounds, np.inf).min(axis=-2))
 
 
-def truncation_of(g: Floats, sizes: Floats, b: Basis) -> tuple[Floats, Floats]:
-    """Return the truncation error (c, q) of each fit, and the rate of fall (q,)."""
-    m = len(g)
+def truncation_of(terms: Floats, sizes: Floats, b: Basis) -> tuple[Floats, Floats]:
+    """Return the truncation error (c, q) of each fit, and the rate of fall (q,).
+
+    ``terms`` (m, q) are the parts of the derivative, by degree.
+    """
+    m = len(terms)
     top, second = sizes[m - 1], sizes[m - 2]
     upper = top + second
     lower = sizes[max(m - 3, 0)] + sizes[max(m - 4, 0)]
     rate = np.sqrt(np.minimum(1.0, upper / np.maximum(lower, TINY)))
     next_one = np.maximum(second * rate, top) * rate
     next_two = np.maximum(top * rate, next_one) * rate
-    steps = np.empty((m + 2, g.shape[1]))
-    np.abs(b.slopes * g, out=steps[:m])
+    steps = np.empty((m + 2, terms.shape[1]))
+    np.abs(terms, out=steps[:m])
     steps[m] = np.maximum(
         b.next_two[0] * next_one, np.maximum(steps[m - 1], steps[m - 2]) * rate**4
     )

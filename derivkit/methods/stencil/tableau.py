@@ -208,7 +208,7 @@ def _rounding_of_x(sequence: StepSequence, changes: Array, step: Array, origin: 
 def _beyond_all(b: Basis, changes: Array) -> Array:
     """Return what the polynomial through all samples leaves out (q,), by how its terms fall."""
     g = combined(b.rows, changes)
-    beyond, _ = truncation_of(g, np.abs(g) * b.leads, b)
+    beyond, _ = truncation_of(b.slopes * g, np.abs(g) * b.leads, b)
     return np.asarray(beyond[-1])
 
 

@@ -53,6 +53,42 @@ def test_a_call_is_split_where_it_would_fill_the_memory(monkeypatch):
     assert replies == [((i,), 3.0 * i) for i in range(10)]
 
 
+@pytest.mark.parametrize(
+    "kept", [lambda x: x, lambda x: x[1:], lambda x: x[:, 0], lambda x: memoryview(x)[:1]]
+)
+def test_the_points_that_a_vectorised_model_keeps_stay_as_they_were(kept, monkeypatch):
+    monkeypatch.setattr(backends, "NUMBERS_OF_CALL", 30)
+    held, copies = [], []
+
+    def model(x):
+        held.append(kept(x))
+        copies.append(np.array(kept(x)))
+        return x.sum(axis=1)
+
+    x0 = np.array([1.0, 2.0, 3.0])
+    CalculusKit(model, x0, vectorized=True).gradient()
+    assert len(held) > 2
+    assert all(np.array_equal(a, b) for a, b in zip(held, copies, strict=True))
+
+
+def test_a_vectorised_model_may_write_into_its_points_whose_memory_is_used_again(monkeypatch):
+    monkeypatch.setattr(backends, "NUMBERS_OF_CALL", 30)
+    places = []
+
+    def model(x):
+        places.append(x.ctypes.data)
+        y = np.sin(x).sum(axis=1)
+        x[:] = np.nan
+        return y
+
+    x0 = np.array([1.0, 2.0, 3.0])
+    found = CalculusKit(model, x0, vectorized=True).gradient()
+    plain = CalculusKit(lambda x: np.sin(x).sum(axis=1), x0, vectorized=True).gradient()
+    assert found.tolist() == plain.tolist()
+    assert len(places) > 2
+    assert len(set(places[:-1])) == 1  # the last call has fewer points
+
+
 def test_a_vectorised_call_that_raises_is_repeated_point_by_point():
     def model(x):
         if (x < 0).any():

@@ -8,6 +8,7 @@ from hypothesis import given, settings, strategies as st
 
 from derivkit import CalculusKit, Status, UnresolvedWarning
 from derivkit.methods.auto.auto import Auto
+from derivkit.methods.auto.questions import LineQuestions
 from derivkit.methods.protocol import BudgetSpentError, Line
 from tests.methods.auto.driving import follow, noisy
 
@@ -261,6 +262,69 @@ def test_together_is_as_one_by_one():
         alone, _, _ = follow(lambda t, i=i: f([*x0[:i], t, *x0[i + 1 :]]), x0[i])
         assert abs(alone.value[0] - together.value[i]) <= 0.01 * together.error[i] + 1e-15
         assert alone.statuses()[0] is together.status[i]
+
+
+def lines_in_noise():
+    """Return lines of all kinds, and what is on each: noise, a kink, a wave, a wall, a constant."""
+    kinds = [
+        noisy(np.exp, 1e-6),
+        noisy(lambda x: np.array([np.sin(x), np.cos(9 * x)])[0], 1e-4),
+        abs,
+        lambda x: math.sin(40 * x),
+        lambda x: math.sqrt(x) if x > 0 else math.nan,
+        lambda _: 2.0,
+        lambda x: float(np.float32(math.exp(x))),
+    ]
+    lines = [Line(scale=abs(x0) or 1.0, origin=x0) for x0 in (0.3, -1.7, 0.0, 1.3, 0.01, 5.0, 0.9)]
+    return kinds, lines
+
+
+def told(f, line, t):
+    return np.array([[float(f(line.origin + step))] for step in t]).reshape(-1, 1)
+
+
+@pytest.mark.parametrize("order", [1, 2])
+def test_lines_answer_to_the_bit_alike_whoever_is_judged_with_them(order):
+    """How many lines have their values at a time depends on which calls of a model end first."""
+    kinds, lines = lines_in_noise()
+
+    def run(in_turn):
+        solvers = Auto().solve_together(lines, order)
+        wanted, answers = {k: next(solver) for k, solver in enumerate(solvers)}, {}
+        while wanted:
+            for k in in_turn(sorted(wanted)):
+                try:
+                    wanted[k] = solvers[k].send(told(kinds[k], lines[k], wanted[k]))
+                except StopIteration as stop:
+                    answers[k] = stop.value
+                    del wanted[k]
+        return answers
+
+    together, one_by_one = run(lambda ks: ks), run(lambda ks: ks[:1])
+    by_halves = run(lambda ks: ks[: 1 + len(ks) // 2])
+    for k, answer in together.items():
+        for other in (one_by_one[k], by_halves[k]):
+            for name in ("value", "error", "noise", "noise_error", "step", "finite_bound"):
+                ours, theirs = (np.asarray(getattr(a, name)) for a in (answer, other))
+                assert ours.tobytes() == theirs.tobytes(), name
+            assert other.statuses() == answer.statuses()
+
+
+def test_what_all_lines_ask_in_a_round_is_answered_in_one_go(monkeypatch):
+    at_a_time = []
+
+    def counted(self, alike):
+        at_a_time.append(len(alike))
+        return answered(self, alike)
+
+    answered = LineQuestions.answered
+    monkeypatch.setattr(LineQuestions, "answered", counted)
+    x0 = np.linspace(1.0, 2.0, 40)
+    rng = np.random.default_rng(0)
+    result = CalculusKit(lambda x: np.sin(x).sum() + 1e-6 * rng.standard_normal(), x0)
+    assert (result.gradient_result().status == Status.NOISE_LIMITED).all()
+    assert at_a_time[0] == 40
+    assert len(at_a_time) < 40  # a few for each round; each line asks five to ten times
 
 
 @pytest.mark.parametrize(

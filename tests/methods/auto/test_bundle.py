@@ -62,11 +62,16 @@ def test_a_line_that_is_not_like_the_others_goes_its_own_way(other):
     assert [found.takes(k) for k in range(3)] == [True, False, True]
 
 
-def test_values_with_a_hole_are_not_taken():
-    found = Bundle(LINES, 1, BEST)
-    assert not found.leave(0, np.array([[1.0]] * 8 + [[math.nan]]))
-    assert not found.leave(0, np.array([[1.0]] * 8 + [[math.inf]]))
-    assert found.leave(0, np.ones((9, 1)))
+@pytest.mark.parametrize("goal", [BEST, Goal(0.5, 1e300)])
+@pytest.mark.parametrize("hole", [math.nan, math.inf])
+@pytest.mark.parametrize("place", [0, 4, 8])
+def test_a_line_with_a_hole_is_not_settled_and_the_others_are(place, hole, goal):
+    found = bundled(math.exp, LINES, goal=goal)
+    values = np.exp(LINES[1].origin + found.ladder(1))[:, None]
+    values[place] = hole
+    found.leave(1, values)
+    assert found.estimate(1) is None
+    assert found.estimate(0) is not None
 
 
 @pytest.mark.parametrize("order", [1, 2])

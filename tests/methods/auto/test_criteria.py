@@ -13,12 +13,13 @@ from derivkit.methods.auto.criteria import (
     content,
     loose,
     noise_rules,
-    precision,
+    precisions,
     unexplained,
     visible,
 )
 from derivkit.methods.auto.ladder import two_sided
-from derivkit.methods.fit.window import EPS, Finding, Noise, judge
+from derivkit.methods.fit.samples import Columns
+from derivkit.methods.fit.window import EPS, Finding, Noise, WindowFit, judge
 
 BEST = Goal(None, 0.0)
 FLOOR = 1e-16
@@ -170,6 +171,18 @@ def test_wider_steps_help_where_what_is_left_is_rounding_or_known_to_be_noise():
 VALUES = np.exp(np.linspace(0.1, 1.9, 9))
 
 
+def precision(f):
+    """Return the unit of the values of one output."""
+    return precisions(f[:, None])[0]
+
+
+def test_the_units_of_many_outputs_are_those_of_each():
+    printed, coarse = np.round(1e3 * VALUES, 2), VALUES.astype(np.float32).astype(float)
+    zeros, few = np.zeros(len(VALUES)), np.round(VALUES, 1)
+    f = np.column_stack([VALUES, printed, coarse, zeros, few, -printed, 1e-30 * coarse])
+    assert precisions(f).tolist() == [precision(column) for column in f.T]
+
+
 def test_the_unit_in_which_values_are_kept_is_told_by_their_bits():
     assert precision(VALUES) == EPS
     single = precision(VALUES.astype(np.float32).astype(float))
@@ -207,7 +220,7 @@ def test_values_that_lost_a_few_bits_are_as_good_as_others():
 def told(f, order=1, *, radius=0.0, noise=None, eps=EPS, reach=0.1):
     t, values = samples(f, reach)
     known = None if noise is None else Noise(np.array([noise]), np.array([5.0]))
-    (found,) = compare_sides(t, values, radius, 0.0, order, np.array([eps]), known)
+    (found,) = compare_sides([Columns(t, values, 0.0)], [radius], order, np.array([eps]), known)
     return found
 
 
@@ -215,7 +228,7 @@ def many_samples(f, order=1):
     """Return what both sides say on the samples of three ladders."""
     t = np.unique(np.concatenate([[0.0], *(two_sided(0.1 * 2.0**-k, 0.0) for k in range(5))]))
     values = np.array([[float(f(step))] for step in t])
-    return compare_sides(t, values, 0.0, 0.0, order, np.array([EPS]), None)[0]
+    return compare_sides([Columns(t, values, 0.0)], [0.0], order, np.array([EPS]), None)[0]
 
 
 def test_a_kink_is_two_smooth_sides_whose_slopes_contradict_each_other():
@@ -258,7 +271,8 @@ def test_noise_makes_no_side_smooth():
 
 def test_sides_with_too_few_samples_say_nothing():
     t = np.array([-0.2, -0.1, 0.0, 0.1, 0.2, 0.3, 0.4])
-    assert compare_sides(t, np.exp(t)[:, None], 0.0, 0.0, 1, np.array([EPS]), None) == [None]
+    line = Columns(t, np.exp(t)[:, None], 0.0)
+    assert compare_sides([line], [0.0], 1, np.array([EPS]), None) == [None]
     assert told(math.exp) is not None
     assert told(math.exp, 3) is None  # of order + 2 samples at least
 
@@ -269,7 +283,8 @@ def test_the_narrowest_window_from_the_radius_outwards_is_compared():
     t = np.unique(np.concatenate([[0.0], *(two_sided(0.8 * 2.0**-k, 0.0) for k in range(8))]))
     values = np.array([[f(step)] for step in t])
     near, far = (
-        compare_sides(t, values, radius, 0.0, 1, np.array([EPS]), None)[0] for radius in (0.0, 0.5)
+        compare_sides([Columns(t, values, 0.0)], [radius], 1, np.array([EPS]), None)[0]
+        for radius in (0.0, 0.5)
     )
     assert near.smooth == (True, True)
     assert far.smooth == (True, False)
@@ -288,7 +303,10 @@ LEFT_OVER = finding(misfit=1.0, sigma=1.0)
 
 
 def concluded(*fits, joint=LEFT_OVER, noise=None):
-    return criteria._concluded(list(fits), joint, noise)
+    columns = lambda v: WindowFit(*(np.array([each]) for each in v))
+    several = criteria._Fits.of([[columns(v) for v in two] for two in fits])
+    level = None if noise is None else np.array([noise])
+    return next(iter(criteria._concluded(several, columns(joint), level)))
 
 
 def sides(left, right, error=0.01, **known):

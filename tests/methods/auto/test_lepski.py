@@ -8,6 +8,7 @@ import pytest
 from derivkit.methods.auto import lepski
 from derivkit.methods.auto.ladder import two_sided
 from derivkit.methods.auto.lepski import select
+from derivkit.methods.fit.samples import Columns
 from derivkit.methods.fit.window import EPS, Noise, judge, window
 
 
@@ -24,7 +25,8 @@ def chosen(t, *columns, order=1, noise=None, narrowest=0.0, grains=True, eps=EPS
     known = None if noise is None else Noise(np.full(q, noise), np.full(q, 20.0))
     enough = lambda v, _: v.error < 1e-11
     bounds = np.broadcast_to(narrowest, q)
-    return select(t, f, order, origin, known, enough, bounds, grains=grains, eps=eps)
+    lines = [Columns(t, f, origin)]
+    return select(lines, order, known, enough, bounds, grains=grains, eps=eps)
 
 
 def noisy(t, level, seed=0):

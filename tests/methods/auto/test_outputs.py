@@ -10,8 +10,8 @@ from derivkit.methods.auto import bundle
 from derivkit.methods.auto.auto import Auto
 from derivkit.methods.auto.criteria import Goal, content
 from derivkit.methods.auto.lepski import select
-from derivkit.methods.auto.questions import FitQuestion, SidesQuestion, answers
-from derivkit.methods.fit.samples import Samples
+from derivkit.methods.auto.questions import FitQuestion, LineQuestions, SidesQuestion
+from derivkit.methods.fit.samples import Columns, Samples
 from derivkit.methods.fit.window import EPS, Noise
 from derivkit.methods.protocol import Line
 
@@ -110,6 +110,13 @@ def test_one_output_in_hundreds_that_is_good_enough_costs_no_calls():
     assert abs(result.value[-1, 0] - 9 * np.cos(9.0)) <= result.error[-1, 0] < 1e-3
 
 
+def test_one_output_in_many_that_does_not_depend_on_a_parameter_costs_no_calls():
+    t = np.linspace(0.0, 1.0, 50)  # at 0 the decay rate does nothing
+    result = CalculusKit(lambda x: x[0] * np.exp(-x[1] * t), [1.0, 2.0]).jacobian_result()
+    assert result.nfev == 17
+    assert (np.abs(result.value[:, 1] + t * np.exp(-2.0 * t)) <= result.error[:, 1]).all()
+
+
 def columns(seed):
     """Return samples of smooth, noisy, grainy, single-precision and constant outputs."""
     rng = np.random.default_rng(seed)
@@ -127,14 +134,14 @@ def test_outputs_are_believed_as_each_would_be_alone(seed, known):
     goal = Goal(None, 0.0, np.where(np.arange(f.shape[1]) % 3, 0.0, 1e-3))  # of a vector
     enough = lambda v, which: content(v, goal.of(which), 1)
     noise = lambda n: Noise(np.full(n, 1e-6), np.full(n, 20.0)) if known else None
-    together = select(t, f, 1, 1.0, noise(f.shape[1]), enough, np.zeros(f.shape[1]))
+    together = select([Columns(t, f, 1.0)], 1, noise(f.shape[1]), enough, np.zeros(f.shape[1]))
     units = np.array([belief.eps for belief in together])
     assert (units[:8] == EPS).all()  # smooth and rough ones
     assert (units[8:12] > 1e-4).all()  # printed with three decimals
     assert ((units[12:16] > 1e-8) & (units[12:16] < 1e-6)).all()  # in single precision
     for j, belief in enumerate(together):
         own_enough = lambda v, _, j=j: content(v, goal.of([j]), 1)
-        [alone] = select(t, f[:, [j]], 1, 1.0, noise(1), own_enough, np.zeros(1))
+        [alone] = select([Columns(t, f[:, [j]], 1.0)], 1, noise(1), own_enough, np.zeros(1))
         assert (alone.content, alone.compared) == (belief.content, belief.compared)
         assert alone.eps == belief.eps
         for own, shared in zip(alone[:2], belief[:2], strict=True):  # the best window, and the near
@@ -155,10 +162,15 @@ def test_questions_of_all_kinds_are_answered_each_to_its_output():
     asked = {0: FitQuestion(1), 2: FitQuestion(1), 1: FitQuestion(2)}
     asked |= {5: FitQuestion(1, noise=(1e-6, 20.0)), 6: SidesQuestion(1, 0.1)}
     asked |= {7: SidesQuestion(1, 0.0)}  # 0.0 is False, as "not noise" is, but another question
-    together = answers(samples, 1.0, goal, asked)
+
+    def answers(questions):
+        line = LineQuestions(samples, 1.0, goal, questions)
+        return line.answered([line])[0]
+
+    together = answers(asked)
     assert set(together) == set(asked)
     for j, question in asked.items():
-        alone = answers(samples, 1.0, goal, {j: question})[j]
+        alone = answers({j: question})[j]
         if isinstance(question, SidesQuestion):
             assert together[j] == alone
         else:

@@ -1,14 +1,16 @@
 """Questions of many outputs, answered together; and the courses that ask them."""
 
 import math
+from typing import ClassVar
 
 import numpy as np
 import pytest
 
 from derivkit.methods.auto.criteria import Goal
 from derivkit.methods.auto.ladder import two_sided
-from derivkit.methods.auto.questions import FitQuestion, Reply, SidesQuestion, answers, driven
+from derivkit.methods.auto.questions import FitQuestion, LineQuestions, Reply, SidesQuestion, driven
 from derivkit.methods.fit.samples import Samples
+from derivkit.methods.together import at_once
 
 BEST = Goal(None, 0.0)
 
@@ -22,7 +24,8 @@ def sampled(*outputs, radii=(0.1, 0.1 / 16)):
 
 
 def asked(samples, questions, goal=BEST):
-    return answers(samples, 0.0, goal, questions)
+    line = LineQuestions(samples, 0.0, goal, questions)
+    return line.answered([line])[0]
 
 
 def cut(t):
@@ -111,37 +114,41 @@ def course(said, *wanted):
     return told
 
 
-def doubled(questions):
-    return {j: 2 * question.order for j, question in questions.items()}
+class Doubled:
+    """The questions of a line whose answers are twice the orders; notes who asks at a time."""
+
+    groups: ClassVar[list] = []
+
+    def __init__(self, questions):
+        self.questions = questions
+
+    def answered(self, alike):
+        self.groups.append(sorted(self.questions))
+        return [{j: 2 * question.order for j, question in one.questions.items()} for one in alike]
 
 
 def test_questions_are_answered_until_samples_are_asked_for():
     said = []
     places = np.array([0.1])
     courses = {7: course(said, FitQuestion(1), FitQuestion(4), places, FitQuestion(5))}
-    wanted, ended = driven(courses, {7: None}, doubled)
+    wanted, ended = at_once(driven(courses, {7: None}, Doubled))
     assert said == [2, 8]
     assert wanted[7] is places
     assert ended == {}
-    wanted, ended = driven(courses, {7: Reply.SERVED}, doubled)
+    wanted, ended = at_once(driven(courses, {7: Reply.SERVED}, Doubled))
     assert said == [2, 8, Reply.SERVED, 10]
     assert (wanted, ended) == ({}, {7: 10})
 
 
 def test_courses_that_ask_at_a_time_are_answered_at_a_time_and_only_those_that_were_told_go_on():
-    groups = []
-
-    def answered(questions):
-        groups.append(sorted(questions))
-        return doubled(questions)
-
+    Doubled.groups.clear()
     courses = {
         1: course([], FitQuestion(1), FitQuestion(1)),
         2: course([], FitQuestion(1), np.array([0.1])),
         3: course([], FitQuestion(1)),
     }
-    wanted, ended = driven(courses, {1: None, 2: None}, answered)
-    assert groups[:2] == [[1, 2], [1]]
+    wanted, ended = at_once(driven(courses, {1: None, 2: None}, Doubled))
+    assert Doubled.groups[:2] == [[1, 2], [1]]
     assert wanted.keys() == {2}
     assert ended.keys() == {1}
     assert next(courses[3]).order == 1  # it has not begun

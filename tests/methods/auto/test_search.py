@@ -13,6 +13,7 @@ from derivkit.methods.auto.moves import first_radius
 from derivkit.methods.auto.search import HIGHEST_ON_RUNGS, Search
 from derivkit.methods.fit.window import judge
 from derivkit.methods.protocol import Line
+from derivkit.methods.together import at_once
 from derivkit.status import Status
 
 BEST = Goal(None, 0.0)
@@ -29,7 +30,7 @@ def run(search, f, *, most=99):
     while wanted.size and len(rounds) < most:
         rounds.append(wanted)
         search.take(wanted, np.array([np.ravel(f(t)) for t in wanted]))
-        wanted = search.next()
+        wanted = at_once(search.next())
     return rounds
 
 
@@ -86,7 +87,7 @@ def test_a_budget_cuts_the_first_ladder_short():
 def test_what_the_first_ladder_settles_is_over():
     search = begun()
     assert len(run(search, math.exp)) == 1
-    assert search.estimate().statuses() == (Status.CONVERGED,)
+    assert at_once(search.estimate()).statuses() == (Status.CONVERGED,)
 
 
 @pytest.mark.parametrize("budget", [9, 11, 14])
@@ -94,7 +95,7 @@ def test_no_more_places_are_asked_for_than_the_budget_has(budget):
     search = begun(Line(budget=budget))
     rounds = run(search, lambda t: math.sin(300 * t))
     assert sum(map(len, rounds)) - 1 <= budget
-    assert search.estimate().statuses() == (Status.BUDGET_SPENT,)
+    assert at_once(search.estimate()).statuses() == (Status.BUDGET_SPENT,)
 
 
 def test_places_are_inside_the_bounds_and_each_is_asked_for_once():
@@ -131,7 +132,7 @@ def test_an_output_of_many_that_does_not_move_is_settled_and_one_alone_is_follow
     flat = lambda t: np.append(np.exp(t * np.linspace(0.1, 1, 9)), 3.0)
     search = begun()
     assert len(run(search, flat)) == 1
-    estimate = search.estimate()
+    estimate = at_once(search.estimate())
     assert estimate.value[-1] == 0
     assert len(run(begun(), lambda t: 3.0)) > 1
 
@@ -146,7 +147,7 @@ def test_an_output_that_is_far_from_good_enough_gets_calls_among_however_many():
     fast = lambda t: np.append(np.exp(t * np.linspace(0.1, 1, 200)), math.sin(300 * t + 1))
     search = begun()
     assert len(run(search, fast)) > 1
-    assert search.estimate().error[-1] < 1e-3
+    assert at_once(search.estimate()).error[-1] < 1e-3
 
 
 def granted(*wishes):
@@ -179,8 +180,13 @@ def test_outputs_are_told_whether_their_wish_was_granted(monkeypatch):
     search.take(places, np.sin(np.outer(places, np.linspace(30, 300, 6)) + 1))
     popular = np.array([0.31, 0.32])
     wishes = dict.fromkeys(range(4), popular) | {4: np.array([0.5]), 5: np.array([0.31])}
-    monkeypatch.setattr(search, "_wishes", lambda: wishes)
-    assert search.next().tolist() == popular.tolist()
+
+    def asked():
+        yield from ()
+        return wishes
+
+    monkeypatch.setattr(search, "_wishes", asked)
+    assert at_once(search.next()).tolist() == popular.tolist()
     told = {j: reply.name for j, reply in search._told.items()}
     assert told == dict.fromkeys((0, 1, 2, 3, 5), "SERVED") | {4: "DEFERRED"}
 
@@ -198,7 +204,7 @@ def test_the_output_that_knows_least_of_its_derivative_speaks_first():
 def test_an_answer_names_what_it_rests_on():
     search = begun()
     places = np.concatenate(run(search, lambda t: [math.exp(t), math.sin(200 * t)]))
-    estimate = search.estimate()
+    estimate = at_once(search.estimate())
     assert estimate.reach == np.abs(places).max()
     smooth, fast = estimate.step
     assert fast < 0.5 * smooth <= estimate.reach
@@ -210,13 +216,13 @@ def test_an_answer_names_what_it_rests_on():
 def test_samples_on_one_side_are_named():
     search = begun(Line(lower=0.0))
     run(search, math.exp)
-    assert search.estimate().statuses() == (Status.ONE_SIDED,)
+    assert at_once(search.estimate()).statuses() == (Status.ONE_SIDED,)
 
 
 def test_what_the_first_ladder_settles_has_the_error_of_its_window_with_a_share_for_the_choice():
     search = begun()
     run(search, math.exp)
-    estimate, t = search.estimate(), search.samples.t
+    estimate, t = at_once(search.estimate()), search.samples.t
     v = judge(t, search.samples.values, 1, 0.0)
     assert estimate.value[0] == v.value[0]
     assert estimate.error[0] == v.error[0] * (1 + SELECTION)
@@ -227,7 +233,7 @@ def test_what_the_first_ladder_settles_has_the_error_of_its_window_with_a_share_
 def test_one_sample_beside_x0_gives_a_chord_that_claims_nothing():
     search = begun(Line(budget=1))
     ((_, h),) = run(search, math.exp)
-    estimate = search.estimate()
+    estimate = at_once(search.estimate())
     assert estimate.value[0] == pytest.approx((math.exp(h) - 1) / h, rel=1e-9)
     assert np.isinf(estimate.error[0])
     assert estimate.statuses() == (Status.BUDGET_SPENT,)
@@ -237,7 +243,7 @@ def test_without_a_sample_nothing_is_known():
     search = begun()
     search.first()
     search.refuse()
-    estimate = search.estimate()
+    estimate = at_once(search.estimate())
     assert estimate.statuses() == (Status.BUDGET_SPENT,)
     assert np.isnan(estimate.value[0])
     assert np.isinf(estimate.error[0])
@@ -246,7 +252,7 @@ def test_without_a_sample_nothing_is_known():
 def test_another_order_is_told_by_the_same_samples():
     search = begun()
     run(search, lambda t: [math.exp(t), math.sin(20 * t + 1), math.nan])
-    value, error = search.other_order(2)
+    value, error = at_once(search.other_order(2))
     exact = np.array([1.0, -400 * math.sin(1.0)])
     assert (np.abs(value[:2] - exact) <= error[:2]).all()
     assert (error[:2] < 1e-2 * np.abs(exact)).all()
@@ -258,6 +264,6 @@ def test_the_second_derivative_comes_along_for_one_output_only():
     one, two = begun(), begun()
     run(one, lambda t: math.sin(20 * t + 1))
     run(two, lambda t: [math.exp(t), math.sin(20 * t)])
-    value, error = one.estimate().also[2]
+    value, error = at_once(one.estimate()).also[2]
     assert abs(value[0] + 400 * math.sin(1.0)) <= error[0]
-    assert not two.estimate().also
+    assert not at_once(two.estimate()).also

@@ -39,13 +39,28 @@ def test_an_output_is_known_where_it_is_defined_and_its_wall_where_not(samples):
     assert cut.value_at(-0.25) == 5.0
 
 
+def test_a_column_has_the_samples_that_came_since_and_those_of_its_branch(samples):
+    before = samples.column(0)
+    assert samples.column(0, (-0.1, 1.0)).t.tolist() == [0.0, 0.5]
+    assert samples.column(1).t.tolist() == [-0.25, 0.0]
+    samples.add(np.array([0.25]), np.array([[1.5, 15.0]]))
+    assert samples.column(1).t.tolist() == [-0.25, 0.0, 0.25]
+    assert samples.column(0).t.tolist() == [-0.25, 0.0, 0.25, 0.5]
+    assert before.t.tolist() == [-0.25, 0.0, 0.5]
+
+
 def test_outputs_defined_at_the_same_places_share_a_pattern_and_their_columns(samples):
     assert samples.pattern(0) != samples.pattern(1)
-    t, f = samples.columns([0])
-    assert t.tolist() == [-0.25, 0.0, 0.5]
-    t, f = samples.columns([1])
-    assert t.tolist() == [-0.25, 0.0]
-    assert f.tolist() == [[5.0], [10.0]]
+    everywhere = (0.0, -np.inf, np.inf)
+    assert samples.columns([0], 3.0, everywhere).t.tolist() == [-0.25, 0.0, 0.5]
+    t, f, origin = samples.columns([1], 3.0, everywhere)
+    assert (t.tolist(), f.tolist(), origin) == ([-0.25, 0.0], [[5.0], [10.0]], 3.0)
+
+
+def test_columns_may_leave_out_what_is_near_x0_or_beyond_two_places(samples):
+    assert samples.columns([0], 0.0, (0.3, -np.inf, np.inf)).t.tolist() == [0.0, 0.5]
+    assert samples.columns([0], 0.0, (0.0, -0.25, 0.6)).t.tolist() == [0.0, 0.5]
+    assert samples.columns([0], 0.0, (0.0, -0.3, 0.5)).t.tolist() == [-0.25, 0.0]
 
 
 def test_infinite_values_count_as_undefined():

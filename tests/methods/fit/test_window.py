@@ -6,8 +6,9 @@ from dataclasses import fields
 import numpy as np
 import pytest
 
+from derivkit.methods.auto.ladder import one_sided, two_sided
 from derivkit.methods.fit import window
-from derivkit.methods.fit.window import Noise, judge_scaled, least_noise
+from derivkit.methods.fit.window import Noise, Part, judge, judge_parts, judge_scaled, least_noise
 
 UNIT = tuple(np.linspace(-1, 1, 9).tolist())
 PLACES = np.array(UNIT)
@@ -93,3 +94,40 @@ def test_sums_over_rows_are_those_of_numpy_to_the_bit_however_many_columns_there
         for order in (rows, rows[::-1]):
             sums = order.cumsum(axis=0)
             assert window._running_sums(order.copy()).tobytes() == sums.tobytes()
+
+
+def parts_of_lines(rng, block):
+    """Return samples of windows on several lines, of one to three outputs or a block of them."""
+    parts, q = [], 0
+    for n in range(12):
+        x0 = float(rng.standard_normal() * 10.0 ** (n % 4))
+        steps = [two_sided(abs(x0) * 2.0 ** -rng.integers(2, 9), x0, 3 + n % 3)]
+        if n % 5 == 0:
+            steps = [one_sided(abs(x0) / 8, x0, 1.0)]
+        t = np.unique(np.concatenate([[0.0], *steps]))
+        outputs = block if n == 7 else 1 + n % 3
+        wave = np.sin(t[:, None] / x0 + rng.standard_normal(outputs))
+        values = wave + 1e-9 * rng.standard_normal(wave.shape)
+        parts.append(Part(t, values, x0, np.arange(q, q + outputs)))
+        q += outputs
+    return parts, q
+
+
+@pytest.mark.parametrize("known", [False, True])
+@pytest.mark.parametrize("order", [1, 2])
+@pytest.mark.parametrize("block", [4, 40])
+def test_windows_of_many_lines_are_judged_to_the_bit_as_each_alone(
+    known, order, block, monkeypatch
+):
+    monkeypatch.setattr(window, "BLOCK", 10)
+    parts, q = parts_of_lines(np.random.default_rng(3), block)
+    noise = Noise(np.linspace(1e-10, 1e-8, q), np.linspace(2.0, 9.0, q)) if known else None
+    eps = np.linspace(1.0, 3.0, q) * window.EPS
+    together = judge_parts(parts, order, noise, eps)
+    for part in parts:
+        for j, k in enumerate(part.columns):
+            level = noise and noise.of([k])
+            alone = judge(part.t, part.values[:, [j]], order, part.origin, level, eps[[k]])
+            for field in fields(together):
+                own = np.broadcast_to(getattr(alone, field.name), 1)[0]
+                assert getattr(together, field.name)[k] == own, field.name
