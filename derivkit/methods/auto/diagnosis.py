@@ -99,8 +99,10 @@ class Diagnosis(Output):
         probes = fine * np.array([other, side, 2.5 * other][: 1 if self._alone else PROBES_OF_MANY])
         if not self._probed(fine).size:
             yield from self._ask(probes)
-        moved = self._most_moved(fine)
         still = max(LOUD * max(seen.near.sigma, seen.near.misfit), 10 * seen.near.floor)
+        if self._alone and VISIBLE * seen.near.floor < self._most_moved(fine) <= still:
+            yield from self._ask(self._one(2.5 * fine, side))  # noise may be calm once, by chance
+        moved = self._most_moved(fine)
         if moved > OUT_OF_PROPORTION * seen.loudest:
             yield from self._move(ladder(self.line, self.column, half_way(fine, low)))
             return
