@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from derivkit import CalculusKit, Status, UnresolvedWarning
-from tests.methods.auto.driving import follow
+from tests.methods.auto.driving import follow, noisy
 
 
 def test_a_second_probe_beside_the_first_is_found():
@@ -292,3 +292,10 @@ def test_whole_days_that_hide_a_fast_wave_are_not_taken_for_its_noise():
             told, _, _ = follow(f, x0)
             off = abs(told.value[0] - math.cos(0.4) / s)
             assert off <= 2 * told.error[0] + s**-2  # the curve itself is known to a day
+
+
+def test_a_probe_that_hardly_moves_by_chance_sends_no_search_into_the_depths():
+    f = lambda x: 4.0 + math.sin(x)
+    calls = [follow(noisy(f, 1e-6, seed), 1.0)[1] for seed in range(100)]
+    assert max(calls) <= 16
+    assert 14 in calls  # the second probe
