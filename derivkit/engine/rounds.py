@@ -1,21 +1,26 @@
 """Rounds: all open requests of all solvers go into one batch, until every solver has returned.
 
 A solver that asks for nothing rests: it is resumed when all others have been sent the values of
-the round, before the next batch is evaluated.
+the round, before the next batch is evaluated. One that has rested often waits for others: it is
+resumed with the next batch.
 
 Knows generators, not methods: anything that yields points and returns an answer can be driven.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Generator, Sequence
 from typing import Any, Protocol, TypeVar
 
-__all__ = ["Asker", "drive", "ended"]
+__all__ = ["MOST_RESTS", "Asker", "drive", "ended"]
 
 Answer = TypeVar("Answer")
 
 MOST_REFUSALS = 16  # a solver that still asks after this many refusals breaks the contract
+
+MOST_RESTS = 8
+"""A solver that rests for its work to be shared has some questions at the most after each batch."""
 
 
 class Asker(Protocol):
@@ -49,10 +54,13 @@ def drive(
     requests = {
         line: r for line, s in enumerate(solvers) if (r := _next(s, line, answers)) is not None
     }
+    rests: Counter[int] = Counter()
     while requests:
-        asked = {line: r for line, r in requests.items() if not len(r)}  # those that rest go first
+        asked = {n: r for n, r in requests.items() if not len(r) and rests[n] < MOST_RESTS}
+        rests.update(asked.keys())
         if not asked:
             asked = requests
+            rests.clear()
             if budget is not None:
                 asked, left = _granted(requests, solvers, asker, left, refusal, answers)
         values = asker.ask(asked)

@@ -7,7 +7,7 @@ depend on which call ends first.
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Container, Generator, Iterable, Iterator, Sequence
 from typing import Any, Generic, TypeAlias, TypeVar
 
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from derivkit.engine.evaluation import Evaluation
 from derivkit.engine.model import Job
 from derivkit.engine.points import Key
-from derivkit.engine.rounds import ended
+from derivkit.engine.rounds import MOST_RESTS, ended
 
 __all__ = ["Feed", "Likely", "stream"]
 
@@ -80,7 +80,8 @@ def stream(
     ----------
     solvers : sequence of generators
         As for `rounds.drive`. One that asks for nothing is resumed when all others that have their
-        values have been sent them: it waits for no call.
+        values have been sent them, and waits for no call; at the next reply where it has rested
+        often.
     evaluation : Evaluation
         Of which ``workers`` calls run at a time.
     likely : callable, optional
@@ -111,6 +112,7 @@ class _Stream(Generic[Answer]):
         self._waiting: defaultdict[Key, list[int]] = defaultdict(list)  # lines, by point
         self._ready: deque[int] = deque()  # lines whose values are all there
         self._resting: deque[int] = deque()  # lines that have asked for nothing
+        self._rests: Counter[int] = Counter()  # how often they have since the last reply
         self._asked_before = [0] * len(solvers)  # how often each line has asked for any points
         self._spares = iter(()) if likely is None else self._spare_keys(likely)
 
@@ -158,14 +160,22 @@ class _Stream(Generic[Answer]):
 
     def _go_on(self) -> None:
         """Take all lines as far as they get, then find work for workers that have none."""
-        while self._ready or self._resting:
-            if not self._ready:
-                self._ready, self._resting = self._resting, self._ready
+        self._rests.clear()
+        while self._ready or self._wake():
             line = self._ready.popleft()
             keys = self._evaluation.keys(line, self._asked[line])
             self._send(line, self._evaluation.values(keys))
         while self._out < self._evaluation.workers and (key := next(self._spares, None)):
             self._hand_out([key])
+
+    def _wake(self) -> bool:
+        """Let lines that rest go on, unless they wait for others; return whether there are any."""
+        resting, self._resting = self._resting, deque()
+        for line in resting:
+            waits = self._out and self._rests[line] >= MOST_RESTS
+            (self._resting if waits else self._ready).append(line)
+        self._rests.update(self._ready)
+        return bool(self._ready)
 
     def _send(self, line: int, values: NDArray[Any] | None) -> None:
         """Send a line its values, and take what it asks for next."""

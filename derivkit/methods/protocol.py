@@ -150,8 +150,8 @@ def solvers(method: Method, lines: Sequence[Line], order: int) -> list[Solver]:
 
     A method may offer ``solve_together(lines, order)`` beside `Method.solve`: solvers to be driven
     together, in which they may rest: ask for nothing (an empty array) to be resumed when all others
-    have been sent the values that have come. How many those are must not change an answer, to the
-    bit. It must answer as `Method.solve` would, to rounding.
+    have been sent the values that have come; one that rests on and on, when more have. How many
+    have must not change an answer, to the bit. It must answer as `Method.solve` would, to rounding.
     """
     together = getattr(method, "solve_together", None)
     if together is None:

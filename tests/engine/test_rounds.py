@@ -2,7 +2,7 @@
 
 import pytest
 
-from derivkit.engine.rounds import MOST_REFUSALS, drive
+from derivkit.engine.rounds import MOST_REFUSALS, MOST_RESTS, drive
 
 
 class Asker:
@@ -49,6 +49,27 @@ def test_who_asks_for_nothing_goes_on_before_the_next_batch_is_evaluated():
     answers, batches = run(solver([1], [], [], [2]), solver([10], [20]), solver([7]))
     assert answers == [6, 60, 14]
     assert batches == [{0: [1], 1: [10], 2: [7]}, {0: []}, {0: []}, {0: [2], 1: [20]}]
+
+
+def test_who_rests_on_and_on_waits_for_what_others_are_told():
+    told = []
+
+    def first():
+        for t in (1, 2, 3):
+            told.extend((yield [t]))
+
+    def waits():
+        yield [7]
+        while len(told) < 3:
+            yield []
+        return told
+
+    for solvers in ((first(), waits()), (waits(), first())):
+        told.clear()
+        answers, batches = run(*solvers)
+        assert [2, 4, 6] in answers
+        assert sum(any(each.values()) for each in batches) == 3
+        assert len(batches) <= 3 * (1 + MOST_RESTS)
 
 
 def test_a_budget_goes_to_the_first_lines_and_the_others_are_refused():
