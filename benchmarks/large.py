@@ -1,6 +1,6 @@
 """Many parameters, outputs, points, pairs and rows of files: time and memory beside the bare calls.
 
-    python -m benchmarks.large [overhead hessians outputs parameters points files] [--write]
+    python -m benchmarks.large [overhead noise hessians outputs parameters points files] [--write]
 
 "Bare" is the time that the same number of calls of the model takes in a loop, or in a list of
 blocks where the model is vectorised, in the same process within the same seconds; a row says how
@@ -58,6 +58,30 @@ def overhead():
         ]
         rows += _peers("gradients", p=p)
     return "Gradients of a sum of sines beside scipy.differentiate.jacobian", rows
+
+
+def noise():
+    """Gradients and Jacobians of noisy models beside as many bare calls as each makes."""
+    p, m = 100, 3_000
+    x, t = np.linspace(1.0, 2.0, p), np.linspace(0.0, 1.0, m)
+    rng = np.random.default_rng(0)
+
+    def number(x):
+        return np.sin(x).sum() + 1e-6 * rng.standard_normal()
+
+    def curve(x):
+        return x[0] * np.exp(-x[1] * t) + np.sin(x[2] * t) + 1e-6 * rng.standard_normal(m)
+
+    rows = []
+    for title, model, derivative in (
+        (f"gradient, p = {p}", number, lambda: CalculusKit(number, x).gradient_result()),
+        (f"Jacobian of {m} outputs", curve, lambda: CalculusKit(curve, x[:3]).jacobian_result()),
+    ):
+        n = derivative().nfev
+        bare = lambda model=model, n=n: [model(x) for _ in range(n)]
+        times = best({"auto": derivative, "bare": bare}, least=2)
+        rows.append([f"{title}, {n} calls", f"{times['auto'] / times['bare']:.0f}", ""])
+    return "Noisy models beside their own bare calls", rows
 
 
 def hessians():
@@ -281,7 +305,7 @@ def peak():
     return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
-PARTS = {f.__name__: f for f in (overhead, hessians, outputs, parameters, points, files)}
+PARTS = {f.__name__: f for f in (overhead, noise, hessians, outputs, parameters, points, files)}
 
 
 def main():

@@ -128,9 +128,13 @@ def solved(course: Course, pool: Pool | None, k: int) -> Solver:
             elif pool is None:
                 said = course.send(said.answered([said])[0])
             else:
-                pool.leave(k, said)
-                yield NOTHING
-                said = course.send(pool.answer(k))
+                company = pool
+                company.leave(k, said)
+                try:
+                    yield NOTHING
+                except BudgetSpentError:  # it is told so again where it asks for more
+                    pool = None
+                said = course.send(company.answer(k))
     except StopIteration as stop:
         answer: Estimate = stop.value
         return answer

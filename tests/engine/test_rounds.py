@@ -51,6 +51,33 @@ def test_who_asks_for_nothing_goes_on_before_the_next_batch_is_evaluated():
     assert batches == [{0: [1], 1: [10], 2: [7]}, {0: []}, {0: []}, {0: [2], 1: [20]}]
 
 
+def test_who_waits_for_others_goes_on_once_they_have_been_told_enough():
+    told = []
+
+    def first():
+        for t in (1, 2, 3):
+            told.extend((yield [t]))
+
+    def waits():
+        yield [7]
+        yield lambda: len(told) >= 3
+        return list(told)
+
+    for solvers in ((first(), waits()), (waits(), first())):
+        told.clear()
+        answers, batches = run(*solvers)
+        assert [2, 4, 6] in answers
+        assert [sum(map(len, each.values())) for each in batches] == [2, 1, 1, 0]
+
+
+def test_who_waits_for_nobody_goes_on_in_the_end():
+    def waits():
+        yield lambda: False
+        return "after all"
+
+    assert run(waits(), solver([1]))[0] == ["after all", 2]
+
+
 def test_a_budget_goes_to_the_first_lines_and_the_others_are_refused():
     answers, batches = run(solver([1, 1]), solver([5, 5]), solver([7]), budget=3)
     assert batches == [{0: [1, 1], 2: [7]}]

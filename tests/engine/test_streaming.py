@@ -177,6 +177,23 @@ def test_who_asks_for_nothing_goes_on_when_those_with_values_have_them_and_waits
     assert told[4:] == ["second has values", "second has rested"]
 
 
+def test_who_waits_for_others_goes_on_once_they_have_been_told_enough():
+    told = []
+
+    def first():
+        for t in (1.0, 2.0, 3.0):
+            told.extend((yield np.array([t])))
+
+    def waits():
+        yield lambda: len(told) >= 3
+        return len(told)
+
+    rays = [AxisRay(X0, i, 1.0) for i in (0, 1)]
+    threads = ThroughThreads(DaemonThreads(1), 1)
+    evaluation = Evaluation(Model(model, (), False), rays, threads, Memo(), ("a", "b"))
+    assert stream([first(), waits()], evaluation) == [None, 3]
+
+
 # -- working ahead --------------------------------------------------------------------------
 
 

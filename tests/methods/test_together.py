@@ -137,6 +137,30 @@ def test_a_course_that_is_refused_more_waits_for_nobody_with_what_it_asks_then()
     assert log == [[0], [1]]
 
 
+def test_a_course_that_is_refused_more_while_it_rests_still_gets_its_answers():
+    log = []
+
+    def asks_twice(number):
+        values = yield np.array([0.0])
+        told = (yield Doubled(number, log)) + (yield Doubled(number, log))
+        try:
+            yield np.array([1.0])
+        except BudgetSpentError:
+            return Estimate(values[0] + told, np.zeros(1))
+        raise AssertionError
+
+    solvers = together([asks_twice(k) for k in range(2)])
+    for k, solver in enumerate(solvers):
+        next(solver)
+        assert solver.send(np.array([[k]])).size == 0
+    for k, solver in enumerate(solvers):
+        assert solver.throw(BudgetSpentError()).tolist() == [1.0]
+        with pytest.raises(StopIteration) as stop:
+            solver.throw(BudgetSpentError())
+        assert stop.value.value.value.tolist() == [5 * k]
+    assert log == [[0, 1], [0], [1]]
+
+
 def test_what_asks_only_questions_is_answered_at_once():
     log = []
 
