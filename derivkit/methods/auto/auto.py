@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from derivkit.methods.auto.bundle import Bundle
 from derivkit.methods.auto.criteria import Goal, Vector
+from derivkit.methods.auto.crossed import crossed
 from derivkit.methods.auto.informed import InformedSeconds
 from derivkit.methods.auto.moves import likely_after
 from derivkit.methods.auto.search import HIGHEST_ON_RUNGS, Search
@@ -89,7 +90,7 @@ class Auto:
 
     def likely(self, line: Line, order: int) -> Points:
         """Return where the search may go on after its first ladder, the likeliest first."""
-        return likely_after(self._search(line, order).first(), line)
+        return likely_after(self._search(line, order).first(), line, order)
 
     def brief_second(self, noise: Floats) -> BriefSecond:
         """Return a method for second derivatives that takes the noise (q,) as known."""
@@ -103,9 +104,12 @@ class Auto:
         amplitude: Floats,
         leftover: Floats,
         levels: int,
+        *,
+        of_planes: bool = False,
     ) -> list[Solver]:
         """Return solvers of second derivatives in few calls; see `protocol.OffersSeconds`."""
-        return InformedSeconds(unit, noise, amplitude, leftover, levels, self).solvers(lines)
+        known = InformedSeconds(unit, noise, amplitude, leftover, levels, self)
+        return crossed(known, lines) if of_planes else known.solvers(lines)
 
     def of_one_vector(
         self, length: Callable[[Floats], float], units: Floats, share: float

@@ -13,6 +13,7 @@ from derivkit.methods.auto.ladder import (
     both_sides,
     half_way,
     one_sided,
+    spread,
     step_below,
     to_side,
     two_sided,
@@ -53,6 +54,10 @@ FARTHEST_UP = 16.0
 INSENSITIVE = 1e-3
 """A scale on which f varies by less than this part of itself is no scale: then, and only then,
 steps may pass `WIDEST` of abs(x0), up to 1."""
+
+WIDE_PAIRS = 4
+"""In noise, pairs of samples above a ladder, near its ends, for derivatives that gain the square of
+the steps, or more: no further round follows."""
 
 BELOW_STRUCTURE = 0.3
 """Steps stay below this part of those at which a window contradicts narrower ones."""
@@ -175,7 +180,7 @@ def above(
     radius = min(factor * top, cap)
     if radius < 1.5 * top:
         return NOTHING
-    return _pairs(line, top, radius)
+    return _wide_pairs(line, radius) if noisy and order > 1 else _pairs(line, top, radius)
 
 
 def _pairs(line: Line, top: float, radius: float) -> Floats:
@@ -185,7 +190,11 @@ def _pairs(line: Line, top: float, radius: float) -> Floats:
     return both_sides([high, low], line.origin)
 
 
-def likely_after(first: Floats, line: Line) -> Floats:
+def _wide_pairs(line: Line, radius: float) -> Floats:
+    return spread(radius, line.origin, WIDE_PAIRS)
+
+
+def likely_after(first: Floats, line: Line, order: int) -> Floats:
     """Return places to which a search mostly goes on from its first ladder.
 
     On random functions of all kinds, nine in ten of the searches that go on in truncation take the
@@ -196,6 +205,7 @@ def likely_after(first: Floats, line: Line) -> Floats:
         return np.empty(0)  # bounds, or a wall: too many ways
     top = float(steps.max())
     down = two_sided(float(steps.min()) / 2, line.origin)
-    up = _pairs(line, top, min(FARTHEST_UP * top, WIDEST * line.scale))
+    radius = min(FARTHEST_UP * top, WIDEST * line.scale)
+    up = _pairs(line, top, radius) if order == 1 else _wide_pairs(line, radius)
     places = np.concatenate([down[:4], up[2:], up[:2], down[4:]])
     return places[(places >= line.lower) & (places <= line.upper)]
