@@ -36,7 +36,7 @@ Pairs: TypeAlias = NDArray[np.int64]
 """Pairs of directions, (n, 2)."""
 
 CALLS_OF_A_PAIR = 4
-FEW_PAIRS = 45  # up to this number, of ten parameters, a pair may take 6 calls, for a digit more
+FEW_PAIRS = 28  # up to this number, of eight parameters, a pair may take 6 calls, for a digit more
 
 
 def along_axes(indices: Sequence[int]) -> list[Direction]:

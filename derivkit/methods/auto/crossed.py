@@ -4,7 +4,7 @@ Along h_a a + h_b b and h_a a - h_b b the pure derivatives are the same. Half th
 the two lines is, up to odd terms, h_a h_b H_ab t**2 and mixed terms of higher order: its noise is
 that of one sample over sqrt(2), and at x0 there is none. A second derivative along one diagonal has
 two thirds of its variance from f(x0), and the noise of the axes comes on top of it where they are
-subtracted: three times the noise for half the calls.
+subtracted: twice to three times the noise, for half the calls.
 """
 
 from __future__ import annotations
