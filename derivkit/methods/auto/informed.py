@@ -38,10 +38,9 @@ SURPRISE = 8.0  # the error may be this many times what was expected before it i
 GOOD_ENOUGH = 1e-9  # of the amplitude: an error below is never looked into
 RATIO_SAFETY = 4.0  # on the first truncation term guessed from the ratio of the two before
 NOTHING = np.empty(0)
-USUALLY = {2: 2.0**-3, 3: 2.0**-7}
-"""Of the bound on it, by levels: what the first truncation term seldom exceeds. The bound has 2**n
-terms of one sign and of the largest size, n = 6 or 8; a sum of f along the axes has two. Of two
-levels the truncation that is seen tells less, and the bound has to tell more."""
+TERMS = 8.0
+"""The bound on the first truncation term, of order n, has 2**n terms of one sign and of the largest
+size. A sum of functions along the axes has two; more than this number are seldom left of them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,6 +129,11 @@ class InformedSeconds:
         fields = ("unit", "noise", "amplitude", "leftover")
         return replace(self, **{name: getattr(self, name)[which] for name in fields})
 
+    @property
+    def _usually(self) -> float:
+        """The part of the bound that the first truncation term seldom exceeds."""
+        return TERMS / 2.0 ** (2 * self.levels + 2)
+
     def _spread(self, levels: int) -> float:
         """Return what noise of size 1 does to a rule."""
         weights = rule(levels)
@@ -141,7 +145,7 @@ class InformedSeconds:
         """Return the steps, in units of `unit`, at which noise and truncation balance, (n, q)."""
         spread = self._spread(self.levels)
         product = 4.0 ** -sum(range(self.levels))
-        leftover = np.maximum(USUALLY[self.levels] * self.leftover, TINY)
+        leftover = np.maximum(self._usually * self.leftover, TINY)
         ratio = self.noise * spread / (2 * self.levels * product * leftover)
         best = ratio ** (1 / (2 * self.levels + 2))
         return np.asarray(np.clip(best, SMALLEST_STEP, LARGEST_STEP))
@@ -163,7 +167,7 @@ class InformedSeconds:
         noise = DEVIATIONS * self.noise * (spread / square)
         bound = 2 * self.leftover * square**self.levels * 4.0 ** -sum(range(self.levels))
         seen = self._truncation_seen(value, values, square)
-        error = noise + np.maximum(USUALLY[self.levels] * bound, seen)
+        error = noise + np.maximum(self._usually * bound, seen)
         usual = np.maximum(SURPRISE * (bound + noise), GOOD_ENOUGH * self.amplitude)
         return value, error, seen > usual
 
