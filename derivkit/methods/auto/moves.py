@@ -145,7 +145,7 @@ def above(
     noisy: bool,
     alone: bool,
 ) -> Floats:
-    """Return two pairs or a ladder above: as far as the error calls for, and not beyond the cap.
+    """Return pairs or a ladder above: as far as the error calls for, and not beyond the cap.
 
     ``limit``: where f is seen to be another. Far below it, where rounding rules, a whole ladder on
     the way costs less than pairs that grow by `FARTHEST_UP` a round.
