@@ -184,15 +184,38 @@ def test_in_noise_a_pair_takes_twelve_calls_and_six_without():
     assert noisy.nfev_per_parameter[0, 1] == 12
 
 
-def test_in_noise_a_corner_of_the_domain_leaves_one_diagonal():
+@pytest.mark.parametrize(("p", "calls"), [(8, 6), (9, 4)])
+def test_a_pair_takes_six_calls_for_up_to_eight_parameters_and_four_for_more(p, calls):
+    result = CalculusKit(*waves(p, 1)[:2]).hessian_result()
+    assert np.median(result.nfev_per_parameter[np.triu_indices(p, 1)]) == calls
+
+
+def test_in_noise_a_budget_leaves_one_diagonal():
+    f, x0, exact = waves(2, 1)
+    result = CalculusKit(with_noise(f, 1e-8), x0).hessian_result(max_evaluations=36)
+    assert result.nfev_per_parameter[0, 1] == 4
+    assert abs(result.value[0, 1] - exact[0, 1]) <= result.error[0, 1] < 1e-4
+
+
+def test_in_noise_beside_a_wall_no_second_diagonal_is_tried():
     f, x0, exact = waves(2, 1)
     noisy = with_noise(f, 1e-8)
+    result = CalculusKit(lambda x: np.nan if x[0] < x0[0] - 1e-3 else noisy(x), x0).hessian_result()
+    assert result.undefined[0, 1] <= 4
+    assert abs(result.value[0, 1] - exact[0, 1]) <= result.error[0, 1] < 1e-3
 
-    def cornered(x):  # undefined at x + y far from that of x0, on either side
-        return np.nan if abs((x - x0).sum()) > 0.5 and (x != x0).all() else noisy(x)
+
+def test_in_noise_the_diagonal_that_can_be_followed_is_enough():
+    f, x0, exact = waves(2, 2)
+    noisy = with_noise(f, 1e-8)
+
+    def cornered(x):  # undefined where y - x is far from that of x0, on either side
+        t = x - x0
+        return np.nan if abs(t[0] - t[1]) > 0.02 and t.all() else noisy(x)
 
     result = CalculusKit(cornered, x0).hessian_result()
-    assert abs(result.value[0, 1] - exact[0, 1]) <= result.error[0, 1] < 1e-3
+    assert abs(result.value[0, 1] - exact[0, 1]) <= result.error[0, 1] < 1e-4
+    assert result.nfev_per_parameter[0, 1] == 12 + 6
 
 
 def test_in_noise_the_bits_are_those_of_any_number_of_workers():

@@ -63,7 +63,7 @@ def test_a_bound_of_many_terms_is_not_taken_for_the_truncation_of_three_steps():
     """f = g(x) + g(y) has two of the 256 terms that the bound counts."""
     method = informed(3, 2.0**8 / 40320, noise=1e-10)
     estimate, _ = played(alone(method), lambda t: np.exp(t) + np.exp(-t))
-    assert abs(estimate.value[0] - 2) <= estimate.error[0] < 3e-7
+    assert abs(estimate.value[0] - 2) <= estimate.error[0] < 2e-7
 
 
 @pytest.mark.parametrize(
