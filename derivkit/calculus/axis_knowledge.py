@@ -34,6 +34,7 @@ FIRST_PREDICTED = 5  # lower coefficients are what a prediction rests on
 WINDOW = 2.0  # steps that the samples behind an estimate reach at most
 SEEN = 4.0  # standard deviations of noise above which a coefficient is believed
 ROUNDING = 2.0**-53
+VISIBLE = 2.0**7  # times that: noise of the model's own, which sums of many terms do not leave
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,8 @@ class Axis:
         Whether one side has no room.
     noise : ndarray (q,)
         Standard deviation of the noise of each output.
+    noisy : ndarray (q,)
+        Whether that is more than rounding leaves.
     second : ndarray (q,)
         abs(second derivative) step**2.
     taylor : ndarray (HIGHEST_TAYLOR + 1, q)
@@ -58,6 +61,7 @@ class Axis:
     step: float
     closed: bool
     noise: NDArray[np.float64]
+    noisy: NDArray[np.bool_]
     second: NDArray[np.float64]
     taylor: NDArray[np.float64]
 
@@ -103,6 +107,7 @@ def what_is_known(estimate: Estimate, line: Line, log: Log) -> Axis:
         step,
         closed,
         sigma,
+        sigma > VISIBLE * floor,
         size,
         _taylor_sizes(t / abs(step), values, sigma),
     )

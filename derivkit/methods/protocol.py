@@ -40,6 +40,7 @@ __all__ = [
     "Points",
     "Solver",
     "Values",
+    "Waiting",
     "likely",
     "solvers",
 ]
@@ -147,6 +148,9 @@ class Estimate:
 Solver: TypeAlias = Generator[Points, Values, Estimate]
 """What `Method.solve` returns."""
 
+Waiting: TypeAlias = Generator[Points | Callable[[], bool], Values, Estimate]
+"""One that also waits for others: see `solvers`."""
+
 
 def solvers(method: Method, lines: Sequence[Line], order: int) -> list[Solver]:
     """Return a solver for each line, sharing work where the method knows how.
@@ -203,12 +207,19 @@ class OffersSeconds(Protocol):
         amplitude: NDArray[np.float64],
         leftover: NDArray[np.float64],
         levels: int,
+        *,
+        of_planes: bool = False,
     ) -> list[Solver]:
         """Return a solver of a second derivative for each of n lines, to be driven together.
 
         ``unit`` (n,) is the length in t up to which the model has been sampled near a line; the
         others (n, q) bound abs(f'') unit**2 and abs(c_k) unit**k for k = 2 levels + 2, the first
         Taylor coefficient beyond ``levels`` symmetric steps.
+
+        ``of_planes``: there are 2 n lines, h_a a + h_b b and then h_a a - h_b b of n planes, and
+        what is asked for is what the second derivatives along the two differ by, whose noise is
+        less than theirs. Their errors add up to that of the difference; both are unresolved, of
+        error inf, where they cannot be compared.
         """
         ...
 

@@ -62,6 +62,14 @@ def test_noise_is_never_less_than_rounding():
     assert what_is_known(estimate(noise=0.1), Line(), log_of(np.exp)).noise.tolist() == [0.1]
 
 
+def test_noise_is_the_models_own_where_it_is_well_above_rounding():
+    def noisy(noise):
+        return what_is_known(estimate(noise=noise), Line(), log_of(lambda t: 3.0 + t)).noisy
+
+    assert noisy(1e-12).tolist() == [True]
+    assert noisy(1e-15).tolist() == [False]  # rounding of a sum of some terms
+
+
 def test_a_recorded_solver_asks_the_same_and_its_log_has_what_it_was_told():
     def solver():
         first = yield np.array([1.0, 2.0])

@@ -146,15 +146,95 @@ def test_an_entry_that_cannot_be_resolved_is_inf_and_its_pair_is_named():
     assert abs(result.value[1, 1] - 2) <= result.error[1, 1] < 1e-9
 
 
+def with_noise(f, level):
+    """f with a relative noise that is the same one at the same point."""
+    return lambda x: f(x) * (1 + level * np.random.default_rng(crc32(x.tobytes())).normal())
+
+
 def test_noise_widens_the_errors_and_they_still_hold():
     f, x0, exact = ratio(3, 5)
-
-    def noisy(x):  # the same noise at the same point
-        return f(x) * (1 + 1e-8 * np.random.default_rng(crc32(x.tobytes())).normal())
-
-    result = CalculusKit(noisy, x0).hessian_result()
+    result = CalculusKit(with_noise(f, 1e-8), x0).hessian_result()
     assert (np.abs(result.value - exact) <= result.error).mean() >= 0.75
     assert relative(result.error, exact).max() < 0.1
+
+
+@pytest.mark.parametrize(
+    ("noise", "pure", "crossed"),
+    [(1e-10, 2.5e-8, 5e-8), (1e-8, 2.5e-6, 3e-6), (1e-6, 8e-5, 1.5e-4)],
+)
+def test_in_noise_entries_are_as_good_as_wide_steps_make_them(noise, pure, crossed):
+    """With steps for first derivatives, and one diagonal, they are two to eight times worse."""
+    diagonal, mixed, inside = [], [], []
+    for seed in range(12):
+        f, x0, exact = waves(3, seed)
+        result = CalculusKit(with_noise(f, noise), x0).hessian_result()
+        off = relative(result.value - exact, exact)
+        diagonal.extend(np.diag(off))
+        mixed.extend(off[np.triu_indices(3, 1)])
+        inside.append(np.abs(result.value - exact) <= result.error)
+    assert np.median(diagonal) < pure
+    assert np.median(mixed) < crossed
+    assert np.mean(inside) > 0.96
+
+
+def test_in_noise_a_pair_takes_twelve_calls_and_six_without():
+    f, x0, _ = waves(2, 1)
+    quiet, noisy = (CalculusKit(g, x0).hessian_result() for g in (f, with_noise(f, 1e-8)))
+    assert quiet.nfev_per_parameter[0, 1] == 6
+    assert noisy.nfev_per_parameter[0, 1] == 12
+
+
+@pytest.mark.parametrize(("p", "calls"), [(8, 6), (9, 4)])
+def test_a_pair_takes_six_calls_for_up_to_eight_parameters_and_four_for_more(p, calls):
+    result = CalculusKit(*waves(p, 1)[:2]).hessian_result()
+    assert np.median(result.nfev_per_parameter[np.triu_indices(p, 1)]) == calls
+
+
+def test_in_noise_a_budget_leaves_one_diagonal():
+    f, x0, exact = waves(2, 1)
+    result = CalculusKit(with_noise(f, 1e-8), x0).hessian_result(max_evaluations=36)
+    assert result.nfev_per_parameter[0, 1] == 4
+    assert abs(result.value[0, 1] - exact[0, 1]) <= result.error[0, 1] < 1e-4
+
+
+def test_in_noise_beside_a_wall_no_second_diagonal_is_tried():
+    f, x0, exact = waves(2, 1)
+    noisy = with_noise(f, 1e-8)
+    result = CalculusKit(lambda x: np.nan if x[0] < x0[0] - 1e-3 else noisy(x), x0).hessian_result()
+    assert result.undefined[0, 1] <= 4
+    assert abs(result.value[0, 1] - exact[0, 1]) <= result.error[0, 1] < 1e-3
+
+
+def test_in_noise_the_diagonal_that_can_be_followed_is_enough():
+    f, x0, exact = waves(2, 2)
+    noisy = with_noise(f, 1e-8)
+
+    def cornered(x):  # undefined where y - x is far from that of x0, on either side
+        t = x - x0
+        return np.nan if abs(t[0] - t[1]) > 0.02 and t.all() else noisy(x)
+
+    result = CalculusKit(cornered, x0).hessian_result()
+    assert abs(result.value[0, 1] - exact[0, 1]) <= result.error[0, 1] < 1e-4
+    assert result.nfev_per_parameter[0, 1] == 12 + 6
+
+
+def test_in_noise_the_bits_are_those_of_any_number_of_workers():
+    f, x0, _ = waves(3, 4)
+    one, four = (
+        CalculusKit(with_noise(f, 1e-8), x0, executor="threads").hessian_result(n_workers=n)
+        for n in (1, 4)
+    )
+    np.testing.assert_array_equal(one.value, four.value)
+    np.testing.assert_array_equal(one.error, four.error)
+    assert one.nfev == four.nfev
+
+
+def test_the_gap_to_another_model_is_known_in_noise_too():
+    f, x0, _ = waves(2, 1)
+    noisy = with_noise(f, 1e-8)
+    other = lambda x: noisy(x) + 1e-3 * x[0] * x[1]
+    result = CalculusKit(noisy, x0).hessian_result(compare=other)
+    assert result.gap[0, 1] == pytest.approx(1e-3, rel=1e-6)
 
 
 @pytest.mark.parametrize("budget", [1, 5, 30, 80])
@@ -220,12 +300,12 @@ class Renamed:
     def brief_second(self, noise):
         return self.inner.brief_second(noise)
 
-    def informed_seconds(self, *known):
-        return self.inner.informed_seconds(*known)
+    def informed_seconds(self, *known, **planes):
+        return self.inner.informed_seconds(*known, **planes)
 
 
 def test_a_method_that_offers_second_derivatives_is_taken_at_its_word_whatever_its_name():
-    x0 = np.linspace(0.3, 1.2, 7)  # 21 pairs: enough for the brief method too
+    x0 = np.linspace(0.3, 1.2, 9)  # 36 pairs: enough for the brief method too
 
     def f(x):
         return np.sin(x.sum()) + np.prod(x)

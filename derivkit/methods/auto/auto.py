@@ -7,32 +7,30 @@ degree. What then remains to be done is decided in `policy`, output by output.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from derivkit.methods.auto.bundle import BEGUN, Bundle
 from derivkit.methods.auto.criteria import Goal, Vector
+from derivkit.methods.auto.crossed import crossed
 from derivkit.methods.auto.informed import InformedSeconds
 from derivkit.methods.auto.moves import likely_after, where_noise_rules
 from derivkit.methods.auto.output import Level
 from derivkit.methods.auto.search import HIGHEST_ON_RUNGS, NOTHING_HEARD, Search
 from derivkit.methods.auto.second import BriefSecond
 from derivkit.methods.auto.shared_noise import SharedNoise
-from derivkit.methods.protocol import BudgetSpentError, Estimate, Line, Points, Solver, Values
+from derivkit.methods.protocol import BudgetSpentError, Line, Points, Solver, Values, Waiting
 from derivkit.methods.together import NOTHING, Course, CourseMethod, Pool, solved
 from derivkit.validation import is_not_negative, shown
 
 __all__ = ["Auto"]
 
 Floats = NDArray[np.float64]
-
-Waiting: TypeAlias = Generator[Points | Callable[[], bool], Values, Estimate]
-"""A solver that also waits for others: see `protocol.solvers`."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +97,7 @@ class Auto(CourseMethod):
     def likely(self, line: Line, order: int) -> Points:
         """Return where the search may go on after its first ladder, the likeliest first."""
         first = self.search(line, order).first()
-        return np.concatenate([first[BEGUN:], likely_after(first, line)])
+        return np.concatenate([first[BEGUN:], likely_after(first, line, order)])
 
     def brief_second(self, noise: Floats) -> BriefSecond:
         """Return a method for second derivatives that takes the noise (q,) as known."""
@@ -113,9 +111,12 @@ class Auto(CourseMethod):
         amplitude: Floats,
         leftover: Floats,
         levels: int,
+        *,
+        of_planes: bool = False,
     ) -> list[Solver]:
         """Return solvers of second derivatives in few calls; see `protocol.OffersSeconds`."""
-        return InformedSeconds(unit, noise, amplitude, leftover, levels, self).solvers(lines)
+        known = InformedSeconds(unit, noise, amplitude, leftover, levels, self)
+        return crossed(known, lines) if of_planes else known.solvers(lines)
 
     def of_one_vector(
         self, length: Callable[[Floats], float], units: Floats, share: float
@@ -215,7 +216,7 @@ class _Lines:
                 yield shared.is_known
             noisy = shared.rules(values.shape[1])
             if noisy:
-                rest = where_noise_rules(line, ladder[1:])
+                rest = where_noise_rules(line, ladder[1:], self._order)
             more = yield rest
         except BudgetSpentError:
             return (yield from self._followed(k, begun, values, refused=True))

@@ -12,6 +12,7 @@ line's answer depends on which others there are.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -24,7 +25,7 @@ from derivkit.methods.protocol import Estimate, Line, Method, Points, Solver, Va
 from derivkit.methods.weights import fornberg_weights, per_power
 from derivkit.status import Status
 
-__all__ = ["InformedSeconds"]
+__all__ = ["NOTHING", "SURPRISE", "InformedSeconds", "rule", "short", "symmetric_nodes", "weighted"]
 
 Floats = NDArray[np.float64]
 
@@ -37,7 +38,9 @@ SURPRISE = 8.0  # the error may be this many times what was expected before it i
 GOOD_ENOUGH = 1e-9  # of the amplitude: an error below is never looked into
 RATIO_SAFETY = 4.0  # on the first truncation term guessed from the ratio of the two before
 NOTHING = np.empty(0)
-USUALLY = 1 / 8  # of the bound on it: what the first truncation term seldom exceeds
+TERMS = 8.0
+"""The bound on the first truncation term, of order n, has 2**n terms of one sign and of the largest
+size. A sum of functions along the axes has two; more than this number are seldom left of them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +61,8 @@ class InformedSeconds:
     otherwise : Method
         Takes over where there is no room for symmetric steps, the model is undefined, or the
         samples contradict what was known.
+    of_difference : bool
+        Whether the values judged are half the difference of those on two lines: see `crossed`.
 
     Notes
     -----
@@ -74,10 +79,11 @@ class InformedSeconds:
     leftover: Floats
     levels: int
     otherwise: Method
+    of_difference: bool = False
 
     def solvers(self, lines: Sequence[Line]) -> list[Solver]:
         """Return a solver for each line, to be driven in common rounds."""
-        ladders = _Ladders(self, _short(self._best_steps().min(axis=1)))
+        ladders = _Ladders(self, short(self.best_steps().min(axis=1)))
         return [self._solver(k, line, ladders) for k, line in enumerate(lines)]
 
     def _solver(self, k: int, line: Line, ladders: _Ladders) -> Solver:
@@ -99,13 +105,13 @@ class InformedSeconds:
 
     def further(self, line: Line, found: _Found) -> Generator[Points, Values, _Found]:
         """Take a ladder for the outputs that want one, and again; ``self`` is of this one line."""
-        best, good_enough = self._best_steps()[0], self.good_enough()[0]
+        best, good_enough = self.best_steps()[0], self.good_enough()[0]
         value, error, step = found.value, found.error, found.step
         for _ in range(MOST_STEPS - 1):
             wanting = error > good_enough
             if not wanting.any():
                 break
-            relative = _short(best[wanting].min(keepdims=True))
+            relative = short(best[wanting].min(keepdims=True))
             reach = float(relative[0] * self.unit[0])
             if reach > min(-line.lower, line.upper):
                 return found._replace(failed=True)
@@ -123,19 +129,31 @@ class InformedSeconds:
         fields = ("unit", "noise", "amplitude", "leftover")
         return replace(self, **{name: getattr(self, name)[which] for name in fields})
 
-    def _best_steps(self) -> Floats:
+    @property
+    def _usually(self) -> float:
+        """The part of the bound that the first truncation term seldom exceeds."""
+        return TERMS / 2.0 ** (2 * self.levels + 2)
+
+    def _spread(self, levels: int) -> float:
+        """Return what noise of size 1 does to a rule."""
+        weights = rule(levels)
+        if self.of_difference:  # that at x0, the last node, is none of it
+            return float(np.linalg.norm(weights[:-1])) / math.sqrt(2)
+        return float(np.linalg.norm(weights))
+
+    def best_steps(self) -> Floats:
         """Return the steps, in units of `unit`, at which noise and truncation balance, (n, q)."""
-        _, spread = _rule(self.levels)
+        spread = self._spread(self.levels)
         product = 4.0 ** -sum(range(self.levels))
-        leftover = np.maximum(USUALLY * self.leftover, TINY)
+        leftover = np.maximum(self._usually * self.leftover, TINY)
         ratio = self.noise * spread / (2 * self.levels * product * leftover)
         best = ratio ** (1 / (2 * self.levels + 2))
         return np.asarray(np.clip(best, SMALLEST_STEP, LARGEST_STEP))
 
     def good_enough(self) -> Floats:
         """Return the errors (n, q) with which an output need not have a step of its own."""
-        _, spread = _rule(self.levels)
-        expected = DEVIATIONS * self.noise * (spread / self._best_steps() ** 2)
+        spread = self._spread(self.levels)
+        expected = DEVIATIONS * self.noise * (spread / self.best_steps() ** 2)
         return np.asarray(np.maximum(SURPRISE * expected, GOOD_ENOUGH * self.amplitude))
 
     def judged(self, values: Floats, relative: Floats) -> tuple[Floats, Floats, NDArray[np.bool_]]:
@@ -143,13 +161,13 @@ class InformedSeconds:
 
         ``values`` (n, nodes, q) are those on ladders of half-width ``relative * unit`` (n,).
         """
-        weights, spread = _rule(self.levels)
+        weights, spread = rule(self.levels), self._spread(self.levels)
         square = relative[:, None] ** 2
-        value = _weighted(weights, values) / square
+        value = weighted(weights, values) / square
         noise = DEVIATIONS * self.noise * (spread / square)
         bound = 2 * self.leftover * square**self.levels * 4.0 ** -sum(range(self.levels))
         seen = self._truncation_seen(value, values, square)
-        error = noise + np.maximum(USUALLY * bound, seen)
+        error = noise + np.maximum(self._usually * bound, seen)
         usual = np.maximum(SURPRISE * (bound + noise), GOOD_ENOUGH * self.amplitude)
         return value, error, seen > usual
 
@@ -159,9 +177,9 @@ class InformedSeconds:
         The value without the largest step has an error of the order of its difference d to the
         value; the terms fall at least as fast as d / amplitude does.
         """
-        weights, spread = _rule(self.levels - 1)
+        weights, spread = rule(self.levels - 1), self._spread(self.levels - 1)
         inner = 0.25 * square
-        without = _weighted(weights, values[:, 2:]) / inner
+        without = weighted(weights, values[:, 2:]) / inner
         noise = self.noise * (spread / inner)
         d = np.maximum(np.abs(value - without) - DEVIATIONS * noise, 0.0)
         largest = d * 4.0 ** sum(range(self.levels))  # the last term at the largest step
@@ -214,7 +232,7 @@ class _Ladders:
         return map(_Found, value, error, step, failed.tolist(), wanting.tolist())
 
 
-def _weighted(weights: Floats, values: Values) -> Floats:
+def weighted(weights: Floats, values: Values) -> Floats:
     """Return the weighted sum (n, q) over the nodes of values (n, nodes, q), line by line."""
     total: Floats = weights[0] * values[:, 0]
     for k in range(1, len(weights)):
@@ -222,17 +240,16 @@ def _weighted(weights: Floats, values: Values) -> Floats:
     return total
 
 
-def _short(steps: Floats) -> Floats:
+def short(steps: Floats) -> Floats:
     """Return the steps cut to three bits, so that x0 plus or minus them is exact."""
     mantissas, exponents = np.frexp(steps)
     return np.asarray(np.ldexp(np.floor(8 * mantissas) / 8, exponents))
 
 
 @cache
-def _rule(levels: int) -> tuple[NDArray[np.float64], float]:
-    """Return the weights on the symmetric nodes, and their Euclidean norm."""
-    weights = fornberg_weights(symmetric_nodes(levels), 2)
-    return weights, float(np.linalg.norm(weights))
+def rule(levels: int) -> NDArray[np.float64]:
+    """Return the weights on the symmetric nodes."""
+    return fornberg_weights(symmetric_nodes(levels), 2)
 
 
 @cache

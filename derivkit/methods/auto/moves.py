@@ -13,6 +13,7 @@ from derivkit.methods.auto.ladder import (
     both_sides,
     half_way,
     one_sided,
+    spread,
     step_below,
     to_side,
     two_sided,
@@ -55,6 +56,10 @@ FARTHEST_UP = 16.0
 INSENSITIVE = 1e-3
 """A scale on which f varies by less than this part of itself is no scale: then, and only then,
 steps may pass `WIDEST` of abs(x0), up to 1."""
+
+WIDE_PAIRS = 4
+"""In noise, pairs of samples above a ladder, near its ends, for derivatives that gain the square of
+the steps, or more: no further round follows."""
 
 BELOW_STRUCTURE = 0.3
 """Steps stay below this part of those at which a window contradicts narrower ones."""
@@ -145,7 +150,7 @@ def above(
     noisy: bool,
     alone: bool,
 ) -> Floats:
-    """Return two pairs or a ladder above: as far as the error calls for, and not beyond the cap.
+    """Return pairs or a ladder above: as far as the error calls for, and not beyond the cap.
 
     ``limit``: where f is seen to be another. Far below it, where rounding rules, a whole ladder on
     the way costs less than pairs that grow by `FARTHEST_UP` a round.
@@ -180,7 +185,7 @@ def above(
     radius = min(factor * top, cap)
     if radius < 1.5 * top:
         return NOTHING
-    return _pairs(line, top, radius)
+    return _wide_pairs(line, radius) if noisy and order > 1 else _pairs(line, top, radius)
 
 
 def _pairs(line: Line, top: float, radius: float) -> Floats:
@@ -190,25 +195,31 @@ def _pairs(line: Line, top: float, radius: float) -> Floats:
     return both_sides([high, low], line.origin)
 
 
+def _wide_pairs(line: Line, radius: float) -> Floats:
+    return spread(radius, line.origin, WIDE_PAIRS)
+
+
 def resolution(line: Line, low: float) -> float:
     """Return the distance of a probe at the resolution of x; ``low`` is that of other samples."""
     ulp = RESOLUTION * math.ulp(line.origin) if line.origin else 0.0
     return step_below(max(ulp, low * 2.0**-40), line.origin)
 
 
-def where_noise_rules(line: Line, steps: Floats) -> Floats:
-    """Return a probe, and two pairs as far out as noise pushes the steps.
+def where_noise_rules(line: Line, steps: Floats, order: int) -> Floats:
+    """Return a probe, and pairs as far out as noise pushes the steps.
 
     They replace all but the first two of ``steps``, a ladder without x0, the widest first. Where
     that is known to suit noise, or leaves no room, it is the ladder's next two pairs that do.
     """
     top = float(steps[0])
     room = min(-line.lower, line.upper, WIDEST * line.scale, FARTHEST_UP * top)
-    wide = line.begin is None and room >= 1.5 * top
-    return np.append(resolution(line, top), _pairs(line, top, room) if wide else steps[2:6])
+    pairs = steps[2:6]
+    if line.begin is None and room >= 1.5 * top:
+        pairs = _pairs(line, top, room) if order == 1 else _wide_pairs(line, room)
+    return np.append(resolution(line, top), pairs)
 
 
-def likely_after(first: Floats, line: Line) -> Floats:
+def likely_after(first: Floats, line: Line, order: int) -> Floats:
     """Return places to which a search mostly goes on from its first ladder.
 
     On random functions of all kinds, nine in ten of the searches that go on in truncation take the
@@ -219,6 +230,7 @@ def likely_after(first: Floats, line: Line) -> Floats:
         return np.empty(0)  # bounds, or a wall: too many ways
     top = float(steps.max())
     down = two_sided(float(steps.min()) / 2, line.origin)
-    up = _pairs(line, top, min(FARTHEST_UP * top, WIDEST * line.scale))
+    radius = min(FARTHEST_UP * top, WIDEST * line.scale)
+    up = _pairs(line, top, radius) if order == 1 else _wide_pairs(line, radius)
     places = np.concatenate([down[:4], up[2:], up[:2], down[4:]])
     return places[(places >= line.lower) & (places <= line.upper)]

@@ -8,7 +8,7 @@ f does not move at all           out, to where it moves; if it never does, its d
 undefined on one side            samples on the other, and a search for the wall
 nothing falls with the degree    each side by itself? else a probe at the resolution of x: noise,
                                  treads, or structure that was stepped over – a ladder on its scale
-noise or rounding rules          up: two pairs above, no farther than the error calls for
+noise or rounding rules          up: some pairs above, no farther than the error calls for
 truncation rules                 down: a ladder below, where the coefficients fall faster
 ===============================  ==============================================================
 

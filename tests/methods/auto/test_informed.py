@@ -50,13 +50,35 @@ def alone(method, *line):
     return solver
 
 
-@pytest.mark.parametrize(("levels", "calls", "tolerance"), [(2, 4, 1e-9), (3, 6, 1e-11)])
+@pytest.mark.parametrize(("levels", "calls", "tolerance"), [(2, 4, 1e-9), (3, 6, 1e-10)])
 def test_four_or_six_calls_give_the_second_derivative(levels, calls, tolerance):
     leftover = 1 / np.prod(np.arange(1.0, 2 * levels + 3))
     method = informed(levels, leftover)
     estimate, asked = played(alone(method), np.exp)
     assert asked == calls
     assert abs(estimate.value[0] - 1) <= estimate.error[0] < tolerance
+
+
+def test_a_bound_of_many_terms_is_not_taken_for_the_truncation_of_three_steps():
+    """f = g(x) + g(y) has two of the 256 terms that the bound counts."""
+    method = informed(3, 2.0**8 / 40320, noise=1e-10)
+    estimate, _ = played(alone(method), lambda t: np.exp(t) + np.exp(-t))
+    assert abs(estimate.value[0] - 2) <= estimate.error[0] < 2e-7
+
+
+@pytest.mark.parametrize(
+    ("shape", "exact", "eighth"),
+    [
+        (np.exp, 1.0, 1 / 40320),
+        (lambda t: np.cos(1.5 * t + 0.3), -2.25 * np.cos(0.3), 1.5**8 / 40320),
+        (lambda t: 1 / (1 + t), 2.0, 1.0),
+    ],
+    ids=["exp", "cos", "pole"],
+)
+def test_where_a_bound_is_attained_the_truncation_is_seen(shape, exact, eighth):
+    """f = g(x + y) has all of them."""
+    estimate, _ = played(alone(informed(3, eighth)), shape)
+    assert abs(estimate.value[0] - exact) <= estimate.error[0] < 1e-7
 
 
 @pytest.mark.parametrize("noise", [1e-12, 1e-9, 1e-6])
@@ -71,7 +93,7 @@ def test_steps_grow_with_the_noise_and_errors_hold(noise):
         steps.append(float(np.max(estimate.step)))
     assert np.mean(inside) >= 0.95
     assert len(set(steps)) == 1
-    assert steps[0] > informed(noise=noise / 100)._best_steps()[0, 0]
+    assert steps[0] > informed(noise=noise / 100).best_steps()[0, 0]
 
 
 def test_steps_are_exact_in_floating_point():

@@ -143,7 +143,8 @@ def up(relative_error, *, t=0.1, line=None, limit=math.inf, noisy=True, alone=Tr
     c = column(two_sided(t, 0.0), known.pop("f", math.exp))
     v = finding(float(c.t[-1]), error=relative_error * SIZE, size=SIZE)
     farthest = known.get("farthest", 1.0)
-    return above(line or Line(), c, v, 1, farthest, limit=limit, noisy=noisy, alone=alone)
+    order = known.get("order", 1)
+    return above(line or Line(), c, v, order, farthest, limit=limit, noisy=noisy, alone=alone)
 
 
 def test_noise_pushes_steps_up_by_two_pairs_half_way_and_at_the_end():
@@ -154,6 +155,14 @@ def test_noise_pushes_steps_up_by_two_pairs_half_way_and_at_the_end():
     assert top * moves.FARTHEST_UP / 2 < far <= top * moves.FARTHEST_UP
     assert half_way / top == pytest.approx(far / half_way, rel=0.6)
     assert (t[[1, 3]] < 0).all()
+
+
+def test_for_higher_derivatives_four_pairs_lie_near_the_ends_of_where_noise_pushes():
+    t = np.abs(up(1e-3, order=2))
+    assert t.shape == (8,)
+    assert 0.95 * moves.WIDEST < t.max() <= moves.WIDEST
+    assert np.median(t) > 0.7 * moves.WIDEST
+    assert up(1e-3, order=2, noisy=False).shape == (4,)
 
 
 def test_noise_does_not_push_steps_beyond_half_the_scale():
@@ -217,15 +226,22 @@ def test_wider_windows_that_say_less_are_a_limit_too():
 def test_the_places_that_are_likely_come_in_the_order_of_their_likelihood_and_inside_bounds():
     first = np.append(0.0, two_sided(1 / 12, 0.0))
     lowest = np.min(np.abs(first[first != 0]))
-    ahead = likely_after(first, Line())
+    ahead = likely_after(first, Line(), 1)
     assert np.abs(ahead[:4]).max() <= lowest / 2 * 1.01
     assert np.abs(ahead[4:8]).min() > reach(first)
     assert np.abs(ahead[4]) < np.abs(ahead[6]) <= moves.WIDEST
-    bounded = likely_after(first, Line(lower=-0.1, upper=0.2))
+    bounded = likely_after(first, Line(lower=-0.1, upper=0.2), 1)
     assert bounded.min() >= -0.1
     assert bounded.max() <= 0.2
     assert bounded.tolist() == [t for t in ahead.tolist() if -0.1 <= t <= 0.2]
 
 
+def test_after_a_ladder_for_a_second_derivative_the_pairs_that_noise_calls_for_are_likely():
+    first = two_sided(1 / 8, 0.0)
+    v = finding(reach(first), error=1e-3 * SIZE, size=SIZE)
+    pairs = above(Line(), column(first), v, 2, 1.0, limit=math.inf, noisy=True, alone=True)
+    assert set(pairs.tolist()) <= set(likely_after(np.append(0.0, first), Line(), 2).tolist())
+
+
 def test_nothing_is_likely_after_a_ladder_on_one_side():
-    assert likely_after(np.append(0.0, one_sided(0.1, 0.0, 1.0)), Line(lower=0.0)).size == 0
+    assert likely_after(np.append(0.0, one_sided(0.1, 0.0, 1.0)), Line(lower=0.0), 1).size == 0
