@@ -9,8 +9,8 @@ from typing import Any, Literal, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from derivkit.calculus.directional import check_order
 from derivkit.calculus.driver import run, run_together
-from derivkit.calculus.operators import check_order
 from derivkit.calculus.problem import check_problem, checked_function
 from derivkit.calculus.scalar import AtPoints, OfNumber, around_a_defined_point
 from derivkit.calculus.signatures import with_keywords_of

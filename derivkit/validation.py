@@ -376,8 +376,6 @@ def check_numbers(name: str, value: Any) -> NDArray[np.float64]:
 
 def check_direction(name: str, v: Any, p: int) -> NDArray[np.float64]:
     """Return a direction of p finite numbers that are not all 0."""
-    if isinstance(v, Mapping):
-        v = list(v.values())
     direction = real_numbers(name, v)
     if direction.shape != (p,):
         raise ValueError(f"`{name}` must have shape ({p},), got {direction.shape}")

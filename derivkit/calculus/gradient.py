@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from derivkit.calculus.assembly import Stages, followed, stacked
+from derivkit.calculus.assembly import Stages, stacked
 from derivkit.calculus.builders import builder
-from derivkit.calculus.lines import axis_lines
+from derivkit.calculus.lines import axes_followed
 from derivkit.calculus.problem import Problem
 from derivkit.engine.model import is_nested
 from derivkit.methods.protocol import Method
@@ -45,9 +45,7 @@ class Gradient:
 
     def stages(self, problem: Problem, method: Method, budget: int | None) -> Stages:
         """Follow one line a parameter."""
-        share = None if budget is None else budget // problem.p
-        rays, lines = axis_lines(problem, share)
-        results = yield followed(rays, lines, method, 1)
+        results = yield axes_followed(problem, method, budget, 1)
         if math.prod(results.shape) == 1:  # an array of one number is a number
             results = replace(results, shape=())
         parts = stacked(results)

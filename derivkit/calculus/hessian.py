@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from derivkit.calculus.assembly import Stages, followed, stacked
+from derivkit.calculus.assembly import Stages, stacked
 from derivkit.calculus.builders import builder
-from derivkit.calculus.lines import axis_lines
+from derivkit.calculus.lines import axes_followed
 from derivkit.calculus.mixed_seconds import along_axes, second_derivatives
 from derivkit.calculus.problem import Problem
 from derivkit.engine.model import Shaped, is_nested
@@ -41,9 +41,7 @@ class HessianDiag:
 
     def stages(self, problem: Problem, method: Method, budget: int | None) -> Stages:
         """Follow one line a parameter."""
-        share = None if budget is None else budget // problem.p
-        rays, lines = axis_lines(problem, share)
-        return stacked((yield followed(rays, lines, method, 2)))
+        return stacked((yield axes_followed(problem, method, budget, 2)))
 
     def from_whole(self, whole: NDArray[np.float64]) -> NDArray[np.float64]:
         """Take the diagonal of a Hessian (*out, p, p)."""
@@ -92,9 +90,7 @@ class HessianFromGradient:
     def stages(self, problem: Problem, method: Method, budget: int | None) -> Stages:
         """Follow one line a parameter."""
         problem.all_must_vary("from_gradient=True")
-        share = None if budget is None else budget // problem.p
-        rays, lines = axis_lines(problem, share)
-        results = yield followed(rays, lines, method, 1)
+        results = yield axes_followed(problem, method, budget, 1)
         parts = stacked(replace(results, shape=(problem.p,)))
         value, status, worse = parts.value, parts.status, parts.error >= parts.error.T
         added = [name for name in _ADDED if getattr(parts, name) is not None]

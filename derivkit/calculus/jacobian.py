@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from derivkit.calculus.assembly import Stages, followed, stacked
+from derivkit.calculus.assembly import Stages, stacked
 from derivkit.calculus.builders import builder
-from derivkit.calculus.lines import axis_lines
+from derivkit.calculus.lines import axes_followed
 from derivkit.calculus.problem import Problem
 from derivkit.methods.protocol import Method
 
@@ -31,9 +31,7 @@ class Jacobian:
 
     def stages(self, problem: Problem, method: Method, budget: int | None) -> Stages:
         """Follow one line a parameter."""
-        share = None if budget is None else budget // problem.p
-        rays, lines = axis_lines(problem, share)
-        return stacked((yield followed(rays, lines, method, 1)))
+        return stacked((yield axes_followed(problem, method, budget, 1)))
 
 
 def must_be_array(output: Output) -> None:
