@@ -39,6 +39,7 @@ from derivkit.validation import (
 )
 
 __all__ = [
+    "CallKeywords",
     "ModelKeywords",
     "Problem",
     "ProblemKeywords",
@@ -223,22 +224,27 @@ def _as_table(points: Sequence[Any], p: int) -> NDArray[np.float64] | None:
     return np.array(table, dtype=float) if plain else None
 
 
-class ModelKeywords(TypedDict, total=False):
-    """Keywords of every face: what is known of a model, and where it is called."""
+class CallKeywords(TypedDict, total=False):
+    """Keywords of every face: how a model is called, and what its outputs mean."""
 
-    bounds: Any
-    scale: Any
     vectorized: bool
-    batch: int | None
     undefined: Any
     executor: Any
     timeout: float | None
-    speculate: bool
-    hedge: bool
     args: Sequence[Any]
     kwargs: Mapping[str, Any] | None
     errors: str
     period: Any
+
+
+class ModelKeywords(CallKeywords, total=False):
+    """Keywords of every face of several parameters."""
+
+    bounds: Any
+    scale: Any
+    batch: int | None
+    speculate: bool
+    hedge: bool
     wrt: Any
     accuracy: Any
     transform: Any
