@@ -19,7 +19,6 @@ from derivkit.calculus.driver import run
 from derivkit.calculus.operators import requested
 from derivkit.calculus.problem import Problem, check_problem, split_keywords
 from derivkit.calculus.scalar import AtPoints, around_a_defined_point
-from derivkit.calculus.signatures import with_keywords_of
 from derivkit.engine.backends.choice import choose_backend
 from derivkit.engine.failures import say_what_is_kept
 from derivkit.engine.memo import Memo
@@ -31,7 +30,7 @@ from derivkit.engine.streaming import Feed
 from derivkit.errors import ModelError, UnresolvedWarning, level_of_user
 from derivkit.methods.registry import MethodLike, resolve
 from derivkit.results.result import DerivativeResult, nothing_known
-from derivkit.validation import check_version, check_workers, has, shown
+from derivkit.validation import check_version, check_workers, has, shown, with_keywords_of
 
 __all__ = ["at_many", "gradients", "outputs_at"]
 

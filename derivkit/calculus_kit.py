@@ -24,7 +24,6 @@ from derivkit.calculus import operators
 from derivkit.calculus.assembly import Tensor
 from derivkit.calculus.driver import check_run, run, run_together
 from derivkit.calculus.problem import ProblemKeywords, check_problem
-from derivkit.calculus.signatures import called_like, with_keywords_of
 from derivkit.calculus.sparsity import Pattern
 from derivkit.engine.memo import Memo
 from derivkit.engine.model import Reply
@@ -36,7 +35,7 @@ from derivkit.results.labels import Labels
 from derivkit.results.result import DerivativeResult
 from derivkit.results.sparse_result import SparseResult
 from derivkit.results.table import Shown, rows_of
-from derivkit.validation import check_known, check_version, typed
+from derivkit.validation import called_like, check_known, check_version, typed, with_keywords_of
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array

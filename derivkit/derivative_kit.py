@@ -18,7 +18,6 @@ from derivkit.calculus.problem import (
     checked_function,
 )
 from derivkit.calculus.scalar import AtPoints, OfNumber, around_a_defined_point
-from derivkit.calculus.signatures import with_keywords_of
 from derivkit.engine.memo import Memo
 from derivkit.engine.progress import Show
 from derivkit.engine.trees import Branch, Leaf, Tree, wrapped
@@ -26,7 +25,7 @@ from derivkit.methods.registry import MethodLike
 from derivkit.models.table import Table, check_table
 from derivkit.results.result import DerivativeResult
 from derivkit.results.table import Shown, rows_of
-from derivkit.validation import check_known, check_numbers, shown, typed
+from derivkit.validation import check_known, check_numbers, shown, typed, with_keywords_of
 
 __all__ = ["DerivativeKit", "derivative"]
 

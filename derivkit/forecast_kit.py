@@ -13,7 +13,6 @@ import numpy as np
 from scipy.sparse.linalg import LinearOperator
 
 from derivkit.calculus.problem import ModelKeywords, check_problem
-from derivkit.calculus.signatures import with_keywords_of
 from derivkit.calculus_kit import CalculusKit, CheckpointKeywords
 from derivkit.engine.plain_numbers import output_numbers
 from derivkit.errors import ForecastWarning, level_of_user
@@ -40,7 +39,7 @@ from derivkit.forecast.simulations import factor_of_simulations
 from derivkit.forecast.verdict import warn_of
 from derivkit.forecast.xy import Places, effective
 from derivkit.results.table import Shown, rows_of
-from derivkit.validation import is_count, real_numbers, shown, typed
+from derivkit.validation import is_count, real_numbers, shown, typed, with_keywords_of
 
 __all__ = ["ForecastKit"]
 

@@ -21,7 +21,6 @@ from derivkit.calculus.driver import run_together
 from derivkit.calculus.hyper_hessian import HyperHessian
 from derivkit.calculus.parameters import check_bounds, must_be_inside, put_inside
 from derivkit.calculus.problem import Problem, check_problem, split_keywords
-from derivkit.calculus.signatures import with_keywords_of
 from derivkit.engine.memo import Memo
 from derivkit.engine.names import in_order, order_of
 from derivkit.engine.trees import Branch, flatten
@@ -33,7 +32,7 @@ from derivkit.results.labels import Labels
 from derivkit.results.result import DerivativeResult
 from derivkit.results.table import html_table, rows_of
 from derivkit.status import Status
-from derivkit.validation import check_known, has, real_numbers, shown, typed
+from derivkit.validation import check_known, has, real_numbers, shown, typed, with_keywords_of
 
 __all__ = ["Covariance", "Propagated", "covariance", "propagate"]
 

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 from derivkit.calculus.driver import check_run, run_together
 from derivkit.calculus.problem import check_arguments, check_problem, split_keywords
-from derivkit.calculus.signatures import called_like, with_keywords_of
 from derivkit.calculus.sparsity import Pattern, check_sparsity
 from derivkit.calculus_kit import CalculusKit
 from derivkit.engine.model import Failure, Shaped
@@ -30,12 +29,14 @@ from derivkit.results.labels import Labels
 from derivkit.results.result import DerivativeResult
 from derivkit.results.sparse_result import SparseResult
 from derivkit.validation import (
+    called_like,
     check_flag,
     check_known,
     check_sequence,
     is_count,
     real_numbers,
     shown,
+    with_keywords_of,
 )
 
 if TYPE_CHECKING:

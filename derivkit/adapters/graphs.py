@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from derivkit.adapters.host import Host, Shapes, imported, shows_keywords
-from derivkit.calculus.signatures import called_like
 from derivkit.engine.progress import Show
 from derivkit.methods.registry import MethodLike
+from derivkit.validation import called_like
 
 __all__ = ["as_jax", "as_pytensor", "as_torch"]
 

@@ -13,14 +13,13 @@ from derivkit.calculus.coordinates import must_be_own
 from derivkit.calculus.driver import check_run, run_together
 from derivkit.calculus.parameters import check_bounds, put_inside
 from derivkit.calculus.problem import check_problem, split_keywords
-from derivkit.calculus.signatures import with_keywords_of
 from derivkit.calculus_kit import CalculusKit
 from derivkit.engine.names import in_order
 from derivkit.engine.trees import Branch, Leaf, Tree, conformed, flatten
 from derivkit.errors import ModelError
 from derivkit.methods.registry import MethodLike
 from derivkit.results.result import DerivativeResult
-from derivkit.validation import check_count, check_sequence, real_numbers
+from derivkit.validation import check_count, check_sequence, real_numbers, with_keywords_of
 
 __all__ = ["Host", "Shapes", "imported", "shows_keywords"]
 

@@ -31,7 +31,7 @@ import numpy as np
 
 from derivkit.engine.backends.deadline import alarm_possible, call_within
 from derivkit.errors import RemoteError
-from derivkit.validation import LONGEST_TEXT, text_of
+from derivkit.validation.words import LONGEST_TEXT, text_of
 
 if TYPE_CHECKING:
     from derivkit.engine.model import Model, Reply
