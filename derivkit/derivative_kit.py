@@ -11,13 +11,9 @@ from numpy.typing import NDArray
 
 from derivkit.calculus.directional import check_order
 from derivkit.calculus.driver import run, run_together
-from derivkit.calculus.problem import (
-    CallKeywords,
-    ProblemKeywords,
-    check_problem,
-    checked_function,
-)
+from derivkit.calculus.problem import CallKeywords, ProblemKeywords, check_problem
 from derivkit.calculus.scalar import AtPoints, OfNumber, around_a_defined_point
+from derivkit.calculus.user_function import checked_function
 from derivkit.engine.memo import Memo
 from derivkit.engine.progress import Show
 from derivkit.engine.trees import Branch, Leaf, Tree, wrapped

@@ -294,7 +294,7 @@ def propagate(
     if of_problem.get("wrt") is not None:
         raise ValueError("`wrt` must be left out: the covariance is that of all parameters")
     problem = check_problem(function, x0, **of_problem)
-    must_be_own(problem.coordinates, "`cov` is the covariance of x0 itself")
+    must_be_own(problem.coordinates or None, "`cov` is the covariance of x0 itself")
     C = _parameters_covariance(cov, problem)
     tensors = HyperHessian(0), HyperHessian(1)
     value, result = run_together(problem, Memo(), tensors, method, n_workers=n_workers, **options)
@@ -369,8 +369,7 @@ def _free(result: DerivativeResult, bounds: Any) -> NDArray[np.bool_]:
     names = labels.own_names
     lower, upper = check_bounds(in_order("bounds", bounds, names, (None, None)), x.size)
     coordinates = Coordinates.of(labels.coordinates or None, names)
-    if coordinates is not None:
-        lower, upper = coordinates.at(lower), coordinates.at(upper)
+    lower, upper = coordinates.at(lower), coordinates.at(upper)
     x = put_inside(x, lower, upper)
     must_be_inside(x, lower, upper)
     free = np.asarray((lower < x) & (x < upper) & varies)

@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from derivkit.calculus.driver import check_run, run_together
-from derivkit.calculus.problem import check_arguments, check_problem, split_keywords
+from derivkit.calculus.problem import check_problem, split_keywords
 from derivkit.calculus.sparsity import Pattern, check_sparsity
+from derivkit.calculus.user_function import check_arguments
 from derivkit.calculus_kit import CalculusKit
 from derivkit.engine.model import Failure, Shaped
 from derivkit.engine.names import in_order

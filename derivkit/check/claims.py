@@ -254,7 +254,7 @@ def _check(
     check_count("seed", seed, least=0)
     of_problem, options = split_keywords(keywords)
     problem = check_problem(function, x0, **of_problem)
-    must_be_own(problem.coordinates, "a claim is a derivative by x0 itself")
+    must_be_own(problem.coordinates or None, "a claim is a derivative by x0 itself")
     chosen = resolve(method, options)
     if len(problem.free) < len(problem.labels.names):  # fixed parameters have no derivatives
         names = tuple(problem.names[i] for i in problem.free)
