@@ -25,13 +25,7 @@ from derivkit.forecast.factors import (
     lower_factor,
     sparse_factor,
 )
-from derivkit.forecast.structures import (
-    BlockDiagonal,
-    Cholesky,
-    Kronecker,
-    Precision,
-    as_matrix,
-)
+from derivkit.forecast.structures import BlockDiagonal, Cholesky, Kronecker, Precision, as_matrix
 from derivkit.validation import has, shown
 
 __all__ = [
@@ -40,6 +34,7 @@ __all__ = [
     "lengths_of_units",
     "of_sparse",
     "of_variances",
+    "plain",
     "scaled",
     "size_by_signs",
     "size_of",
@@ -346,6 +341,38 @@ def size_of(cov: Any) -> int | None:
         return int(inner.shape[-1])
     shape = inner.shape if has(inner, "shape") else as_numbers(inner, "cov").shape
     return int(max(shape)) if shape else None
+
+
+def plain(cov: Any, m: int) -> Any:  # noqa: PLR0911 - a table
+    """Return a covariance of m data as variances (m,), a matrix (m, m), or a sparse one.
+
+    Raises
+    ------
+    TypeError
+        For a LinearOperator, of whose entries nothing is known.
+    """
+    if isinstance(getattr(cov, "matrix", cov), LinearOperator):
+        raise TypeError("`cov` of theta must return numbers, got a LinearOperator")
+    size = size_of(cov) or max(m, 1)
+    if isinstance(cov, Cholesky):
+        L = lower_factor(cov.factor, size, "cov")
+        return L @ L.T
+    if isinstance(cov, Precision):
+        P: Any = cov.matrix
+        P = P.toarray() if hasattr(P, "toarray") else P
+        L = factor_of(checked_matrix(P, size, "cov"), "cov")
+        return linalg.cho_solve((L, True), np.eye(size))
+    if isinstance(cov, Kronecker):
+        return np.kron(as_matrix(cov.first), as_matrix(cov.second))
+    if isinstance(cov, BlockDiagonal):
+        each = [plain(block, size_of(block) or 1) for block in cov.blocks]
+        return sparse.block_diag([sparse.diags(C) if C.ndim == 1 else C for C in each], "csc")
+    if hasattr(cov, "tocsc"):
+        return cov.tocsc()
+    array = as_numbers(cov, "cov")
+    if array.ndim > 1:
+        return checked_matrix(array, size, "cov")
+    return np.broadcast_to(array, size)
 
 
 def joined(parts: Sequence[Whitener]) -> Whitener:

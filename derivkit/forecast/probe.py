@@ -19,173 +19,29 @@ from scipy.sparse.linalg import LinearOperator
 from derivkit.batch import outputs_at
 from derivkit.calculus.problem import check_problem
 from derivkit.calculus_kit import CalculusKit
-from derivkit.forecast.complex_data import is_hermitian, of_real_numbers
-from derivkit.forecast.covariance import (
-    Whitener,
-    joined,
-    lengths_of_units,
-    size_of,
-    whitener_of,
-)
+from derivkit.forecast.blocks import DataBlock, GaussianMeanCov, Mean, Pair, Poisson
+from derivkit.forecast.complex_data import is_hermitian
+from derivkit.forecast.covariance import Whitener, joined, lengths_of_units, size_of, whitener_of
 from derivkit.forecast.covariance_of_theta import (
     divergence,
     entries_of,
-    half_of,
     of_some_data,
-    plain,
-    twice,
     whitener_of_half,
     whole_of,
 )
 from derivkit.forecast.derivatives import Derivatives
 from derivkit.forecast.information import Array
-from derivkit.forecast.inputs import Model, Point, chosen_method, must_be_functions
+from derivkit.forecast.inputs import Model, Point, chosen_method
 from derivkit.forecast.verdict import quiet
 from derivkit.methods.protocol import OffersOneVector
 from derivkit.validation import check_flag, shown
 
-__all__ = [
-    "DataBlock",
-    "GaussianMeanCov",
-    "Poisson",
-    "Probe",
-    "check_no_second_covariance",
-    "probe_of",
-]
+__all__ = ["Probe", "check_no_second_covariance", "probe_of"]
 
 HESSIAN = 2  # above this order there are many lines: they are judged by all data together
 
 SHARE = 3e-8
 """Above the second order, derivatives are wanted to this fraction of their length over all data."""
-
-
-@dataclass(frozen=True, eq=False)
-class DataBlock:
-    """Data that are independent of all others: a model and its covariance.
-
-    Parameters
-    ----------
-    model : callable
-        The mean of the data, a function of theta.
-    cov : covariance
-        In any form that `ForecastKit` takes.
-
-    Examples
-    --------
-    >>> from derivkit import DataBlock, ForecastKit
-    >>> one, other = DataBlock(lambda t: [t[0]], 1.0), DataBlock(lambda t: [t[0]], 1.0)
-    >>> kit = ForecastKit({"counts": one, "sizes": other}, [1.0])
-    >>> print(kit.fisher_result().sigma.round(6))
-    [0.707107]
-    """
-
-    model: Callable[..., Any]
-    cov: Any
-
-    def __post_init__(self) -> None:
-        must_be_functions(model=self.model)
-
-
-@dataclass(frozen=True, eq=False)
-class Poisson:
-    """Counts with mean ``rate(theta)``: their variance is their mean.
-
-    Parameters
-    ----------
-    rate : callable
-        The mean counts, a function of theta.
-
-    Examples
-    --------
-    >>> from derivkit import ForecastKit, Poisson
-    >>> kit = ForecastKit(Poisson(lambda theta: [100.0 * theta[0]]), [1.0])
-    >>> print(kit.fisher_result().sigma.round(6))
-    [0.1]
-    """
-
-    rate: Callable[..., Any]
-
-    def __post_init__(self) -> None:
-        must_be_functions(rate=self.rate)
-
-
-@dataclass(frozen=True, eq=False)
-class GaussianMeanCov:
-    """Gaussian data whose covariance depends on theta as well.
-
-    ``cov`` is a function of theta, or None where ``mu`` returns the pair (mean, covariance).
-
-    Parameters
-    ----------
-    mu : callable or None
-        The mean of the data; None where only the covariance depends on theta.
-    cov : callable, optional
-        The covariance.
-
-    Examples
-    --------
-    Ten numbers of which only the variance is known: its information is n / (2 t**2).
-
-    >>> import numpy as np
-    >>> from derivkit import ForecastKit, GaussianMeanCov
-    >>> data = GaussianMeanCov(lambda t: np.zeros(10), lambda t: t[0] * np.eye(10))
-    >>> print(ForecastKit(data, [2.0]).gaussian_fisher().round(6))
-    [[1.25]]
-    """
-
-    mu: Callable[..., Any] | None
-    cov: Callable[..., Any] | None = None
-
-    def __post_init__(self) -> None:
-        must_be_functions(mu=self.mu, cov=self.cov)
-
-
-def _both(block: GaussianMeanCov, theta: Any) -> Any:
-    """Return the pair (mean, covariance) of a model without `cov`."""
-    found = block.mu(theta)  # type: ignore[misc]
-    if not isinstance(found, (tuple, list)) or len(found) != 2:
-        raise TypeError(
-            f"`mu` must return (mean, covariance) where there is no `cov`, got {shown(found)}"
-        )
-    return found
-
-
-@dataclass(frozen=True, eq=False)
-class _Pair:
-    """The mean, then half of the covariance's entries, as one model."""
-
-    block: GaussianMeanCov
-    entries: Any = None
-
-    def __call__(self, theta: Any) -> Array:
-        mean, C = self.parts(theta)
-        return np.concatenate([mean, half_of(C, self.entries)])
-
-    def parts(self, theta: Any) -> tuple[Array, Any]:
-        """Return mean (m,), empty without a model, and variances (m,) or matrix, sparse or not."""
-        if self.block.cov is None:
-            mean, C = _both(self.block, theta)
-        else:
-            C = self.block.cov(theta)
-            mean = [] if self.block.mu is None else self.block.mu(theta)
-        means = np.asarray(mean).ravel()
-        hermitian = is_hermitian(C)
-        C = plain(of_real_numbers(C), means.size * (2 if hermitian else 1))
-        if np.iscomplexobj(means):
-            C = C if hermitian else twice(C)
-            means = np.concatenate([means.real, means.imag])
-        return np.asarray(means, dtype=float), C
-
-
-@dataclass(frozen=True, eq=False)
-class _Mean:
-    """The mean of a pair, as a model by itself."""
-
-    block: GaussianMeanCov
-
-    def __call__(self, theta: Any) -> Any:
-        block = self.block
-        return _both(block, theta)[0] if block.cov is None else block.mu(theta)  # type: ignore[misc]
 
 
 @dataclass(frozen=True, eq=False)
@@ -226,7 +82,7 @@ class Probe:
     @cached_property
     def pair_kit(self) -> CalculusKit:
         """The derivative kit of mean and covariance together."""
-        return self._kit(Model(_Pair(self._pair, self._entries), self.point))
+        return self._kit(Model(Pair(self._pair, self._entries), self.point))
 
     @cached_property
     def _entries(self) -> Any:
@@ -421,7 +277,7 @@ class Probe:
     @cached_property
     def covariance_here(self) -> Any:
         """Variances (m,) or matrix (m, m), sparse or not, at the fiducial point."""
-        return _Pair(self._pair).parts(self.point.given(self.point.values.copy()))[1]
+        return Pair(self._pair).parts(self.point.given(self.point.values.copy()))[1]
 
 
 def _is_same(a: Any, b: Any) -> bool:
@@ -476,7 +332,7 @@ def probe_of(function: Any, point: Point, cov: Any, options: Mapping[str, Any]) 
     if given and not isinstance(function, GaussianMeanCov):
         function = GaussianMeanCov(function, cov)
     if isinstance(function, GaussianMeanCov):
-        mean = None if function.mu is None else _Mean(function)
+        mean = None if function.mu is None else Mean(function)
         return Probe(mean, None, point, options, function)
     if function is not None and not callable(function):
         raise TypeError(f"`function` must be callable, got {type(function).__name__}")

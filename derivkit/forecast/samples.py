@@ -16,9 +16,16 @@ import numpy as np
 from derivkit.errors import SamplingError
 from derivkit.forecast.information import Array
 from derivkit.plot.ellipse import Layer
-from derivkit.validation import check_count, shown
+from derivkit.validation import check_count, is_positive, shown
 
-__all__ = ["Samples", "gaussian_samples", "importance_samples", "outside", "split_r_hat"]
+__all__ = [
+    "Samples",
+    "check_sampling",
+    "gaussian_samples",
+    "importance_samples",
+    "outside",
+    "split_r_hat",
+]
 
 FREEDOM = 5
 """Proposals have the tails of a t-distribution: lighter ones would miss what a Gaussian misses."""
@@ -111,6 +118,18 @@ def outside(points: Array, bounds: Any) -> Any:
     return ((points < limits[:, 0]) | (points > limits[:, 1])).any(axis=-1)
 
 
+def check_sampling(seed: int | None, **given: Any) -> None:
+    """Check how many samples are asked for, and how far apart."""
+    if seed is not None:
+        check_count("seed", seed, least=0)
+    for name, value in given.items():
+        if name.endswith("scale"):
+            if not is_positive(value):
+                raise ValueError(f"`{name}` must be positive and finite, got {shown(value)}")
+        else:
+            check_count(name, value)
+
+
 def gaussian_samples(
     centre: Array, root: Array, n: int, seed: int | None, names: Sequence[str]
 ) -> Samples:
@@ -155,10 +174,9 @@ def importance_samples(
     SamplingError
         If fewer than 100 samples, or 1 %, count in the end.
     """
-    if check_count("n", n) > MOST_SAMPLES:
+    check_sampling(seed, n=n)
+    if n > MOST_SAMPLES:
         raise ValueError(f"`n` must be at most {MOST_SAMPLES}, got {shown(n)}")
-    if seed is not None:
-        check_count("seed", seed, least=0)
     generator = np.random.default_rng(seed)
     root = scale * root
     for attempt in range(MOST_ROUNDS):
