@@ -14,7 +14,7 @@ from scipy import sparse
 from scipy.sparse.linalg import splu
 
 from derivkit.forecast.complex_data import of_real_numbers
-from derivkit.validation import check_unmasked, has, shown, without_unit
+from derivkit.validation import check_unmasked, has, real_numbers, shown, without_unit
 
 __all__ = [
     "as_numbers",
@@ -23,6 +23,7 @@ __all__ = [
     "cholesky_factor",
     "factor_of",
     "lower_factor",
+    "semidefinite_root",
     "sparse_factor",
 ]
 
@@ -30,6 +31,9 @@ Array = NDArray[np.float64]
 
 SYMMETRY = 1e-8
 """A covariance may be asymmetric by this part of its diagonal; more is a mistake, not rounding."""
+
+LEAST_EIGENVALUE = 1e-10
+"""Rounding makes an eigenvalue of 0, of a matrix scaled to unit diagonal, no more negative."""
 
 
 def cholesky_factor(cov: Any, m: int, *, name: str = "cov") -> Array:
@@ -127,6 +131,23 @@ def lower_factor(factor: Any, m: int, name: str) -> Any:
     ).all():
         raise ValueError(f"`{name}` must be a lower triangle with a positive diagonal")
     return L
+
+
+def semidefinite_root(name: str, matrix: Any, n: int) -> Array:
+    """Return R (n, n) with R^T R = a positive semi-definite matrix; a ValueError if it is not."""
+    known = real_numbers(name, matrix)
+    if known.shape != (n, n) or not np.isfinite(known).all():
+        raise ValueError(f"`{name}` must be {n} x {n} finite numbers, got shape {known.shape}")
+    scale = np.sqrt(np.maximum(np.diag(known), 0))
+    scale = np.where(scale > 0, scale, 1.0)
+    scaled = known / np.outer(scale, scale)
+    values, vectors = np.linalg.eigh(0.5 * (scaled + scaled.T))
+    if np.abs(scaled - scaled.T).max() > SYMMETRY or values[0] < -LEAST_EIGENVALUE:
+        raise ValueError(
+            f"`{name}` must be symmetric and positive semi-definite, got {values[0]:.3g} as its "
+            "least eigenvalue, scaled to unit diagonal"
+        )
+    return np.asarray((np.sqrt(np.maximum(values, 0)) * vectors).T * scale)
 
 
 def sparse_factor(C: Any, m: int, name: str) -> tuple[Any, NDArray[np.intp], Array]:
