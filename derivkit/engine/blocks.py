@@ -170,7 +170,7 @@ class Table:
                 x[key[0] - n * p] = key[1]
             yield key, x
 
-    def taken(self, which: list[int]) -> Table:
+    def taken(self, which: list[int] | slice) -> Table:
         """Return some of the points."""
         return Table(
             self.x0,
@@ -179,18 +179,7 @@ class Table:
             self.moved[which],
             self.lines[which],
             self.t[which],
-            [self.keys[n] for n in which],
-        )
-
-    def __getitem__(self, part: slice) -> Table:
-        return Table(
-            self.x0,
-            None if self.origin is None else self.origin[part],
-            self.moving[part],
-            self.moved[part],
-            self.lines[part],
-            self.t[part],
-            self.keys[part],
+            self.keys[which] if isinstance(which, slice) else [self.keys[n] for n in which],
         )
 
     def rows(self, n: int) -> Floats:

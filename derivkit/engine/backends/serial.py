@@ -89,7 +89,7 @@ def _cut(points: Table, batch: int | None) -> Iterator[Table]:
         yield points
         return
     for start in range(0, len(points), most):
-        yield points[start : start + most]
+        yield points.taken(slice(start, start + most))
 
 
 @dataclass(frozen=True, slots=True)
