@@ -12,7 +12,7 @@ from derivkit.engine.plain_numbers import output_numbers
 from derivkit.errors import ModelError
 from derivkit.forecast.covariance import Whitener
 from derivkit.forecast.information import Array, Information
-from derivkit.forecast.report import Report
+from derivkit.forecast.report import Judged
 from derivkit.forecast.verdict import Verdict, warn_of
 
 __all__ = ["BiasResult", "Data", "bias_of", "check_delta_nu"]
@@ -56,7 +56,7 @@ class Data:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class BiasResult(Report):
+class BiasResult(Judged):
     """Shifts of parameters, with errors.
 
     Attributes
@@ -84,11 +84,6 @@ class BiasResult(Report):
     second_order: Array | None
     refit: Array | None
     verdict: Verdict
-
-    @property
-    def success(self) -> bool:
-        """Whether the shifts are within their errors, as far as is known."""
-        return self.verdict.success
 
     @property
     def message(self) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 from derivkit.forecast.fisher import FisherResult
 from derivkit.forecast.information import Array
 from derivkit.forecast.inputs import check_points
-from derivkit.forecast.report import Report
+from derivkit.forecast.report import Judged
 from derivkit.forecast.samples import Samples, importance_samples
 from derivkit.forecast.verdict import Verdict
 from derivkit.plot.ellipse import Layer
@@ -29,7 +29,7 @@ SAMPLES = 4_000
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class GaussianCheck(Report):
+class GaussianCheck(Judged):
     """Chi-square one sigma away along the principal axes of a forecast; 1 if it is Gaussian.
 
     Attributes
@@ -57,11 +57,6 @@ class GaussianCheck(Report):
     def verdict(self) -> Verdict:
         """The worst verdict that applies."""
         return self.fisher.verdict
-
-    @property
-    def success(self) -> bool:
-        """Whether the forecast's numbers are within their errors."""
-        return self.verdict.success
 
     @property
     def message(self) -> str:

@@ -24,7 +24,7 @@ from derivkit.forecast.check import GaussianCheck, checked
 from derivkit.forecast.fisher import FisherResult
 from derivkit.forecast.information import Array
 from derivkit.forecast.inputs import check_points
-from derivkit.forecast.report import Report
+from derivkit.forecast.report import Judged
 from derivkit.forecast.samples import Samples, importance_samples
 from derivkit.forecast.verdict import Verdict, worst
 from derivkit.plot.ellipse import Layer
@@ -144,7 +144,7 @@ class DeltaChi2:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class DaliResult(Report):
+class DaliResult(Judged):
     """A non-Gaussian forecast, from derivatives to ``order``.
 
     Attributes
@@ -288,11 +288,6 @@ class DaliResult(Report):
             found += [Verdict.TRUSTWORTHY if near else Verdict.NOT_GAUSSIAN, self.check.verdict]
         worse = [verdict for verdict in found if verdict is not Verdict.NOT_CHECKED]
         return worst(worse or found)
-
-    @property
-    def success(self) -> bool:
-        """Whether the derivatives are resolved and the parameters constrained."""
-        return self.verdict.success
 
     @property
     def message(self) -> str:

@@ -24,7 +24,7 @@ from derivkit.forecast.inputs import (
     check_two,
     known_name,
 )
-from derivkit.forecast.report import Report
+from derivkit.forecast.report import Judged
 from derivkit.forecast.verdict import NEAR_A_BOUND, Verdict, worst
 from derivkit.plot.corner import draw_corner
 from derivkit.plot.ellipse import Layer, draw_plane
@@ -44,7 +44,7 @@ LEAST_SHARE = 1e-3
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class FisherResult(Report):
+class FisherResult(Judged):
     """A Gaussian forecast of k parameters, every number with an error.
 
     Attributes
@@ -239,11 +239,6 @@ class FisherResult(Report):
     def verdict(self) -> Verdict:
         """The worst verdict that applies."""
         return worst([self.gaussian, *(verdict for verdict, _ in self._findings)])
-
-    @property
-    def success(self) -> bool:
-        """Whether the numbers are within their errors."""
-        return self.verdict.success
 
     @property
     def message(self) -> str:

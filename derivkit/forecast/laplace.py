@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from derivkit.calculus_kit import CalculusKit
 from derivkit.forecast.information import Array
 from derivkit.forecast.inputs import Point, check_points
-from derivkit.forecast.report import Report
+from derivkit.forecast.report import Judged
 from derivkit.forecast.verdict import NEAR_A_BOUND, Verdict, quiet
 from derivkit.status import Status
 from derivkit.validation import real_numbers
@@ -36,7 +36,7 @@ SKEW = 1e-6
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class LaplaceResult(Report):
+class LaplaceResult(Judged):
     """A Gaussian about a point of least negative log-posterior.
 
     Attributes
@@ -95,11 +95,6 @@ class LaplaceResult(Report):
     def correlation(self) -> Array:
         """The correlation matrix (p, p)."""
         return np.asarray(self.covariance / np.outer(self.sigma, self.sigma))
-
-    @property
-    def success(self) -> bool:
-        """Whether the derivatives are resolved."""
-        return self.verdict.success
 
     @property
     def is_maximum(self) -> bool:
