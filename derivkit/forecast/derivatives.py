@@ -6,7 +6,7 @@ such data are left out; where they are many, noise hides the parameter, and its 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -96,30 +96,26 @@ class Derivatives:
 
     def of_rows(self, kept: NDArray[np.bool_]) -> Derivatives:
         """Return the derivatives of some of the data."""
-        if kept.all():
-            return self
-        value, error, noise = self.value[kept], self.error[kept], self.noise[kept]
-        return Derivatives(value, error, noise, self.nfev, self.patterns[:, kept])
+        return self if kept.all() else self._each(lambda array: array[..., kept, :])
 
     def of_columns(self, kept: NDArray[np.bool_]) -> Derivatives:
         """Return those of some of the columns."""
-        if kept.all():
-            return self
-        value, error, noise = self.value[:, kept], self.error[:, kept], self.noise[:, kept]
-        return Derivatives(value, error, noise, self.nfev, self.patterns[..., kept])
+        return self if kept.all() else self._each(lambda array: array[..., kept])
 
     def among(self, p: int, places: list[int]) -> Derivatives:
         """Return p columns, of which these are some and the others are 0."""
-        if places == list(range(p)):
-            return self
 
         def spread(columns: Array) -> Array:
             whole = np.zeros((*columns.shape[:-1], p))
             whole[..., places] = columns
             return whole
 
-        value, error, noise = map(spread, (self.value, self.error, self.noise))
-        return Derivatives(value, error, noise, self.nfev, spread(self.patterns))
+        return self if places == list(range(p)) else self._each(spread)
+
+    def _each(self, change: Callable[[Array], Array]) -> Derivatives:
+        """Return the derivatives with each array (…, m, p) changed in the same way."""
+        value, error, noise = map(change, (self.value, self.error, self.noise))
+        return Derivatives(value, error, noise, self.nfev, change(self.patterns))
 
     def lost(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Return which data (m,) to leave out, and which parameters (p,) to give up."""
