@@ -25,7 +25,7 @@ from derivkit.forecast.density_calls import DensityCalls
 from derivkit.forecast.derivatives import Derivatives
 from derivkit.forecast.experiment import Cross, Experiment, checked_cross
 from derivkit.forecast.fisher import FisherResult
-from derivkit.forecast.information import Array, Information
+from derivkit.forecast.information import Array
 from derivkit.forecast.inputs import (
     Point,
     check_calls,
@@ -304,7 +304,7 @@ class ForecastKit(Shown, DensityCalls):
         result = FisherResult(
             names=self.point.names,
             x0=self.point.values,
-            information=_information(every, whole.of_rows(~gone), lost, int(gone.sum())),
+            information=whole.of_rows(~gone).whitened(every, lost, int(gone.sum())),
             point=self.point,
             free=self.point.names,
             bounds=self.experiment.bounds,
@@ -479,7 +479,7 @@ class ForecastKit(Shown, DensityCalls):
         varied = [places.issuperset(i) for i in multi_indices(len(self.point.names), order)]
         kept = every.of_rows(data.kept).of_columns(np.array(varied))
         unknown = np.asarray(~np.isfinite(kept.error).all(axis=0))
-        columns = _information(data.whitener, kept, unknown)
+        columns = kept.whitened(data.whitener, unknown)
         lengths = np.where(unknown, np.inf, columns.size)
         error = columns.fisher_error
         return DaliResult(order, fisher, columns.triangle, error, lengths, symmetrize)
@@ -655,19 +655,6 @@ class ForecastKit(Shown, DensityCalls):
             circular=whole.circular,
             latex={n: s for kit in kits.values() for n, s in kit.latex.items()},
         )
-
-
-def _information(whitener: Whitener, part: Derivatives, lost: Any, gone: int = 0) -> Information:
-    """Return the information of derivatives; parameters that are lost contribute no error.
-
-    Each of the ``gone`` data left out is assumed to tell no more than the best of the others.
-    """
-    error = np.where(lost, 0.0, part.error)
-    rows, dual = whitener.both(part.value)
-    size = whitener.size(error)
-    missing = np.sqrt(gone) * np.abs(rows).max(axis=0)
-    of_noise = part.noise, part.patterns
-    return Information.of(rows, dual, error, size, *of_noise, missing, lost)
 
 
 MEAN_ALONE = "the covariance depends on theta, and this is what the mean tells alone"

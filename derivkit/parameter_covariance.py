@@ -25,8 +25,9 @@ from derivkit.engine.memo import Memo
 from derivkit.engine.names import in_order, order_of
 from derivkit.engine.trees import Branch, flatten
 from derivkit.forecast.covariance import whitener_of
+from derivkit.forecast.derivatives import Derivatives
 from derivkit.forecast.information import Information
-from derivkit.forecast.laplace import inverse_of
+from derivkit.forecast.inverse import inverse_of
 from derivkit.methods.registry import MethodLike
 from derivkit.results.labels import Labels
 from derivkit.results.result import DerivativeResult
@@ -391,7 +392,9 @@ def _from_jacobian(
         raise TypeError("`residuals` must be given for a sandwich estimate, got none")
     if m < p or not np.isfinite(J).all() or not J.any(axis=0).all():
         raise ValueError("the Jacobian must determine every parameter, got one that does not")
-    information = _information(J, E, _weights(sigma, m) if cov is None else cov)
+    whitener = whitener_of(_weights(sigma, m) if cov is None else cov, m)
+    lost = np.asarray(~np.isfinite(E).all(axis=0))
+    information = Derivatives.plain(J, E).whitened(whitener, lost)
     if information.unconstrained.any():
         raise ValueError("the Jacobian must have independent columns, got one that has not")
     value, error = information.covariance, information.covariance_error
@@ -415,15 +418,6 @@ def _weights(sigma: Any, m: int) -> Any:
     if not (deviations > 0).all():
         raise ValueError("`sigma` must be positive, got a number that is not")
     return deviations**2
-
-
-def _information(J: Array, E: Array, cov: Any) -> Information:
-    whitener = whitener_of(cov, len(J))
-    rows, dual = whitener.both(J)
-    lost = np.asarray(~np.isfinite(E).all(axis=0))
-    error = np.where(lost, 0.0, E)
-    size = whitener.size(error)
-    return Information.of(rows, dual, error, size, lost=lost)
 
 
 def _sandwich(information: Information, r: Array, C: Array, E: Array) -> tuple[Array, Array]:

@@ -17,7 +17,8 @@ from derivkit.forecast import getdist_export as export
 from derivkit.forecast.dali import LETTERS, DeltaChi2
 from derivkit.forecast.information import Array
 from derivkit.forecast.inputs import Point, check_points, known_name, must_be_functions
-from derivkit.forecast.laplace import SKEW, LaplaceResult, inverse_of, laplace, scalar_kit
+from derivkit.forecast.inverse import SKEW, inverse_of
+from derivkit.forecast.laplace import LaplaceResult, laplace, scalar_kit
 from derivkit.forecast.priors import Prior, build_prior, check_bounds, chosen_prior
 from derivkit.forecast.samples import check_sampling, gaussian_samples, importance_samples
 from derivkit.forecast.verdict import warn_of

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from derivkit.forecast.information import Array
+from derivkit.forecast.covariance import Whitener
+from derivkit.forecast.information import Array, Information
 from derivkit.forecast.noise import apart, noise_patterns
 from derivkit.status import Status
 
@@ -76,6 +77,11 @@ class Derivatives:
         )
 
     @classmethod
+    def plain(cls, value: Array, error: Array, nfev: int = 0) -> Derivatives:
+        """Return derivatives whose errors are no noise of known pattern."""
+        return cls(value, error, np.zeros_like(error), nfev, np.zeros((0, *error.shape)))
+
+    @classmethod
     def below(cls, parts: Sequence[Derivatives]) -> Derivatives:
         """Return the derivatives of several models' data, one after the other."""
         return cls._joined(parts, 0)
@@ -111,6 +117,17 @@ class Derivatives:
             return whole
 
         return self if places == list(range(p)) else self._each(spread)
+
+    def whitened(self, whitener: Whitener, lost: Any, gone: int = 0) -> Information:
+        """Return their information; parameters that are lost (p,) contribute no error.
+
+        Each of the ``gone`` data left out is assumed to tell no more than the best of the others.
+        """
+        error = np.where(lost, 0.0, self.error)
+        rows, dual = whitener.both(self.value)
+        missing = np.sqrt(gone) * np.abs(rows).max(axis=0)
+        of_data = rows, dual, error, self.noise, self.patterns, whitener.size(error), missing, lost
+        return Information.of(*of_data)
 
     def _each(self, change: Callable[[Array], Array]) -> Derivatives:
         """Return the derivatives with each array (…, m, p) changed in the same way."""

@@ -112,19 +112,15 @@ class Information:
         rows: Array,
         dual: Array,
         error: Array,
+        noise: Array,
+        patterns: Array,
         size: Array,
-        noise: Array | None = None,
-        patterns: Array | None = None,
-        missing: Array | None = None,
-        lost: NDArray[np.bool_] | None = None,
+        missing: Array,
+        lost: NDArray[np.bool_],
     ) -> Information:
         """Return the information of derivatives, all of whose parameters are shown."""
         p = rows.shape[1]
         none, one = np.zeros((p, p)), np.eye(p)
-        if noise is None or patterns is None:
-            noise, patterns = np.zeros_like(error), np.zeros((0, *error.shape))
-        lost = np.zeros(p, dtype=bool) if lost is None else lost
-        missing = np.zeros(p) if missing is None else missing
         no_prior = np.zeros((0, p))
         of_data = (rows, dual, error, noise, patterns, size, missing, lost)
         return cls(*of_data, one, none, no_prior, one, none)

@@ -153,9 +153,9 @@ class Probe:
         every = Derivatives.of(result)
         p = len(self.point.names)
         index = np.array(list(combinations_with_replacement(range(p), order))).T
-        distinct = np.ravel_multi_index(index, (p,) * order)
-        value, error, noise = (e[:, distinct] for e in (every.value, every.error, every.noise))
-        return Derivatives(value, error, noise, every.nfev, every.patterns[..., distinct])
+        distinct = np.zeros(p**order, dtype=bool)
+        distinct[np.ravel_multi_index(index, (p,) * order)] = True
+        return every.of_columns(distinct)
 
     def _for_one_vector(
         self, method: Any, keywords: Mapping[str, Any]

@@ -137,7 +137,7 @@ def effective(
     halves = [e + _both(R_error @ inverse @ np.abs(d)) for d, e in zip(dR, dR_error, strict=True)]
     value = np.concatenate([J, np.stack([half_of(d) for d in dR], axis=1)])
     error = np.concatenate([J_error, np.stack([half_of(e) for e in halves], axis=1)])
-    return Derivatives(value, error, np.zeros_like(error), nfev, np.zeros((0, *error.shape))), R
+    return Derivatives.plain(value, error, nfev), R
 
 
 def _bounded(result: Any) -> Array:
