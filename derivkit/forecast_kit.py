@@ -23,7 +23,7 @@ from derivkit.forecast.covariance_of_theta import whitener_of_half
 from derivkit.forecast.dali import LETTERS, DaliResult, multi_indices
 from derivkit.forecast.density_calls import DensityCalls
 from derivkit.forecast.derivatives import Derivatives
-from derivkit.forecast.experiment import Cross, Experiment, checked_cross
+from derivkit.forecast.experiment import Cross, Experiment
 from derivkit.forecast.fisher import FisherResult
 from derivkit.forecast.information import Array
 from derivkit.forecast.inputs import (
@@ -31,10 +31,9 @@ from derivkit.forecast.inputs import (
     check_calls,
     check_keywords,
     check_names,
-    check_sigmas,
     known_name,
 )
-from derivkit.forecast.probe import Probe, check_no_second_covariance, probe_of
+from derivkit.forecast.probe import Probe, probes_of
 from derivkit.forecast.probe_table import ProbeTable
 from derivkit.forecast.verdict import warn_of
 from derivkit.forecast.xy import Places, effective
@@ -130,42 +129,19 @@ class ForecastKit(Shown, DensityCalls):
         call: str = "same",
         **problem: Unpack[ForecastKeywords],
     ) -> None:
-        check_keywords(problem, (*inspect.signature(ForecastKit).parameters, *_WITHOUT_EFFECT))
-        options = {key: value for key, value in problem.items() if key not in _WITHOUT_EFFECT}
-        self._options = options
         known_name("call", call, ("same", "array"))
-        if options.pop("transform", None) is not None:
-            raise ValueError(
-                "`transform` must be None here: fisher_result().reparametrise(…) gives a forecast "
-                "in other parameters"
-            )
         self.point = Point.of(theta0, names)
         if call == "array":
             self.point = replace(self.point, like=None)
-        wrt = options.pop("wrt", None)
-        if wrt is not None:  # the others are fixed, by bounds with lower == upper
-            options["bounds"] = _bounds_around(self.point, options.get("bounds"), wrt)
-        blocks = function if isinstance(function, Mapping) else {"": function}
-        if not blocks:
-            raise ValueError("`function` must be a function or at least one block, got none")
-        check_no_second_covariance(blocks.values(), cov)
-        probes = {name: probe_of(each, self.point, cov, options) for name, each in blocks.items()}
+        self._options = _options_of_models(problem, self.point)
+        probes = probes_of(function, self.point, cov, self._options)
         self.function, self.theta0, self.cov = function, self.point.values.copy(), cov
         self.latex = dict(latex or {})
-        check_names("priors", priors or {}, self.point.names)
-        check_sigmas("priors", priors or {})
         check_names("latex", self.latex, self.point.names)
+        known, of_parameters = dict(cross or {}), dict(priors or {})
         self.experiment = Experiment(
-            self.point,
-            probes,
-            checked_cross(cross, list(probes)),
-            dict(priors or {}),
-            circular,
-            cov_samples,
-            known_name("cov_correction", cov_correction, ("hartlap", "percival")),
+            self.point, probes, known, of_parameters, circular, cov_samples, cov_correction
         )
-        for probe in probes.values():
-            probe.check_covariance()
 
     def _shown(self) -> tuple[list[dict[str, Any]], str]:
         names, experiment = self.point.names, self.experiment
@@ -661,6 +637,21 @@ MEAN_ALONE = "the covariance depends on theta, and this is what the mean tells a
 
 AGREES = 1e-9
 """Fisher matrices agree if they differ by less than this fraction of the diagonal, plus errors."""
+
+
+def _options_of_models(given: Mapping[str, Any], point: Point) -> dict[str, Any]:
+    """Return the keywords with which the kits of models are made; ``wrt`` becomes bounds."""
+    check_keywords(given, (*inspect.signature(ForecastKit).parameters, *_WITHOUT_EFFECT))
+    options = {key: value for key, value in given.items() if key not in _WITHOUT_EFFECT}
+    if options.pop("transform", None) is not None:
+        raise ValueError(
+            "`transform` must be None here: fisher_result().reparametrise(…) gives a forecast "
+            "in other parameters"
+        )
+    wrt = options.pop("wrt", None)
+    if wrt is not None:  # the others are fixed, by bounds with lower == upper
+        options["bounds"] = _bounds_around(point, options.get("bounds"), wrt)
+    return options
 
 
 def _bounds_around(point: Point, bounds: Any, wrt: Any) -> list[tuple[float, float]]:

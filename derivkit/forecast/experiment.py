@@ -14,12 +14,12 @@ from derivkit.forecast.covariance import Whitener, joined, scaled, whitener_of, 
 from derivkit.forecast.dali import exact_indices
 from derivkit.forecast.derivatives import Derivatives
 from derivkit.forecast.information import Array
-from derivkit.forecast.inputs import Point, check_names
+from derivkit.forecast.inputs import Point, check_names, check_sigmas, known_name
 from derivkit.forecast.probe import Probe
 from derivkit.forecast.simulations import factor_of_simulations
 from derivkit.validation import shown
 
-__all__ = ["Cross", "Experiment", "checked_cross"]
+__all__ = ["Cross", "Experiment"]
 
 Cross = Mapping[tuple[str, str], Any]
 """Covariances between the data of two probes."""
@@ -50,6 +50,14 @@ class Experiment:
     circular: bool = False
     cov_samples: int | None = None
     cov_correction: str = "hartlap"
+
+    def __post_init__(self) -> None:
+        known_name("cov_correction", self.cov_correction, ("hartlap", "percival"))
+        check_names("priors", self.priors, self.point.names)
+        check_sigmas("priors", self.priors)
+        _check_cross(self.cross, list(self.probes))
+        for probe in self.probes.values():
+            probe.check_covariance()
 
     # -- the parameters --------------------------------------------------------------------------
 
@@ -294,15 +302,13 @@ class Experiment:
         return cls(Point.of(values), probes, known, priors, _common_noise(parts))
 
 
-def checked_cross(cross: Cross | None, blocks: list[str]) -> dict[tuple[str, str], Any]:
-    """Return covariances between blocks, one for each pair."""
-    found = dict(cross or {})
-    for pair in found:
+def _check_cross(cross: Cross, blocks: list[str]) -> None:
+    """Raise unless each covariance is between two blocks, and there is one for each two."""
+    for pair in cross:
         if len(check_names("cross", pair, blocks)) != 2 or len(pair) != 2:
             raise ValueError(f"`cross` must be between two blocks, got {shown(pair)}")
-        if pair[::-1] in found:
+        if pair[::-1] in cross:
             raise ValueError(f"`cross` must have each two blocks once, got {shown(pair)} twice")
-    return found
 
 
 def _agreed(what: str, several: list[dict[str, float]]) -> dict[str, float]:

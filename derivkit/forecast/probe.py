@@ -36,7 +36,7 @@ from derivkit.forecast.verdict import quiet
 from derivkit.methods.protocol import OffersOneVector
 from derivkit.validation import check_flag, shown
 
-__all__ = ["Probe", "check_no_second_covariance", "probe_of"]
+__all__ = ["Probe", "probe_of", "probes_of"]
 
 HESSIAN = 2  # above this order there are many lines: they are judged by all data together
 
@@ -305,7 +305,7 @@ def _of_rates(rates: Array) -> Whitener:
     return whitener_of(rates, rates.size)
 
 
-def check_no_second_covariance(blocks: Iterable[Any], cov: Any) -> None:
+def _check_no_second_covariance(blocks: Iterable[Any], cov: Any) -> None:
     """Raise a ValueError for a covariance of which no block makes use."""
     kinds = {type(each) for each in blocks}
     said_twice = isinstance(cov, str) and kinds == {Poisson}  # "poisson" for Poisson
@@ -314,6 +314,17 @@ def check_no_second_covariance(blocks: Iterable[Any], cov: Any) -> None:
         raise ValueError(
             f"`cov` must be None beside {names}, got {shown(cov)}; they have their own"
         )
+
+
+def probes_of(
+    function: Any, point: Point, cov: Any, options: Mapping[str, Any]
+) -> dict[str, Probe]:
+    """Return the probes of what a user gave as model, or as models by name, and covariance."""
+    blocks = function if isinstance(function, Mapping) else {"": function}
+    if not blocks:
+        raise ValueError("`function` must be a function or at least one block, got none")
+    _check_no_second_covariance(blocks.values(), cov)
+    return {name: probe_of(each, point, cov, options) for name, each in blocks.items()}
 
 
 def probe_of(function: Any, point: Point, cov: Any, options: Mapping[str, Any]) -> Probe:
