@@ -19,7 +19,8 @@ from derivkit.plot.ellipse import Layer
 __all__ = ["GaussianCheck", "Posterior", "checked"]
 
 MOST_OFF = 0.3
-"""Chi-square at one sigma may differ from 1 by this before the likelihood is not Gaussian.
+"""The likelihood counts as Gaussian while chi-square at one sigma differs from 1 by no more than
+this.
 
 It is 1.00 for a linear model, 0.99 to 1.01 for a power law, 2.0 for a banana, 72 for dark energy
 from supernovae without a prior.
@@ -35,7 +36,7 @@ class GaussianCheck(Judged):
     Attributes
     ----------
     fisher : FisherResult
-        The forecast, with what was found in its verdict.
+        The forecast, whose verdict says what the check found.
     axes : ndarray (p, n)
         One-sigma steps along the axes, as columns.
     chi2 : ndarray (n, 2)
@@ -102,7 +103,8 @@ def checked(
 ) -> GaussianCheck:
     """Return the check of a forecast.
 
-    ``chi2`` takes steps (n, p0), and is inf where the model fails; does it ``calls`` the model?
+    ``chi2`` takes steps (n, p0) and returns inf where the model fails. ``calls`` says whether it
+    calls the model, for ``nfev``.
     """
     information = fisher.information
     axes = information.root
@@ -156,7 +158,7 @@ class Posterior:
         return log.reshape(points.shape[:-1])[()]
 
     def sample(self, n: int = SAMPLES, seed: int | None = None) -> Samples:
-        """Return importance samples, for three calls of the model each or a few more.
+        """Return importance samples; each takes three or a few more calls of the model.
 
         The proposal is the Gaussian forecast's, widened, and then shaped to the samples; see
         `derivkit.forecast.samples.importance_samples`. A sampler needs fewer calls where there

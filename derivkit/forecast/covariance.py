@@ -1,8 +1,8 @@
-"""Whiteners: what a covariance C of data is needed for, and all that is needed of it.
+"""Whiteners: all that a forecast needs of a data covariance C.
 
-With C = L L^T, a whitener applies W = L^-1, its transpose, and bounds the length of W e for an e
-of which only the size of the entries is known. C is never inverted and, where it has structure,
-never a matrix: variances are divisions, sparse and banded matrices stay sparse.
+With C = L L^T, a whitener applies W = L^-1 and its transpose, and bounds the length of W e where
+only the sizes of the entries of e are known. C is never inverted. Where C has structure, no dense
+matrix is made: variances become divisions, sparse and banded matrices stay sparse.
 """
 
 from __future__ import annotations
@@ -45,14 +45,16 @@ __all__ = [
 Array = NDArray[np.float64]
 
 MOST_STEPS, FEW, EXACT = 400, 4, 1e-13
-"""Products with an operator until its root is given up; the last few must add no more than this."""
+"""Most products with an operator in the search for its root; the last few must add no more than
+this fraction."""
 
 SIGNS = 6
-"""Random signs that are tried where the length of a whitened error cannot be bounded entrywise."""
+"""How many random signs are tried where the length of a whitened error cannot be bounded entry by
+entry."""
 
 
 DRAWS = 8
-"""Of random vectors, from which lengths follow to a quarter of themselves."""
+"""Number of random vectors: they give lengths to within a quarter."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +73,7 @@ class Whitener:
     without : callable or None
         Takes a mask (m,); returns the whitener of the data that stay. None: not known.
     squared : callable or None
-        (m, k) -> W^T W X, where W X is compressed to k rows and no adjoint can come back.
+        (m, k) -> W^T W X, where ``whiten`` compresses W X to k rows and so has no adjoint.
     """
 
     m: int
@@ -280,10 +282,10 @@ def size_by_signs(whiten: Callable[[Array], Array], E: Array, tries: int = SIGNS
 
 
 def lengths_of_units(whitener: Whitener) -> Array:
-    """Return about how long one unit of each datum (m,) is after whitening.
+    """Estimate the length of one unit of each datum (m,) after whitening.
 
-    These are the lengths of the columns of W: of W^T y for random y of unit variance, the mean
-    square.
+    These are the lengths of the columns of W: the root mean square of W^T y over random y of unit
+    variance.
     """
     n = len(whitener.whiten(np.zeros((whitener.m, 1))))
     y = np.random.default_rng(whitener.m).standard_normal((n, DRAWS))
@@ -415,7 +417,7 @@ def joined(parts: Sequence[Whitener]) -> Whitener:
 
 
 def without(part: Whitener, gone: NDArray[np.bool_]) -> Whitener:
-    """Return the whitener of the data that stay, itself where all do or nobody knows."""
+    """Return the whitener of the data that stay, or the same one where it is not known."""
     return part.without(gone) if part.without is not None and gone.any() else part
 
 

@@ -1,9 +1,9 @@
 r"""Covariances that depend on theta: what is differentiated of them, and what they tell.
 
-Data x that scatter about mu with covariance C have the log-density
-:math:`-\tfrac12 \ln\det C - \tfrac12 r^T C^{-1} r` with :math:`r = x - \mu`. A forecast has no data
-yet, so that it takes what they are on average, where :math:`r r^T` is
-:math:`C_0 + d\mu\,d\mu^T`. Minus twice the difference to the fiducial point is
+Data x that scatter about mu with covariance C have the log-density :math:`-\tfrac12 \ln\det C -
+\tfrac12 r^T C^{-1} r` with :math:`r = x - \mu`. A forecast has no data yet, so it averages over
+them: the mean of :math:`r r^T` is :math:`C_0 + d\mu\,d\mu^T`. Minus twice the difference to the
+fiducial point is
 
 .. math:: \ln\det C C_0^{-1} + \operatorname{tr}(C^{-1} C_0) - m + d\mu^T C^{-1} d\mu,
 
@@ -37,7 +37,7 @@ __all__ = [
 Array = NDArray[np.float64]
 
 COLUMNS = 256
-"""Columns of a sparse covariance that are solved for at a time."""
+"""Number of columns of a sparse covariance that are solved for at a time."""
 
 
 def entries_of(C: Any) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

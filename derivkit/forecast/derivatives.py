@@ -1,7 +1,7 @@
-"""Derivatives as a forecast takes them: with noise of known pattern, without data that are wild.
+"""Derivatives as a forecast uses them: with their noise's pattern, without unresolved data.
 
-An error bar wider than the entries of its column are large says next to nothing of that datum. Few
-such data are left out; where they are many, noise hides the parameter, and its errors say so.
+A datum whose error bar exceeds the size of its column's entries contributes next to nothing. A few
+such data are left out. Where there are many, noise hides the parameter, and its errors say so.
 """
 
 from __future__ import annotations

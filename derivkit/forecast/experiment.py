@@ -1,4 +1,4 @@
-"""An experiment: probes of one fiducial point, and what all their data together are and tell."""
+"""An experiment: probes about one fiducial point, and their data taken together."""
 
 from __future__ import annotations
 
@@ -213,9 +213,9 @@ class Experiment:
         return replace(every, nfev=every.nfev + calls), whiteners
 
     def _called(self) -> int:
-        """Return how many calls at the fiducial point tell whether the covariances suit the data.
+        """Call the models at theta0, and refuse covariances that do not suit their data.
 
-        What does not is refused then, before all other calls.
+        Return how many calls that took. It comes before all other calls.
         """
         calls = sum(probe.call() for probe in self.probes.values() if probe.model is not None)
         _ = self.whitener

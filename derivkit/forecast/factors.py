@@ -1,4 +1,4 @@
-"""What is a covariance: checked, and factored.
+"""Covariances given as numbers: checked and factored.
 
 A dense one is scaled to unit diagonal before it is factored, so that variances of 1e-20 beside
 1e20 lose no digits.
@@ -68,7 +68,7 @@ def as_numbers(cov: Any, name: str) -> Array:
 
 
 def checked_variances(variances: Array, m: int, name: str) -> Array:
-    """Return m variances; a ValueError names the entry that is none."""
+    """Return m variances; a ValueError names an entry that is not positive and finite."""
     if variances.ndim == 1 and variances.size != m:
         raise ValueError(f"`{name}` must be {m} variances, one a datum, got {variances.size}")
     least = np.finfo(float).tiny  # the root of a smaller one is not exact

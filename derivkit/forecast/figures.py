@@ -25,7 +25,7 @@ KINDS = {
 
 @dataclass(frozen=True)
 class Measured:
-    """A number and what it may be off."""
+    """A number and its error."""
 
     value: float
     error: float

@@ -100,13 +100,13 @@ class Point:
 
     @property
     def _keys(self) -> Iterable[Any]:
-        """What the user calls the parameters in what theta0 was."""
+        """The keys of the parameters in theta0, as the user gave it."""
         if isinstance(self.like, Mapping):
             return self.like
         return self.like.index if has(self.like, "index", "to_numpy") else self.names
 
     def moved(self, name: str, theta: Any) -> Point:
-        """Return another point of the same parameters, given by name as theta0 was or in a row."""
+        """Return another point of the same parameters, given as theta0 was, or as a sequence."""
         if isinstance(theta, Mapping) or (has(theta, "to_dict") and has(self.like, "to_dict")):
             given = theta if isinstance(theta, Mapping) else theta.to_dict()
             values = {str(key): value for key, value in given.items()}
@@ -126,7 +126,7 @@ class Point:
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """The user's model as the derivative kit wants it: an array in, one row of real numbers out.
+    """The user's model as the derivative kit needs it: an array in, one row of real numbers out.
 
     Outputs of any shape are flattened in C order; of complex ones the real parts come first, then
     the imaginary ones.
@@ -169,7 +169,7 @@ def check_two(names: Iterable[Any], known: Sequence[str]) -> list[str]:
 
 
 def check_sigmas(what: str, sigmas: Mapping[str, Any]) -> None:
-    """Raise a ValueError for a standard deviation that is none."""
+    """Raise a ValueError for a standard deviation that is not positive and finite."""
     for name, sigma in sigmas.items():
         if not is_positive(sigma):
             raise ValueError(f"`{what}` of {name} must be positive and finite, got {shown(sigma)}")

@@ -1,4 +1,4 @@
-"""The inverse of a positive definite matrix with errors; of another, what is wrong with it."""
+"""The inverse of a positive definite matrix, with errors; an error message for other matrices."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from derivkit.validation import real_numbers
 __all__ = ["inverse_of"]
 
 FLAT = 1e-10
-"""A curvature below this part of the largest, in scaled parameters, is none."""
+"""A curvature below this fraction of the largest, in scaled parameters, counts as 0."""
 
 SKEW = 1e-6
 """A matrix may be asymmetric by this part of its diagonal, as numerical Hessians are."""
@@ -27,7 +27,7 @@ LEAST_SHARE = 1e-3
 def inverse_of(
     matrix: Any, error: Any = None, names: Any = None, what: str = "`hessian`"
 ) -> tuple[Array, Array]:
-    """Return the inverse of a positive definite matrix (p, p), and what it may be off.
+    """Return the inverse of a positive definite matrix (p, p), and its errors.
 
     Raises
     ------
@@ -85,9 +85,10 @@ def _flat_direction(
 
 
 def _error(C: Array, E: Array, rounding: Array) -> Array:
-    """Return what the inverse C may be off, of a matrix known to within E; inf where it may be all.
+    """Return errors of the inverse C of a matrix known to within E; inf where unbounded.
 
-    To first order |C| E |C|; higher orders divide it by 1 less its share of the diagonal.
+    They are |C| E |C| to first order; for higher orders this is divided by 1 minus its share of the
+    diagonal.
     """
     part = np.abs(C)
     off = part @ np.where(np.isfinite(E), E, 0.0) @ part + rounding

@@ -1,4 +1,4 @@
-"""Laplace's approximation: a Gaussian about the maximum of a posterior, and whether it is one."""
+"""Laplace's approximation: a Gaussian about a posterior's maximum, if the point is one."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ MOST_OFF = 1e-3
 """A point within this many sigma of the maximum is the maximum."""
 
 MOST_UNKNOWN = 1.0
-"""Whether a point is the maximum is not known if errors leave room for one as many sigma away."""
+"""It is not known whether a point is the maximum if errors allow one this many sigma away."""
 
 BAR = 20.0
-"""Bars of slopes are about ten times the noise over the step; twice that is safe."""
+"""Error bars of slopes are about ten times the noise over the step; twice that is safe."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -44,8 +44,8 @@ class LaplaceResult(Judged):
     hessian, hessian_error : ndarray (p, p)
     covariance, covariance_error : ndarray (p, p)
     newton_step : ndarray (p,)
-        From the point to the maximum, as far as the second order tells; 0 for a parameter on a
-        bound beyond which it would be.
+        From the point to the maximum of the quadratic model; 0 for a parameter on its bound whose
+        step would cross it.
     truncated : tuple of str
         Parameters within two sigma of a bound.
     verdict : Verdict
@@ -83,7 +83,7 @@ class LaplaceResult(Judged):
 
     @property
     def sigma_error(self) -> Array:
-        """What they may be off (p,)."""
+        """Errors of the standard deviations (p,)."""
         return np.asarray(0.5 * np.diag(self.covariance_error) / self.sigma)
 
     @property

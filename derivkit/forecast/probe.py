@@ -1,7 +1,7 @@
 """A probe: one model with the covariance of its data, and its derivatives as a forecast needs them.
 
-What a user hands over as a model is an array of means with a covariance (`DataBlock`), rates of
-counts (`Poisson`), or a mean and a covariance that both depend on theta (`GaussianMeanCov`).
+A model gives means with a covariance (`DataBlock`), rates of counts (`Poisson`), or a mean and a
+covariance that both depend on theta (`GaussianMeanCov`).
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ class Probe:
             return np.asarray(self.kit.hyper_hessian(order=0))
 
     def call(self) -> int:
-        """Call the model at the fiducial point, unless it was; return how many calls that took."""
+        """Call the model at the fiducial point, unless that is done; return how many calls that is."""
         with quiet():
             return self.kit.hyper_hessian_result(order=0).nfev
 
@@ -162,8 +162,8 @@ class Probe:
     ) -> tuple[Any, dict[str, Any]]:
         """Return a method that looks at all data together, if there is one, and a run's keywords.
 
-        A third derivative has many lines, and among many data some derivative is always near 0:
-        its digits would cost calls, and no forecast shows them.
+        A third derivative has many lines, and some of many data always have a derivative near 0:
+        resolving its digits would cost calls, and no forecast depends on them.
         """
         chosen, run = chosen_method(method, keywords)
         if not isinstance(chosen, OffersOneVector):
@@ -185,7 +185,7 @@ class Probe:
     def divergences(
         self, points: Array, kept: NDArray[np.bool_], factor: float, n_workers: int | None = None
     ) -> Array:
-        """Return what stands for chi-square (n,) where the covariance depends on theta.
+        """Return the counterpart of chi-square (n,) where the covariance depends on theta.
 
         At points (n, p), twice `derivkit.forecast.covariance_of_theta.divergence` from the fiducial
         point, of the data that are kept, with C^-1 multiplied by a factor; inf where the model
@@ -306,7 +306,7 @@ def _of_rates(rates: Array) -> Whitener:
 
 
 def _check_no_second_covariance(blocks: Iterable[Any], cov: Any) -> None:
-    """Raise a ValueError for a covariance of which no block makes use."""
+    """Raise a ValueError for a covariance that no block uses."""
     kinds = {type(each) for each in blocks}
     said_twice = isinstance(cov, str) and kinds == {Poisson}  # "poisson" for Poisson
     if cov is not None and not said_twice and kinds <= {DataBlock, Poisson, GaussianMeanCov}:

@@ -1,4 +1,4 @@
-"""What all results of forecasts can be turned into: table, text, HTML, frame, JSON and back."""
+"""What all results of forecasts have in common: table, text, HTML, frame, and JSON both ways."""
 
 from __future__ import annotations
 

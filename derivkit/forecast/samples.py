@@ -28,13 +28,15 @@ __all__ = [
 ]
 
 FREEDOM = 5
-"""Proposals have the tails of a t-distribution: lighter ones would miss what a Gaussian misses."""
+"""Degrees of freedom of the proposal, a t-distribution: its heavy tails reach what a Gaussian
+misses."""
 
 SCALES = 1.0, 2.0, 4.0
 """Proposals of several widths at once, so that a density with a long tail has samples in it."""
 
 LEAST, LEAST_PART = 100, 0.01
-"""Effective samples below which there is no answer: in number, and as a part of those drawn."""
+"""With fewer effective samples there is no answer: their number, and their fraction of those drawn.
+"""
 
 LEARNING, MOST_ROUNDS = 2, 8
 """Rounds from whose samples the proposal learns its shape; most rounds until enough count."""
@@ -102,8 +104,8 @@ class Samples:
 def split_r_hat(chain: Array) -> Array:
     """Return R-hat (p,) of walkers (steps, walkers, p), each cut in two.
 
-    It is 1 once all parts of a chain tell of the same density (Gelman et al. 2013, Bayesian Data
-    Analysis, section 11.4).
+    It approaches 1 as all parts of a chain sample the same density (Gelman et al. 2013, Bayesian
+    Data Analysis, section 11.4).
     """
     half = len(chain) // 2
     parts = np.concatenate([chain[:half], chain[half : 2 * half]], axis=1)
@@ -218,8 +220,8 @@ def _proposed(
 def _reshaped(found: Samples, root: Array) -> tuple[Array, Array]:
     """Return centre and root of a proposal made to the samples that count.
 
-    Few do at first: the root of their weights is taken until a tenth count, lest their own
-    covariance be too narrow.
+    At first few samples count, and their covariance would be too narrow: until a tenth count, the
+    square roots of the weights are used.
     """
     many = found.ess > 0.1 * len(found.weights)
     tempered = found.weights if many else found.weights**0.5

@@ -1,4 +1,4 @@
-"""What is known of a covariance's structure, as a user hands it over: plain records."""
+"""Covariances with a known structure, as users give them: plain records."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def as_matrix(factor: Any) -> Any:
 
 
 def _is_one_matrix(blocks: Any) -> bool:
-    """Return whether blocks are as many rows of numbers as the rows have numbers."""
+    """Return whether blocks are the rows of one square table of numbers."""
     n = len(blocks)
     if n == 1 or isinstance(blocks, np.ndarray):
         return n > 1 and blocks.shape == (n, n)

@@ -1,4 +1,4 @@
-"""What can be said of a forecast: the verdicts and their texts, in one table, worst last."""
+"""How far a forecast can be trusted: the verdicts, each with its text, from best to worst."""
 
 # ruff: noqa: ISC004 - of each member a word, then its sentence
 from __future__ import annotations
@@ -86,14 +86,14 @@ def worst(verdicts: Iterable[Verdict]) -> Verdict:
 
 
 def warn_of(verdict: Verdict, message: str) -> None:
-    """Warn the user, at the place of his call, if a verdict is worse than not Gaussian."""
+    """Warn at the user's own line if a verdict is worse than not Gaussian."""
     if not verdict.success:
         kind = UnresolvedWarning if verdict is Verdict.UNRESOLVED else ForecastWarning
         warnings.warn(message, kind, stacklevel=level_of_user())
 
 
 class quiet(warnings.catch_warnings):  # noqa: N801 - a context
-    """Leave it to the forecast to say what is not resolved."""
+    """Silence warnings of unresolved derivatives: the forecast's verdict reports them."""
 
     def __enter__(self) -> None:
         super().__enter__()
