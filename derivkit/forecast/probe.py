@@ -115,7 +115,7 @@ class Probe:
             return np.asarray(self.kit.hyper_hessian(order=0))
 
     def call(self) -> int:
-        """Call the model at the fiducial point, unless that is done; return how many calls that is."""
+        """Call the model at theta0, unless that is done; return how many calls that took."""
         with quiet():
             return self.kit.hyper_hessian_result(order=0).nfev
 

@@ -1,4 +1,4 @@
-"""Where a call runs: what the user asked of the kit or the call, else joblib's configuration."""
+"""Where a call runs: as the user asked of the kit or the call, else as joblib is configured."""
 
 from __future__ import annotations
 
@@ -11,12 +11,7 @@ from typing import Any
 import numpy as np
 
 from derivkit.engine.backends.deadline import alarm_possible
-from derivkit.engine.backends.serial import (
-    serial,
-    serial_within,
-    vectorised,
-    vectorised_within,
-)
+from derivkit.engine.backends.serial import serial, serial_within, vectorised, vectorised_within
 from derivkit.engine.model import Backend, Model
 from derivkit.validation import check_flag, has, is_text, shown
 

@@ -1,4 +1,4 @@
-"""Executors of users – Dask, Ray, any other – and how large data reach their workers.
+"""Users' executors – Dask, Ray, any other – and how large data reach their workers.
 
 Dask and Ray are imported only where they are used.
 """
@@ -77,7 +77,7 @@ def _scattered_by(client: Any) -> Callable[[NDArray[np.uint8]], Any]:
 
 
 class _Census:
-    """Counts the threads of a Dask cluster, whose workers may join one by one, or leave."""
+    """Counts the threads of a Dask cluster, whose workers may join or leave at any time."""
 
     def __init__(self, client: Any, given: int | None = None) -> None:
         self._client = client
