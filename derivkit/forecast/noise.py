@@ -40,10 +40,10 @@ MOST_NUMBERS = 50_000_000
 FEWEST = 3  # contrasts
 
 BAR = 2.5
-"""Error bars of noisy derivatives are about this many standard deviations wide."""
+"""Bars of noisy derivatives are about this many standard deviations wide."""
 
 FITS = 2.0
-"""Contrasts count as noise up to this many times the noise of the samples."""
+"""Contrasts are noise if they are no more than this many times what the samples' noise is."""
 
 
 def noise_patterns(result: Any, is_noise: NDArray[np.bool_]) -> Array:
