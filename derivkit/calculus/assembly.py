@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from derivkit.calculus.problem import Problem
-from derivkit.engine.model import Output
+from derivkit.engine.model import Output, is_nested
 from derivkit.engine.points import Ray
 from derivkit.engine.trees import Leaf, Tree
 from derivkit.methods.protocol import Estimate, Line, Method, Points, Solver, likely, solvers
@@ -30,6 +30,7 @@ __all__ = [
     "stacked",
     "sum_of",
     "with_complex",
+    "wrong_output",
 ]
 
 
@@ -270,6 +271,13 @@ class Tensor(Protocol):
         ``budget`` is how many model calls, x0 apart, may be expected; the driver enforces it.
         """
         ...
+
+
+def wrong_output(wanted: str, output: Output, instead: str = "") -> TypeError:
+    """Return the error for an output that a tensor is not for, and what to do instead."""
+    got = f"an array of shape {np.shape(output)}" if np.ndim(output) else "a scalar"
+    got = "several" if is_nested(output) else got
+    return TypeError(f"`function` must return {wanted}, got {got}{instead}")
 
 
 def followed(rays: Sequence[Ray], lines: Sequence[Line], method: Method, order: int) -> Stage:

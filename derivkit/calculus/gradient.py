@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from derivkit.calculus.assembly import Stages, stacked
+from derivkit.calculus.assembly import Stages, stacked, wrong_output
 from derivkit.calculus.builders import builder
 from derivkit.calculus.lines import axes_followed
 from derivkit.calculus.problem import Problem
@@ -33,11 +33,8 @@ class Gradient:
     def check_output(self, output: Output) -> None:
         """Raise a TypeError unless the output is one number."""
         if np.size(output) != 1 or is_nested(output):
-            what = "several" if is_nested(output) else f"an array of shape {np.shape(output)}"
-            raise TypeError(
-                f"`function` must return a scalar for a gradient, got {what}; "
-                "use jacobian for a vector-valued function"
-            )
+            instead = "; use jacobian for a vector-valued function"
+            raise wrong_output("a scalar for a gradient", output, instead)
 
     def from_whole(self, whole: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the gradient of an output that may be an array of one number."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from derivkit.calculus.assembly import Stages, stacked
+from derivkit.calculus.assembly import Stages, stacked, wrong_output
 from derivkit.calculus.builders import builder
 from derivkit.calculus.lines import axes_followed
 from derivkit.calculus.mixed_seconds import along_axes, second_derivatives
@@ -76,10 +76,7 @@ class HessianFromGradient:
         """Raise a TypeError unless the output holds a number a parameter, in their order."""
         p = len(self.names)
         if np.size(output) != p:
-            raise TypeError(
-                f"`function` must return the gradient ({p},) with from_gradient=True, got shape "
-                f"{np.shape(output)}"
-            )
+            raise wrong_output(f"the gradient ({p},) with from_gradient=True", output)
         names = tuple(output.tree.names()) if isinstance(output, Shaped) else self.names
         if names != self.names and (is_nested(output) or set(names) == set(self.names)):
             raise TypeError(

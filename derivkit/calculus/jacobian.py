@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from derivkit.calculus.assembly import Stages, stacked
+from derivkit.calculus.assembly import Stages, stacked, wrong_output
 from derivkit.calculus.builders import builder
 from derivkit.calculus.lines import axes_followed
 from derivkit.calculus.problem import Problem
@@ -37,10 +37,8 @@ class Jacobian:
 def must_be_array(output: Output) -> None:
     """Raise a TypeError if the output is a bare number."""
     if np.ndim(output) == 0:
-        raise TypeError(
-            "`function` must return an array for a Jacobian, got a scalar; "
-            "use gradient for a scalar function"
-        )
+        instead = "; use gradient for a scalar function"
+        raise wrong_output("an array for a Jacobian", output, instead)
 
 
 build_jacobian = builder(

@@ -24,11 +24,13 @@ class Cholesky:
 
     Examples
     --------
+    Two data with variance 4 and covariance 1 know their common mean to within sqrt(2.5):
+
     >>> import numpy as np
     >>> from derivkit import Cholesky, ForecastKit
-    >>> kit = ForecastKit(lambda t: [t[0], t[0]], [1.0], Cholesky([[2.0, 0.0], [0.0, 2.0]]))
-    >>> print(kit.fisher_result().sigma.round(6))
-    [1.414214]
+    >>> L = np.linalg.cholesky([[4.0, 1.0], [1.0, 4.0]])
+    >>> ForecastKit(lambda t: [t[0], t[0]], [1.0], Cholesky(L)).fisher().round(6).tolist()
+    [[0.4]]
     """
 
     factor: Any
@@ -45,11 +47,14 @@ class Precision:
 
     Examples
     --------
-    >>> import numpy as np
-    >>> from derivkit import Precision, ForecastKit
-    >>> kit = ForecastKit(lambda t: [t[0], t[0]], [1.0], Precision(np.diag([0.25, 0.25])))
+    A sparse one, of data that are correlated with their neighbours only, given those:
+
+    >>> from derivkit import ForecastKit, Precision
+    >>> from scipy import sparse
+    >>> P = sparse.diags([-0.5, 1.0, -0.5], [-1, 0, 1], shape=(1000, 1000))
+    >>> kit = ForecastKit(lambda t: [t[0]] * 1000, [1.0], Precision(P))
     >>> print(kit.fisher_result().sigma.round(6))
-    [1.414214]
+    [1.]
     """
 
     matrix: Any
@@ -73,11 +78,13 @@ class BlockDiagonal:
 
     Examples
     --------
-    >>> import numpy as np
+    One datum by itself, and two that are correlated:
+
     >>> from derivkit import BlockDiagonal, ForecastKit
-    >>> kit = ForecastKit(lambda t: [t[0], t[0]], [1.0], BlockDiagonal([[4.0], [4.0]]))
+    >>> C = BlockDiagonal([4.0, [[1.0, 0.5], [0.5, 1.0]]])
+    >>> kit = ForecastKit(lambda t: [t[0], t[1], t[1]], [1.0, 1.0], C)
     >>> print(kit.fisher_result().sigma.round(6))
-    [1.414214]
+    [2.       0.866025]
     """
 
     blocks: Sequence[Any]
