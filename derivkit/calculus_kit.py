@@ -329,8 +329,7 @@ class CalculusKit(Shown, Generic[Labelled]):
         >>> result.value.round(4).tolist(), result.gap.round(4).tolist(), str(result.status[0])
         ([6.006], [0.006], 'model-limited')
         """
-        tensor = operators.gradient(self._problem)
-        return self._result(tensor, method, **keywords)
+        return self._result(operators.gradient(self._problem), method, **keywords)
 
     @overload
     def jacobian(
@@ -362,8 +361,7 @@ class CalculusKit(Shown, Generic[Labelled]):
         [[0.877583 1.      ]
          [2.       0.5     ]]
         """
-        tensor = operators.jacobian(self._problem, sparsity)
-        return self._values(tensor, method, **keywords)
+        return self._values(operators.jacobian(self._problem, sparsity), method, **keywords)
 
     @overload
     def jacobian_result(
@@ -383,8 +381,7 @@ class CalculusKit(Shown, Generic[Labelled]):
         ``compare`` as for `gradient_result`. With ``sparsity`` it is a
         `derivkit.results.sparse_result.SparseResult`.
         """
-        tensor = operators.jacobian(self._problem, sparsity)
-        return self._result(tensor, method, **keywords)
+        return self._result(operators.jacobian(self._problem, sparsity), method, **keywords)
 
     @overload
     def hessian(
@@ -457,14 +454,12 @@ class CalculusKit(Shown, Generic[Labelled]):
     @called_like(gradient)
     def hessian_diag(self, method: MethodLike = None, **keywords: Any) -> Labelled:
         """Return the Hessian's diagonal, (p,) or (*out, p); arguments as for `gradient`."""
-        tensor = operators.hessian_diag(self._problem)
-        return self._values(tensor, method, **keywords)
+        return self._values(operators.hessian_diag(self._problem), method, **keywords)
 
     @called_like(gradient)
     def hessian_diag_result(self, method: MethodLike = None, **keywords: Any) -> DerivativeResult:
         """Return the Hessian's diagonal with errors; arguments as for `gradient`."""
-        tensor = operators.hessian_diag(self._problem)
-        return self._result(tensor, method, **keywords)
+        return self._result(operators.hessian_diag(self._problem), method, **keywords)
 
     @with_keywords_of(run_together)
     def hyper_hessian(
@@ -500,8 +495,7 @@ class CalculusKit(Shown, Generic[Labelled]):
         self, method: MethodLike = None, *, order: int = 3, **keywords: Any
     ) -> DerivativeResult:
         """Return all derivatives of an order with errors; arguments as for `hyper_hessian`."""
-        tensor = operators.hyper_hessian(self._problem, order)
-        return self._result(tensor, method, **keywords)
+        return self._result(operators.hyper_hessian(self._problem, order), method, **keywords)
 
     @with_keywords_of(run_together)
     def directional(
@@ -528,8 +522,7 @@ class CalculusKit(Shown, Generic[Labelled]):
         self, v: Any, method: MethodLike = None, *, order: int = 1, **keywords: Any
     ) -> DerivativeResult:
         """Return a directional derivative with its error; arguments as for `directional`."""
-        tensor = operators.directional(self._problem, v, order)
-        return self._result(tensor, method, **keywords)
+        return self._result(operators.directional(self._problem, v, order), method, **keywords)
 
     @with_keywords_of(run_together)
     def hvp(
@@ -553,8 +546,7 @@ class CalculusKit(Shown, Generic[Labelled]):
     @called_like(hvp)
     def hvp_result(self, v: Any, method: MethodLike = None, **keywords: Any) -> DerivativeResult:
         """Return the product H v with errors; arguments as for `hvp`."""
-        tensor = operators.hvp(self._problem, v)
-        return self._result(tensor, method, **keywords)
+        return self._result(operators.hvp(self._problem, v), method, **keywords)
 
     @with_keywords_of(run_together)
     def mixed(
@@ -580,8 +572,7 @@ class CalculusKit(Shown, Generic[Labelled]):
         self, *indices: int | str, method: MethodLike = None, **keywords: Any
     ) -> DerivativeResult:
         """Return one mixed derivative with its error; arguments as for `mixed`."""
-        tensor = operators.mixed(self._problem, indices)
-        return self._result(tensor, method, **keywords)
+        return self._result(operators.mixed(self._problem, indices), method, **keywords)
 
     @called_like(gradient)
     def value_gradient_hessian_result(
