@@ -10,7 +10,7 @@ import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +32,10 @@ from derivkit.methods.registry import MethodLike, resolve
 from derivkit.results.result import DerivativeResult, nothing_known
 from derivkit.validation import check_version, check_workers, has, shown, with_keywords_of
 
-__all__ = ["at_many", "gradients", "outputs_at"]
+if TYPE_CHECKING:
+    from derivkit.engine.checkpoint.checkpoint import Checkpoint
+
+__all__ = ["at_many", "gradients", "memo_of", "outputs_at"]
 
 OF_EACH_CALL = ("side", "compare")
 MOST_NAMED = 6  # points in a warning
@@ -85,24 +88,14 @@ def gradients(
     [[ 4.  1.]
      [24.  9.]]
     """
-    check_version(version, checkpoint_mismatch)
     places = _listed(points)
     if not places:
         raise ValueError("`points` must hold at least one point, got none")
     of_problem, options = split_keywords(keywords)
     of_call = {key: options.pop(key) for key in OF_EACH_CALL if key in options}
     problem = check_problem(function, places[0], **of_problem)
-    memo = Memo(where="")  # nobody can go on from it
-    if checkpoint is not None:
-        from derivkit.engine.checkpoint.recording import open_memo  # noqa: PLC0415 - loads sqlite3
-
-        memo, _ = open_memo(
-            checkpoint,
-            problem.model.function,
-            version=version,
-            mismatch=checkpoint_mismatch,
-            names=problem.names,
-        )
+    nowhere = ""  # nobody can go on from it
+    memo, _ = memo_of(problem, nowhere, checkpoint, version, checkpoint_mismatch)
     chosen = resolve(method, options)
     alone = hasattr(chosen, "value_and_derivatives") or len(problem.free) < problem.p
     if alone or of_call or max_evaluations is not None:  # each point by itself
@@ -118,6 +111,19 @@ def gradients(
         )
         return np.stack([result.value for result in found])
     return _in_common_rounds(problem, places, chosen, memo, n_workers, progress)
+
+
+def memo_of(
+    problem: Problem, where: str, checkpoint: Any, version: str | None, mismatch: str
+) -> tuple[Memo, Checkpoint | None]:
+    """Return where a problem's finished evaluations are kept: in memory, or in a checkpoint."""
+    check_version(version, mismatch)
+    if checkpoint is None:
+        return Memo(where), None
+    from derivkit.engine.checkpoint.recording import open_memo  # noqa: PLC0415 - loads sqlite3
+
+    function, names = problem.model.function, problem.names
+    return open_memo(checkpoint, function, version=version, mismatch=mismatch, names=names)
 
 
 def _in_common_rounds(

@@ -19,13 +19,12 @@ from typing import (
 import numpy as np
 from numpy.typing import NDArray
 
-from derivkit.batch import at_many
+from derivkit.batch import at_many, memo_of
 from derivkit.calculus import operators
 from derivkit.calculus.assembly import Tensor
 from derivkit.calculus.driver import check_run, run, run_together
 from derivkit.calculus.problem import ProblemKeywords, check_problem
 from derivkit.calculus.sparsity import Pattern
-from derivkit.engine.memo import Memo
 from derivkit.engine.model import Reply
 from derivkit.engine.points import Seconds
 from derivkit.engine.progress import Show
@@ -35,7 +34,7 @@ from derivkit.results.labels import Labels
 from derivkit.results.result import DerivativeResult
 from derivkit.results.sparse_result import SparseResult
 from derivkit.results.table import Shown, rows_of
-from derivkit.validation import called_like, check_known, check_version, typed, with_keywords_of
+from derivkit.validation import called_like, check_known, typed, with_keywords_of
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -226,20 +225,10 @@ class CalculusKit(Shown, Generic[Labelled]):
         for key in problem:
             check_known("keyword", key, list(Settings.__annotations__), TypeError)
         self._problem = check_problem(function, x0, **problem)
-        check_version(version, checkpoint_mismatch)
-        self._memo = Memo()
+        self._memo, self._checkpoint = memo_of(
+            self._problem, "the kit", checkpoint, version, checkpoint_mismatch
+        )
         self._cut_short: tuple[dict[bytes, Reply], Seconds] = {}, {}  # of at_many: what it had
-        self._checkpoint: Checkpoint | None = None
-        if checkpoint is not None:
-            from derivkit.engine.checkpoint.recording import open_memo  # noqa: PLC0415 - loads sqlite3
-
-            self._memo, self._checkpoint = open_memo(
-                checkpoint,
-                self._problem.model.function,
-                version=version,
-                mismatch=checkpoint_mismatch,
-                names=self._problem.names,
-            )
 
     def _shown(self) -> tuple[list[dict[str, Any]], str]:
         calls = len(self._memo)
