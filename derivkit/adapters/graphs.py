@@ -184,8 +184,8 @@ def as_pytensor(
     >>> pt.grad(model(x), x).eval({x: [1.0, 2.0]}).round(6).tolist()  # doctest: +SKIP
     [4.0, 1.0]
     """
-    pt = imported("pytensor.tensor", "pytensor")
-    graph = imported("pytensor.graph", "pytensor")
+    pt = imported("pytensor.tensor")
+    graph = imported("pytensor.graph")
     base: Any = graph.Op
     host = Host(function, method, keywords, shape)
     shape = host.shape

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from importlib import import_module
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -19,7 +18,13 @@ from derivkit.engine.trees import Branch, Leaf, Tree, conformed, flatten
 from derivkit.errors import ModelError
 from derivkit.methods.registry import MethodLike
 from derivkit.results.result import DerivativeResult
-from derivkit.validation import check_count, check_sequence, real_numbers, with_keywords_of
+from derivkit.validation import (
+    check_count,
+    check_sequence,
+    optional,
+    real_numbers,
+    with_keywords_of,
+)
 
 __all__ = ["Host", "Shapes", "imported", "shows_keywords"]
 
@@ -29,13 +34,9 @@ Shapes: TypeAlias = tuple[int, ...] | Mapping[Any, Any]
 shows_keywords = with_keywords_of(check_problem, run_together)
 
 
-def imported(name: str, package: str | None = None) -> Any:
-    """Return a module; an ImportError that names the package to install."""
-    try:
-        return import_module(name)
-    except ImportError as error:
-        package = package or name.partition(".")[0]
-        raise ImportError(f"this adapter needs {package!r}; pip install {package}") from error
+def imported(name: str) -> Any:
+    """Return a module; an ImportError names the package to install."""
+    return optional(name, "this adapter")
 
 
 class Host:

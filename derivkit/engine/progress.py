@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 
 from derivkit.engine.model import Reply
 from derivkit.engine.points import Key
-from derivkit.validation import shown
+from derivkit.validation import optional, shown
 
 __all__ = [
     "Progress",
@@ -195,15 +195,9 @@ class _Bar:
 
 
 def _bar(what: str) -> _Bar:
-    try:
-        with warnings.catch_warnings():  # without ipywidgets, a notebook's bar is of text
-            warnings.filterwarnings("ignore", message="IProgress not found")
-            from tqdm.auto import tqdm  # noqa: PLC0415 - optional
-    except ImportError as error:
-        raise ImportError(
-            "progress=True needs tqdm, which is not installed; pip install tqdm"
-        ) from error
-    return _Bar(tqdm, what)
+    with warnings.catch_warnings():  # without ipywidgets, a notebook's bar is of text
+        warnings.filterwarnings("ignore", message="IProgress not found")
+        return _Bar(optional("tqdm.auto", "progress=True").tqdm, what)
 
 
 def _listed(names: Iterable[str]) -> str:

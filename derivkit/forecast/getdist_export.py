@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from derivkit.errors import ForecastWarning, SamplingError, level_of_user
 from derivkit.forecast.information import Array
 from derivkit.forecast.priors import Prior, check_bounds
 from derivkit.forecast.samples import Samples, check_sampling, outside, split_r_hat
-from derivkit.validation import check_count
+from derivkit.validation import check_count, optional
 
 __all__ = ["Density", "Walk", "chain", "gaussian", "of_samples"]
 
@@ -25,20 +24,11 @@ MOST_R_HAT = 1.1
 """A chain whose R-hat is above this has not settled."""
 
 
-def _extra(name: str) -> Any:
-    try:
-        return import_module(name)
-    except ImportError as error:
-        raise ImportError(
-            f"this needs {name}, which is not installed; pip install getdist"
-        ) from error
-
-
 def gaussian(
     mean: Array, covariance: Array, names: Sequence[str], labels: Sequence[str], label: str
 ) -> Any:
     """Return a `getdist.gaussian_mixtures.GaussianND`."""
-    made = _extra("getdist.gaussian_mixtures").GaussianND
+    made = optional("getdist.gaussian_mixtures", "this call").GaussianND
     return made(mean, covariance, names=list(names), labels=list(labels), label=label)
 
 
@@ -55,7 +45,7 @@ def of_samples(
     ):
         if np.isfinite(low) or np.isfinite(high):
             ranges[name] = [low if np.isfinite(low) else None, high if np.isfinite(high) else None]
-    return _extra("getdist").MCSamples(
+    return optional("getdist", "this call").MCSamples(
         samples=found.points[kept],
         weights=weights / weights.max(),
         loglikes=-found.log_density[kept] if loglikes else None,
@@ -120,7 +110,7 @@ class Walk:
 
 def chain(density: Density, start: Array, root: Array, names: Sequence[str], walk: Walk) -> Samples:
     """Return emcee's samples of a density (Foreman-Mackey et al. 2013, doi:10.1086/670067)."""
-    emcee = _extra("emcee")
+    emcee = optional("emcee", "this call")
     p, walkers = start.size, walk.n_walkers
     walkers = max(4 * p, 16) if walkers is None else check_count("n_walkers", walkers, least=2 * p)
     generator = np.random.default_rng(walk.seed)

@@ -35,17 +35,9 @@ from derivkit.validation.numbers import (
     real_numbers,
     without_unit,
 )
-from derivkit.validation.signatures import (
-    called_like,
-    typed,
-    with_keywords_of,
-)
-from derivkit.validation.words import (
-    did_you_mean,
-    shown,
-    suggestion,
-    text_of,
-)
+from derivkit.validation.packages import optional
+from derivkit.validation.signatures import called_like, typed, with_keywords_of
+from derivkit.validation.words import did_you_mean, shown, suggestion, text_of
 
 __all__ = [
     "called_like",
@@ -73,6 +65,7 @@ __all__ = [
     "is_number",
     "is_positive",
     "is_text",
+    "optional",
     "real_numbers",
     "shown",
     "suggestion",
