@@ -20,6 +20,7 @@ from derivkit.methods.registry import MethodLike
 from derivkit.results.result import DerivativeResult
 from derivkit.validation import (
     check_count,
+    check_function,
     check_sequence,
     optional,
     real_numbers,
@@ -61,9 +62,7 @@ class Host:
         keywords: dict[str, Any],
         shape: Shapes = (),
     ) -> None:
-        if not callable(function):
-            raise TypeError(f"`function` must be callable, got {type(function).__name__}")
-        self.function, self.method = function, method
+        self.function, self.method = check_function("function", function), method
         self.tree = _tree_of(shape)
         self.shape = (self.tree.size,) if isinstance(self.tree, Branch) else self.tree.shape
         self.of_kit, self.of_call = split_keywords(keywords)

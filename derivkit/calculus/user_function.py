@@ -8,19 +8,21 @@ from typing import Any
 from derivkit.engine.calling import CALLS, Calling
 from derivkit.engine.model import UNDEFINED_BY_DEFAULT, Model
 from derivkit.engine.trees import Branch, Leaf, Tree
-from derivkit.validation import check_count, check_flag, check_known, check_sequence, shown
+from derivkit.validation import (
+    check_count,
+    check_flag,
+    check_function,
+    check_known,
+    check_sequence,
+    shown,
+)
 
 __all__ = ["called_on_arrays", "check_arguments", "checked_function", "checked_model"]
 
 
 def checked_function(function: Any) -> Callable[..., Any]:
     """Return a function; raise a TypeError for anything else, such as x0 in its place."""
-    if not callable(function):
-        raise TypeError(
-            f"`function` must be callable, got {type(function).__name__}; "
-            "the order of arguments is (function, x0)"
-        )
-    return function  # type: ignore[no-any-return]
+    return check_function("function", function, "; the order of arguments is (function, x0)")
 
 
 def checked_model(

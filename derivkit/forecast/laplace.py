@@ -16,6 +16,7 @@ from derivkit.forecast.inverse import inverse_of
 from derivkit.forecast.report import Judged
 from derivkit.forecast.verdict import NEAR_A_BOUND, Verdict, quiet
 from derivkit.status import Status
+from derivkit.validation import check_function
 
 __all__ = ["LaplaceResult", "laplace", "scalar_kit"]
 
@@ -153,9 +154,8 @@ class LaplaceResult(Judged):
 
 def scalar_kit(function: Callable[[Any], Any], point: Point, options: Any) -> CalculusKit:
     """Return the derivative kit of a negative log-posterior."""
-    if not callable(function):
-        raise TypeError(f"`neg_logposterior` must be a function, got {type(function).__name__}")
-    return CalculusKit(_Scalar(function, point), point.values, names=point.names, **options)
+    checked = check_function("neg_logposterior", function)
+    return CalculusKit(_Scalar(checked, point), point.values, names=point.names, **options)
 
 
 def laplace(

@@ -34,7 +34,7 @@ from derivkit.forecast.information import Array
 from derivkit.forecast.inputs import Model, Point, chosen_method
 from derivkit.forecast.verdict import quiet
 from derivkit.methods.protocol import OffersOneVector
-from derivkit.validation import check_flag, shown
+from derivkit.validation import check_flag, check_function, shown
 
 __all__ = ["Probe", "probe_of", "probes_of"]
 
@@ -345,8 +345,10 @@ def probe_of(function: Any, point: Point, cov: Any, options: Mapping[str, Any]) 
     if isinstance(function, GaussianMeanCov):
         mean = None if function.mu is None else Mean(function)
         return Probe(mean, None, point, options, function)
-    if function is not None and not callable(function):
-        raise TypeError(f"`function` must be callable, got {type(function).__name__}")
-    if cov is None and function is not None:
-        raise ValueError("`cov` must be the data's covariance, got None; counts are Poisson(rate)")
+    if function is not None:
+        check_function("function", function)
+        if cov is None:
+            raise ValueError(
+                "`cov` must be the data's covariance, got None; counts are Poisson(rate)"
+            )
     return Probe(function, cov, point, options)

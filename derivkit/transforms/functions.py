@@ -24,6 +24,7 @@ from derivkit.transforms.at_points import Kind, Transform, ValueAndGradient
 from derivkit.validation import (
     called_like,
     check_flag,
+    check_function,
     check_known,
     check_sequence,
     is_count,
@@ -301,8 +302,7 @@ def _transform(
     warm: bool = False,
     **keywords: Any,
 ) -> Kind:
-    if not callable(function):
-        raise TypeError(f"`function` must be callable, got {type(function).__name__}")
+    check_function("function", function)
     at_undefined = check_known("at_undefined", at_undefined, ("nan", "raise"))
     single = is_count(argnums)
     several = (argnums,) if single else tuple(check_sequence("argnums", argnums, "whole numbers"))

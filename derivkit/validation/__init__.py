@@ -7,6 +7,7 @@ Nothing here trusts what it is given: a value may raise whatever it is asked.
 from derivkit.validation.arguments import (
     check_count,
     check_flag,
+    check_function,
     check_index,
     check_indices,
     check_known,
@@ -44,6 +45,7 @@ __all__ = [
     "check_count",
     "check_direction",
     "check_flag",
+    "check_function",
     "check_index",
     "check_indices",
     "check_known",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -14,6 +14,7 @@ from derivkit.validation.words import did_you_mean, shown, suggestion
 __all__ = [
     "check_count",
     "check_flag",
+    "check_function",
     "check_index",
     "check_indices",
     "check_known",
@@ -36,6 +37,13 @@ def check_flag(name: str, value: Any) -> bool:
     if not isinstance(value, (bool, np.bool_)):
         raise TypeError(f"`{name}` must be True or False, got {shown(value)}")
     return bool(value)
+
+
+def check_function(name: str, value: Any, hint: str = "") -> Callable[..., Any]:
+    """Return a function; raise a TypeError for anything else."""
+    if not callable(value):
+        raise TypeError(f"`{name}` must be callable, got {type(value).__name__}{hint}")
+    return value  # type: ignore[no-any-return]
 
 
 def check_count(name: str, value: Any, *, least: int = 1) -> int:
