@@ -26,6 +26,7 @@ __all__ = [
     "check_side",
     "check_start",
     "checked_bounds",
+    "checked_names",
     "checked_scales",
     "checked_wrt",
     "checked_x0",
@@ -66,7 +67,7 @@ def checked_x0(
     if isinstance(tree, Leaf) and tree.kind == "array" and len(tree.shape) == 1:
         tree = None
     if names is not None:
-        return point, _checked_names(names, point.size), tree
+        return point, checked_names(names, point.size), tree
     if tree is None:
         return point, tuple([f"x[{i}]" for i in range(point.size)]), None
     return point, _own_names(tree, point.size), tree
@@ -92,7 +93,7 @@ def _own_names(tree: Tree, p: int) -> tuple[str, ...]:
             f"`x0` must name each parameter differently, got {doubtful[0]!r} by two ways; rename "
             "a key, or give `names`"
         )
-    return _checked_names(names, p)
+    return checked_names(names, p)
 
 
 def _branches(tree: Tree, root: str, start: int) -> Iterator[tuple[str, range]]:
@@ -106,7 +107,8 @@ def _branches(tree: Tree, root: str, start: int) -> Iterator[tuple[str, range]]:
         start += child.count
 
 
-def _checked_names(names: Sequence[str], p: int) -> tuple[str, ...]:
+def checked_names(names: Sequence[str], p: int) -> tuple[str, ...]:
+    """Return p different names."""
     names = check_printable("names", names)
     if len(names) != p or len(set(names)) != p:
         raise ValueError(f"`names` must be {p} different strings, got {shown(list(names))}")

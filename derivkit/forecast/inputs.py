@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from derivkit.calculus.parameters import checked_names
 from derivkit.engine.progress import check_progress
 from derivkit.methods.registry import resolve
 from derivkit.validation import (
     check_count,
     check_known,
-    check_printable,
     check_sequence,
     check_workers,
     has,
@@ -79,12 +79,7 @@ class Point:
         array = check_vector("theta0", values)
         if names is None:
             names = [f"p{i}" for i in range(array.size)]
-        names = check_printable("names", names)
-        if len(names) != array.size or len(set(names)) != array.size:
-            raise ValueError(
-                f"`names` must be {array.size} different strings, got {shown(list(names))}"
-            )
-        return cls(tuple(names), array, theta0)
+        return cls(checked_names(names, array.size), array, theta0)
 
     def as_dict(self) -> dict[str, float]:
         """Return the values by name."""
