@@ -1,7 +1,7 @@
-"""Many small problems at once: one model at many points, every round one common batch.
+"""Many small problems at once: one model at many points, all points of a round in one batch.
 
-Each point's call is a `Replay`; this hands all their open points to one backend, and takes each
-call on as soon as its own are answered.
+Each point's call is a `Replay`. All their open points go to one backend, and each call goes on as
+soon as its own points are answered.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Tensors of one problem being computed: stages of lines, then their parts, then results.
 
-Nothing here calls a model: whoever has the answers to a stage hands them in.
+Nothing here calls a model: the driver, or a plan, hands in the answers to each stage.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The one driver: a problem, tensors and a method become results.
 
-`run` has a model called at the stages of a `computation` and hands the answers back, until every
-tensor has its parts. Tensors differ only in the lines they ask for and in how the answers are put
-together (`assembly.Tensor`).
+`run` takes the stages of a `computation`, has the model called, and hands the answers back until
+every tensor has its parts. Tensors differ only in the lines they ask for and in how the answers are
+put together (`assembly.Tensor`).
 """
 
 from __future__ import annotations

@@ -102,7 +102,7 @@ class HessianFromGradient:
         )
 
     def from_whole(self, _: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Refuse: of a function that gives the gradient, its own second derivatives are others."""
+        """Refuse: second derivatives of a function that returns the gradient are third ones."""
         raise ValueError("from_gradient=True needs a numerical method, such as 'auto' or 'finite'")
 
 

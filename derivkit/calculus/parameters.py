@@ -37,11 +37,11 @@ __all__ = [
 ]
 
 A_FEW_ULP = 4.0
-"""How far outside a bound rounding may have put a point that lies on it."""
+"""How far outside a bound a point may lie by rounding and still count as on it."""
 
 GRAIN = 2.0**-10
-"""Steps that are taken over are widened by this part: they were rounded to what x0 + t could hold,
-and a step just below one that a method knows would be taken for the next below."""
+"""Steps taken from another result are widened by this fraction: they were rounded to what x0 + t
+could hold, and a step just below one of a method's own steps would be rounded down to the next."""
 
 NO_SIZE = 1e-150
 """A coordinate below this says nothing about a scale: squares of steps beside it underflow."""
@@ -174,7 +174,7 @@ def check_bounds(bounds: Any, p: int) -> tuple[NDArray[Any], NDArray[Any]]:
 
 
 def put_inside(x0: NDArray[Any], lower: NDArray[Any], upper: NDArray[Any]) -> NDArray[Any]:
-    """Return a point that rounding put a few last digits outside its bounds as one on them."""
+    """Return a point with coordinates that rounding put outside a bound back on the bound."""
     on = np.clip(x0, lower, upper)
     near = np.abs(on - x0) <= A_FEW_ULP * np.spacing(np.abs(on))
     point = np.where(near, on, x0)

@@ -130,7 +130,7 @@ class Problem:
         return self.x0.size
 
     def as_called(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """Return another function as one of the flat array, called as the model's is."""
+        """Return another function as a function of the flat array, called as the model's is."""
         own = self.model.function
         return replace(own, function=function) if isinstance(own, Calling) else function
 
