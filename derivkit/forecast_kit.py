@@ -23,16 +23,10 @@ from derivkit.forecast.covariance_of_theta import whitener_of_half
 from derivkit.forecast.dali import LETTERS, DaliResult, multi_indices
 from derivkit.forecast.density_calls import DensityCalls
 from derivkit.forecast.derivatives import Derivatives
-from derivkit.forecast.experiment import Cross, Experiment
+from derivkit.forecast.experiment import Experiment
 from derivkit.forecast.fisher import FisherResult
 from derivkit.forecast.information import Array
-from derivkit.forecast.inputs import (
-    Point,
-    check_calls,
-    check_keywords,
-    check_names,
-    known_name,
-)
+from derivkit.forecast.inputs import Point, check_calls, check_keywords, check_names, known_name
 from derivkit.forecast.probe import Probe, probes_of
 from derivkit.forecast.probe_table import ProbeTable
 from derivkit.forecast.verdict import warn_of
@@ -122,7 +116,7 @@ class ForecastKit(Shown, DensityCalls):
         names: Sequence[str] | None = None,
         priors: Mapping[str, float] | None = None,
         latex: Mapping[str, str] | None = None,
-        cross: Cross | None = None,
+        cross: Mapping[tuple[str, str], Any] | None = None,
         circular: bool = False,
         cov_samples: int | None = None,
         cov_correction: str = "hartlap",
@@ -594,7 +588,9 @@ class ForecastKit(Shown, DensityCalls):
     # -- several probes --------------------------------------------------------------------------
 
     @classmethod
-    def combine(cls, *unnamed: Any, cross: Cross | None = None, **kits: ForecastKit) -> ForecastKit:
+    def combine(
+        cls, *unnamed: Any, cross: Mapping[tuple[str, str], Any] | None = None, **kits: ForecastKit
+    ) -> ForecastKit:
         """Return the kit of several probes together; parameters of the same name are the same.
 
         Parameters

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from derivkit import ForecastKit
 from derivkit.forecast.experiment import Experiment
 from derivkit.forecast.inputs import Point
 from derivkit.forecast.probe import probe_of
@@ -37,3 +38,8 @@ def test_steps_of_what_varies_leave_fixed_parameters_where_they_are():
     whole = experiment(a=(1.0, 1.0))
     assert whole.varied.names == ("b",)
     assert whole.of_all(np.array([[0.5]])).tolist() == [[0.0, 0.5]]
+
+
+def test_what_is_no_mapping_is_refused_as_covariances_between_blocks():
+    with pytest.raises(TypeError, match="`cross` must be a mapping"):
+        ForecastKit(lambda t: [t[0]], [1.0], 1.0, cross="a text")
