@@ -60,14 +60,14 @@ if TYPE_CHECKING:  # for checkers and editors, which cannot read the table; a te
         UnresolvedWarning as UnresolvedWarning,
         WorkerDiedError as WorkerDiedError,
     )
-    from derivkit.forecast.dali import DaliResult as DaliResult
-    from derivkit.forecast.fisher import FisherResult as FisherResult
-    from derivkit.forecast.laplace import LaplaceResult as LaplaceResult
-    from derivkit.forecast.probe import (
+    from derivkit.forecast.blocks import (
         DataBlock as DataBlock,
         GaussianMeanCov as GaussianMeanCov,
         Poisson as Poisson,
     )
+    from derivkit.forecast.dali import DaliResult as DaliResult
+    from derivkit.forecast.fisher import FisherResult as FisherResult
+    from derivkit.forecast.laplace import LaplaceResult as LaplaceResult
     from derivkit.forecast.structures import (
         BlockDiagonal as BlockDiagonal,
         Cholesky as Cholesky,
@@ -122,10 +122,10 @@ _PUBLIC = {  # module: its public names; imported when first used (PEP 562), so 
         "CheckpointError CheckpointMismatchError CheckpointWarning ForecastWarning ModelError "
         "SamplingError TracingError UnresolvedWarning WorkerDiedError"
     ),
+    "forecast.blocks": "DataBlock GaussianMeanCov Poisson",
     "forecast.dali": "DaliResult",
     "forecast.fisher": "FisherResult",
     "forecast.laplace": "LaplaceResult",
-    "forecast.probe": "DataBlock GaussianMeanCov Poisson",
     "forecast.structures": "BlockDiagonal Cholesky Kronecker Precision",
     "forecast.verdict": "Verdict",
     "forecast_kit": "ForecastKit",

@@ -1,7 +1,7 @@
-"""Many small problems at once: one model at many points, every round one common batch.
+"""Many small problems at once: one model at many points, all points of a round in one batch.
 
-Each point's call is a `Replay`; this hands all their open points to one backend, and takes each
-call on as soon as its own are answered.
+Each point's call is a `Replay`. All their open points go to one backend, and each call goes on as
+soon as its own points are answered.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,6 @@ from derivkit.calculus.driver import run
 from derivkit.calculus.operators import requested
 from derivkit.calculus.problem import Problem, check_problem, split_keywords
 from derivkit.calculus.scalar import AtPoints, around_a_defined_point
-from derivkit.calculus.signatures import with_keywords_of
 from derivkit.engine.backends.choice import choose_backend
 from derivkit.engine.failures import say_what_is_kept
 from derivkit.engine.memo import Memo
@@ -31,9 +30,12 @@ from derivkit.engine.streaming import Feed
 from derivkit.errors import ModelError, UnresolvedWarning, level_of_user
 from derivkit.methods.registry import MethodLike, resolve
 from derivkit.results.result import DerivativeResult, nothing_known
-from derivkit.validation import check_version, check_workers, has, shown
+from derivkit.validation import check_version, check_workers, has, shown, with_keywords_of
 
-__all__ = ["at_many", "gradients", "outputs_at"]
+if TYPE_CHECKING:
+    from derivkit.engine.checkpoint.checkpoint import Checkpoint
+
+__all__ = ["at_many", "gradients", "memo_of", "outputs_at"]
 
 OF_EACH_CALL = ("side", "compare")
 MOST_NAMED = 6  # points in a warning
@@ -86,24 +88,14 @@ def gradients(
     [[ 4.  1.]
      [24.  9.]]
     """
-    check_version(version, checkpoint_mismatch)
     places = _listed(points)
     if not places:
         raise ValueError("`points` must hold at least one point, got none")
     of_problem, options = split_keywords(keywords)
     of_call = {key: options.pop(key) for key in OF_EACH_CALL if key in options}
     problem = check_problem(function, places[0], **of_problem)
-    memo = Memo(where="")  # nobody can go on from it
-    if checkpoint is not None:
-        from derivkit.engine.checkpoint.recording import open_memo  # noqa: PLC0415 - loads sqlite3
-
-        memo, _ = open_memo(
-            checkpoint,
-            problem.model.function,
-            version=version,
-            mismatch=checkpoint_mismatch,
-            names=problem.names,
-        )
+    nowhere = ""  # nobody can go on from it
+    memo, _ = memo_of(problem, nowhere, checkpoint, version, checkpoint_mismatch)
     chosen = resolve(method, options)
     alone = hasattr(chosen, "value_and_derivatives") or len(problem.free) < problem.p
     if alone or of_call or max_evaluations is not None:  # each point by itself
@@ -119,6 +111,19 @@ def gradients(
         )
         return np.stack([result.value for result in found])
     return _in_common_rounds(problem, places, chosen, memo, n_workers, progress)
+
+
+def memo_of(
+    problem: Problem, where: str, checkpoint: Any, version: str | None, mismatch: str
+) -> tuple[Memo, Checkpoint | None]:
+    """Return where a problem's finished evaluations are kept: in memory, or in a checkpoint."""
+    check_version(version, mismatch)
+    if checkpoint is None:
+        return Memo(where), None
+    from derivkit.engine.checkpoint.recording import open_memo  # noqa: PLC0415 - loads sqlite3
+
+    function, names = problem.model.function, problem.names
+    return open_memo(checkpoint, function, version=version, mismatch=mismatch, names=names)
 
 
 def _in_common_rounds(

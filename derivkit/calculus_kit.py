@@ -19,14 +19,12 @@ from typing import (
 import numpy as np
 from numpy.typing import NDArray
 
-from derivkit.batch import at_many
+from derivkit.batch import at_many, memo_of
 from derivkit.calculus import operators
 from derivkit.calculus.assembly import Tensor
 from derivkit.calculus.driver import check_run, run, run_together
 from derivkit.calculus.problem import ProblemKeywords, check_problem
-from derivkit.calculus.signatures import called_like, with_keywords_of
 from derivkit.calculus.sparsity import Pattern
-from derivkit.engine.memo import Memo
 from derivkit.engine.model import Reply
 from derivkit.engine.points import Seconds
 from derivkit.engine.progress import Show
@@ -36,7 +34,7 @@ from derivkit.results.labels import Labels
 from derivkit.results.result import DerivativeResult
 from derivkit.results.sparse_result import SparseResult
 from derivkit.results.table import Shown, rows_of
-from derivkit.validation import check_known, check_version, typed
+from derivkit.validation import called_like, check_known, typed, with_keywords_of
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -227,20 +225,10 @@ class CalculusKit(Shown, Generic[Labelled]):
         for key in problem:
             check_known("keyword", key, list(Settings.__annotations__), TypeError)
         self._problem = check_problem(function, x0, **problem)
-        check_version(version, checkpoint_mismatch)
-        self._memo = Memo()
+        self._memo, self._checkpoint = memo_of(
+            self._problem, "the kit", checkpoint, version, checkpoint_mismatch
+        )
         self._cut_short: tuple[dict[bytes, Reply], Seconds] = {}, {}  # of at_many: what it had
-        self._checkpoint: Checkpoint | None = None
-        if checkpoint is not None:
-            from derivkit.engine.checkpoint.recording import open_memo  # noqa: PLC0415 - loads sqlite3
-
-            self._memo, self._checkpoint = open_memo(
-                checkpoint,
-                self._problem.model.function,
-                version=version,
-                mismatch=checkpoint_mismatch,
-                names=self._problem.names,
-            )
 
     def _shown(self) -> tuple[list[dict[str, Any]], str]:
         calls = len(self._memo)
@@ -330,8 +318,7 @@ class CalculusKit(Shown, Generic[Labelled]):
         >>> result.value.round(4).tolist(), result.gap.round(4).tolist(), str(result.status[0])
         ([6.006], [0.006], 'model-limited')
         """
-        tensor = operators.gradient(self._problem)
-        return self._result(tensor, method, **keywords)
+        return self._result(operators.gradient(self._problem), method, **keywords)
 
     @overload
     def jacobian(
@@ -363,8 +350,7 @@ class CalculusKit(Shown, Generic[Labelled]):
         [[0.877583 1.      ]
          [2.       0.5     ]]
         """
-        tensor = operators.jacobian(self._problem, sparsity)
-        return self._values(tensor, method, **keywords)
+        return self._values(operators.jacobian(self._problem, sparsity), method, **keywords)
 
     @overload
     def jacobian_result(
@@ -384,8 +370,7 @@ class CalculusKit(Shown, Generic[Labelled]):
         ``compare`` as for `gradient_result`. With ``sparsity`` it is a
         `derivkit.results.sparse_result.SparseResult`.
         """
-        tensor = operators.jacobian(self._problem, sparsity)
-        return self._result(tensor, method, **keywords)
+        return self._result(operators.jacobian(self._problem, sparsity), method, **keywords)
 
     @overload
     def hessian(
@@ -458,14 +443,12 @@ class CalculusKit(Shown, Generic[Labelled]):
     @called_like(gradient)
     def hessian_diag(self, method: MethodLike = None, **keywords: Any) -> Labelled:
         """Return the Hessian's diagonal, (p,) or (*out, p); arguments as for `gradient`."""
-        tensor = operators.hessian_diag(self._problem)
-        return self._values(tensor, method, **keywords)
+        return self._values(operators.hessian_diag(self._problem), method, **keywords)
 
     @called_like(gradient)
     def hessian_diag_result(self, method: MethodLike = None, **keywords: Any) -> DerivativeResult:
         """Return the Hessian's diagonal with errors; arguments as for `gradient`."""
-        tensor = operators.hessian_diag(self._problem)
-        return self._result(tensor, method, **keywords)
+        return self._result(operators.hessian_diag(self._problem), method, **keywords)
 
     @with_keywords_of(run_together)
     def hyper_hessian(
@@ -501,8 +484,7 @@ class CalculusKit(Shown, Generic[Labelled]):
         self, method: MethodLike = None, *, order: int = 3, **keywords: Any
     ) -> DerivativeResult:
         """Return all derivatives of an order with errors; arguments as for `hyper_hessian`."""
-        tensor = operators.hyper_hessian(self._problem, order)
-        return self._result(tensor, method, **keywords)
+        return self._result(operators.hyper_hessian(self._problem, order), method, **keywords)
 
     @with_keywords_of(run_together)
     def directional(
@@ -529,8 +511,7 @@ class CalculusKit(Shown, Generic[Labelled]):
         self, v: Any, method: MethodLike = None, *, order: int = 1, **keywords: Any
     ) -> DerivativeResult:
         """Return a directional derivative with its error; arguments as for `directional`."""
-        tensor = operators.directional(self._problem, v, order)
-        return self._result(tensor, method, **keywords)
+        return self._result(operators.directional(self._problem, v, order), method, **keywords)
 
     @with_keywords_of(run_together)
     def hvp(
@@ -554,8 +535,7 @@ class CalculusKit(Shown, Generic[Labelled]):
     @called_like(hvp)
     def hvp_result(self, v: Any, method: MethodLike = None, **keywords: Any) -> DerivativeResult:
         """Return the product H v with errors; arguments as for `hvp`."""
-        tensor = operators.hvp(self._problem, v)
-        return self._result(tensor, method, **keywords)
+        return self._result(operators.hvp(self._problem, v), method, **keywords)
 
     @with_keywords_of(run_together)
     def mixed(
@@ -581,8 +561,7 @@ class CalculusKit(Shown, Generic[Labelled]):
         self, *indices: int | str, method: MethodLike = None, **keywords: Any
     ) -> DerivativeResult:
         """Return one mixed derivative with its error; arguments as for `mixed`."""
-        tensor = operators.mixed(self._problem, indices)
-        return self._result(tensor, method, **keywords)
+        return self._result(operators.mixed(self._problem, indices), method, **keywords)
 
     @called_like(gradient)
     def value_gradient_hessian_result(

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, overload
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, Unpack, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
+from derivkit.calculus.directional import check_order
 from derivkit.calculus.driver import run, run_together
-from derivkit.calculus.operators import check_order
-from derivkit.calculus.problem import check_problem, checked_function
+from derivkit.calculus.problem import CallKeywords, ProblemKeywords, check_problem
 from derivkit.calculus.scalar import AtPoints, OfNumber, around_a_defined_point
-from derivkit.calculus.signatures import with_keywords_of
+from derivkit.calculus.user_function import checked_function
 from derivkit.engine.memo import Memo
 from derivkit.engine.progress import Show
 from derivkit.engine.trees import Branch, Leaf, Tree, wrapped
@@ -21,9 +21,12 @@ from derivkit.methods.registry import MethodLike
 from derivkit.models.table import Table, check_table
 from derivkit.results.result import DerivativeResult
 from derivkit.results.table import Shown, rows_of
-from derivkit.validation import check_numbers, shown, typed
+from derivkit.validation import check_known, check_numbers, shown, typed, with_keywords_of
 
 __all__ = ["DerivativeKit", "derivative"]
+
+_OWN = ("x0", "tab_x", "tab_y", "bounds", "scale")
+_OF_SEVERAL = tuple(ProblemKeywords.__annotations__.keys() - CallKeywords.__annotations__)
 
 
 class DerivativeKit(Shown):
@@ -63,6 +66,7 @@ class DerivativeKit(Shown):
     3.0
     """
 
+    @with_keywords_of(check_problem, but=_OF_SEVERAL)
     def __init__(
         self,
         function: Callable[[Any], Any] | None = None,
@@ -72,15 +76,10 @@ class DerivativeKit(Shown):
         tab_y: Any = None,
         bounds: Any = None,
         scale: float | None = None,
-        vectorized: bool = False,
-        undefined: Any = (),
-        executor: Any = None,
-        timeout: float | None = None,
-        args: Sequence[Any] = (),
-        kwargs: Mapping[str, Any] | None = None,
-        errors: str = "undefined",
-        period: Any = None,
+        **problem: Unpack[CallKeywords],
     ) -> None:
+        for key in problem:
+            check_known("keyword", key, [*_OWN, *CallKeywords.__annotations__], TypeError)
         self._table: Table | None = None
         if tab_x is not None or tab_y is not None:
             function, bounds = self._take_table(function, tab_x, tab_y)
@@ -89,23 +88,12 @@ class DerivativeKit(Shown):
         if isinstance(scale, Mapping):
             raise TypeError(f"`scale` must be a number, got {shown(scale)}")
         self._x0 = check_numbers("x0", x0)
-        of_number = OfNumber(function, vectorized)
+        of_number = OfNumber(function, problem.get("vectorized", False))
         numbers = self._x0.ravel()
         pairs = None if bounds is None else [bounds] * numbers.size
         self._scales = check_problem(of_number, numbers, bounds=pairs, scale=scale).scale
         self._problem = check_problem(
-            of_number,
-            numbers[:1],
-            bounds=pairs and pairs[:1],
-            scale=scale,
-            vectorized=vectorized,
-            undefined=undefined,
-            executor=executor,
-            timeout=timeout,
-            args=args,
-            kwargs=kwargs,
-            errors=errors,
-            period=period,
+            of_number, numbers[:1], bounds=pairs and pairs[:1], scale=scale, **problem
         )
         self._memo = Memo()
 

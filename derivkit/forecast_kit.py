@@ -6,14 +6,13 @@ import inspect
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property, partial
+from functools import partial
 from typing import Any, Unpack
 
 import numpy as np
 from scipy.sparse.linalg import LinearOperator
 
 from derivkit.calculus.problem import ModelKeywords, check_problem
-from derivkit.calculus.signatures import with_keywords_of
 from derivkit.calculus_kit import CalculusKit, CheckpointKeywords
 from derivkit.engine.plain_numbers import output_numbers
 from derivkit.errors import ForecastWarning, level_of_user
@@ -21,26 +20,19 @@ from derivkit.forecast.bias import Data, check_delta_nu
 from derivkit.forecast.check import GaussianCheck, Posterior, checked
 from derivkit.forecast.covariance import Whitener, joined, scaled, whitener_of, without
 from derivkit.forecast.covariance_of_theta import whitener_of_half
-from derivkit.forecast.dali import LETTERS, DaliResult, exact_indices, multi_indices
+from derivkit.forecast.dali import LETTERS, DaliResult, multi_indices
 from derivkit.forecast.density_calls import DensityCalls
 from derivkit.forecast.derivatives import Derivatives
+from derivkit.forecast.experiment import Experiment
 from derivkit.forecast.fisher import FisherResult
-from derivkit.forecast.information import Array, Information
-from derivkit.forecast.inputs import (
-    Point,
-    check_calls,
-    check_keywords,
-    check_names,
-    check_sigmas,
-    known_name,
-)
-from derivkit.forecast.probe import Probe, check_no_second_covariance, probe_of
+from derivkit.forecast.information import Array
+from derivkit.forecast.inputs import Point, check_calls, check_keywords, check_names, known_name
+from derivkit.forecast.probe import Probe, probes_of
 from derivkit.forecast.probe_table import ProbeTable
-from derivkit.forecast.simulations import factor_of_simulations
 from derivkit.forecast.verdict import warn_of
 from derivkit.forecast.xy import Places, effective
 from derivkit.results.table import Shown, rows_of
-from derivkit.validation import is_count, real_numbers, shown, typed
+from derivkit.validation import is_count, real_numbers, shown, typed, with_keywords_of
 
 __all__ = ["ForecastKit"]
 
@@ -131,44 +123,24 @@ class ForecastKit(Shown, DensityCalls):
         call: str = "same",
         **problem: Unpack[ForecastKeywords],
     ) -> None:
-        check_keywords(problem, (*inspect.signature(ForecastKit).parameters, *_WITHOUT_EFFECT))
-        options = {key: value for key, value in problem.items() if key not in _WITHOUT_EFFECT}
-        self._options = options
         known_name("call", call, ("same", "array"))
-        if options.pop("transform", None) is not None:
-            raise ValueError(
-                "`transform` must be None here: fisher_result().reparametrise(…) gives a forecast "
-                "in other parameters"
-            )
         self.point = Point.of(theta0, names)
         if call == "array":
             self.point = replace(self.point, like=None)
-        wrt = options.pop("wrt", None)
-        if wrt is not None:  # the others are fixed, by bounds with lower == upper
-            options["bounds"] = _bounds_around(self.point, options.get("bounds"), wrt)
-        blocks = function if isinstance(function, Mapping) else {"": function}
-        if not blocks:
-            raise ValueError("`function` must be a function or at least one block, got none")
-        check_no_second_covariance(blocks.values(), cov)
-        self.probes = {
-            name: probe_of(each, self.point, cov, options) for name, each in blocks.items()
-        }
+        self._options = _options_of_models(problem, self.point)
+        probes = probes_of(function, self.point, cov, self._options)
         self.function, self.theta0, self.cov = function, self.point.values.copy(), cov
-        self.cross = _checked_cross(cross, list(self.probes))
-        self.priors, self.latex = dict(priors or {}), dict(latex or {})
-        check_names("priors", self.priors, self.point.names)
-        check_sigmas("priors", self.priors)
+        self.latex = dict(latex or {})
         check_names("latex", self.latex, self.point.names)
-        self.circular, self.cov_samples = circular, cov_samples
-        self._correction = known_name("cov_correction", cov_correction, ("hartlap", "percival"))
-        for probe in self.probes.values():
-            probe.check_covariance()
+        known, of_parameters = dict(cross or {}), dict(priors or {})
+        self.experiment = Experiment(
+            self.point, probes, known, of_parameters, circular, cov_samples, cov_correction
+        )
 
     def _shown(self) -> tuple[list[dict[str, Any]], str]:
-        names = self.point.names
-        prior = [float(self.priors.get(name, np.inf)) for name in names]
-        called = all(probe.is_called for probe in self.probes.values())
-        data = f"{self._mean.size} data" if called else "model not called yet"
+        names, experiment = self.point.names, self.experiment
+        prior = [float(experiment.priors.get(name, np.inf)) for name in names]
+        data = f"{self.n_observables} data" if experiment.is_called else "model not called yet"
         rows = rows_of(parameter=names, fiducial=self.point.values.tolist(), prior=prior)
         return rows, f"ForecastKit: {len(names)} parameters, {data}"
 
@@ -185,7 +157,12 @@ class ForecastKit(Shown, DensityCalls):
     @property
     def n_observables(self) -> int:
         """Number of data; a complex one counts twice."""
-        return self._mean.size
+        return self.experiment.mean.size
+
+    @property
+    def varied(self) -> Point:  # type: ignore[override]  # not a stub there
+        """The point without fixed parameters: those with lower == upper, or left out by ``wrt``."""
+        return self.experiment.varied
 
     # -- Fisher ----------------------------------------------------------------------------------
 
@@ -234,19 +211,15 @@ class ForecastKit(Shown, DensityCalls):
         self, method: Any, *, with_priors: bool = True, **keywords: Any
     ) -> FisherResult:
         check_calls(method, keywords)
-        part = self._each(lambda probe: probe.jacobian(method, **keywords))
-        if self._varies:
+        experiment = self.experiment
+        part = experiment.derivatives(lambda probe: probe.jacobian(method, **keywords))
+        if experiment.varies:
             self._warn_of_mean_alone("gaussian_fisher() has both")
-        notes = (*((MEAN_ALONE,) if self._varies else ()), *self._notes)
-        return self._forecast(part, self._whitener, with_priors=with_priors, notes=notes)
+        notes = (*((MEAN_ALONE,) if experiment.varies else ()), *experiment.notes)
+        return self._forecast(part, experiment.whitener, with_priors=with_priors, notes=notes)
 
     def _warn_of_mean_alone(self, instead: str) -> None:
         warnings.warn(f"{MEAN_ALONE}; {instead}", ForecastWarning, stacklevel=level_of_user())
-
-    @property
-    def _varies(self) -> bool:
-        """Whether a covariance depends on theta."""
-        return any(probe.pair is not None for probe in self.probes.values())
 
     def gaussian_fisher(self, method: Any = None, **keywords: Any) -> Array:
         """Return the Fisher matrix (p, p) of mean and covariance, without priors."""
@@ -263,80 +236,11 @@ class ForecastKit(Shown, DensityCalls):
         self, method: Any, *, with_priors: bool = True, **keywords: Any
     ) -> FisherResult:
         check_calls(method, keywords)
-        calls = self._called()
-        means, halves = [], []
-        for probe in self.probes.values():
-            if probe.pair is None:
-                means.append(self._placed(probe, probe.jacobian(method, **keywords)))
-                continue
-            mean, half = (
-                self._placed(probe, each) for each in probe.pair_jacobian(method, **keywords)
-            )
-            means.append(mean)
-            halves.append(half)
-        others = [p.half_whitener() for p in self.probes.values() if p.pair is not None]
-        every = Derivatives.below([*means, *halves])
+        experiment = self.experiment
+        every, others = experiment.pair_derivatives(method, **keywords)
         return self._forecast(
-            replace(every, nfev=every.nfev + calls),
-            self._whitener,
-            others,
-            with_priors=with_priors,
-            notes=self._notes,
+            every, experiment.whitener, others, with_priors=with_priors, notes=experiment.notes
         )
-
-    def _called(self) -> int:
-        """Return how many calls at the fiducial point tell whether the covariances suit the data.
-
-        What does not is refused then, before all other calls.
-        """
-        calls = sum(probe.call() for probe in self.probes.values() if probe.model is not None)
-        _ = self._whitener
-        return calls
-
-    def _each(self, derivatives_of: Callable[[Probe], Derivatives], order: int = 1) -> Derivatives:
-        """Return the derivatives of the data of all probes, with respect to all parameters."""
-        calls = self._called()
-        every = Derivatives.below(
-            [self._placed(probe, derivatives_of(probe), order) for probe in self.probes.values()]
-        )
-        return replace(every, nfev=every.nfev + calls)
-
-    def _placed(self, probe: Probe, found: Derivatives, order: int = 1) -> Derivatives:
-        """Return a probe's derivatives among columns for the parameters of all probes."""
-        place = {index: k for k, index in enumerate(exact_indices(len(self.point.names), order))}
-        here = [self.point.names.index(name) for name in probe.point.names]
-        own = exact_indices(len(here), order)
-        places = [place[tuple(sorted(here[i] for i in index))] for index in own]
-        return found.among(len(place), places)
-
-    @cached_property
-    def _whitener(self) -> Whitener:
-        """The whitener of all means, one probe after the other."""
-        if self.cross:
-            joint = whitener_of(self._joint_covariance(), self._mean.size, name="cov with cross")
-            return scaled(joint, next(iter(self._factors.values()))[0])
-        factors = self._factors.items()
-        parts = [scaled(self.probes[name].whitener(), factor) for name, (factor, _) in factors]
-        return joined(parts) if parts else whitener_of(1.0, 0)
-
-    def _joint_covariance(self) -> Array:
-        sizes = [probe.mean.size for probe in self.probes.values()]
-        starts = dict(zip(self.probes, np.cumsum([0, *sizes[:-1]]).tolist(), strict=True))
-        C = np.zeros((sum(sizes), sum(sizes)))
-        for name, probe in self.probes.items():
-            here = slice(starts[name], starts[name] + probe.mean.size)
-            C[here, here] = probe.dense_covariance()
-        for (a, b), block in self.cross.items():
-            rows, columns = self.probes[a].mean.size, self.probes[b].mean.size
-            given = np.asarray(block, dtype=float)
-            if given.shape != (rows, columns):
-                raise ValueError(
-                    f"`cross` of {a} and {b} must have shape ({rows}, {columns}), got {given.shape}"
-                )
-            i, j = starts[a], starts[b]
-            C[i : i + rows, j : j + columns] = given
-            C[j : j + columns, i : i + rows] = given.T
-        return C
 
     def _forecast(
         self,
@@ -370,137 +274,46 @@ class ForecastKit(Shown, DensityCalls):
         result = FisherResult(
             names=self.point.names,
             x0=self.point.values,
-            information=_information(every, whole.of_rows(~gone), lost, int(gone.sum())),
+            information=whole.of_rows(~gone).whitened(every, lost, int(gone.sum())),
             point=self.point,
             free=self.point.names,
-            bounds=self._bounds,
+            bounds=self.experiment.bounds,
             nfev=whole.nfev if nfev is None else nfev,
             notes=notes,
             latex=self.latex,
-            data=Data(m, ~gone[:m], whitener, self._departure if called else None),
+            data=Data(m, ~gone[:m], whitener, self.experiment.departure if called else None),
         )
-        if with_priors and self.priors:
-            result = result.with_prior(self.priors)
+        if with_priors and self.experiment.priors:
+            result = result.with_prior(self.experiment.priors)
         held = [name for name in self.point.names if name not in self.varied.names]
         result = result.fix(*held) if held else result
         warn_of(result.verdict, result.message)
         return result
-
-    @cached_property
-    def _factors(self) -> dict[str, tuple[float, str]]:
-        """The factor on C^-1 of each probe, with a note; correlated probes share one.
-
-        Counts and real data have no circular noise, and counts no estimated covariance.
-        """
-        probes = {name: p for name, p in self.probes.items() if p.model is not None}
-        found = {}
-        for name, probe in probes.items():
-            m = self._mean.size if self.cross else probe.mean.size
-            factor, note = 2.0 if self.circular and probe.is_complex else 1.0, ""
-            if self.cov_samples is not None and not probe.is_counts:
-                p = len(self.varied.names)
-                of_c, note = factor_of_simulations(self.cov_samples, m, p, self._correction)
-                factor *= of_c
-            found[name] = factor, note
-        if self.circular and not any(p.is_complex for p in probes.values()):
-            raise ValueError("`circular` must be False for real data, got True")
-        if self.cov_samples is not None and all(p.is_counts for p in probes.values()):
-            raise ValueError(
-                f"`cov_samples` must be None for counts, whose variance is their mean, "
-                f"got {self.cov_samples}"
-            )
-        return found
-
-    @property
-    def _notes(self) -> tuple[str, ...]:
-        """What C^-1 was multiplied by, and for which probe, unless it is the same for all."""
-        notes = {name: note for name, (_, note) in self._factors.items() if note}
-        if len(set(notes.values())) == 1:
-            return (f"C^-1 is {next(iter(notes.values()))}",)
-        return tuple(f"C^-1 of {name} is {note}" for name, note in notes.items())
-
-    @cached_property
-    def _bounds(self) -> Array:
-        """Lower and upper bounds (p, 2)."""
-        found = np.tile([-np.inf, np.inf], (len(self.point.names), 1))
-        for probe in self.probes.values():
-            for name, (low, high) in zip(probe.point.names, probe.limits, strict=True):
-                i = self.point.names.index(name)
-                found[i] = max(found[i, 0], low), min(found[i, 1], high)
-        return found
-
-    @cached_property
-    def varied(self) -> Point:  # type: ignore[override]  # not a stub there
-        """The point without fixed parameters: those with lower == upper, or left out by ``wrt``."""
-        free = self._bounds[:, 0] < self._bounds[:, 1]
-        if free.all():
-            return self.point
-        names = tuple(np.array(self.point.names)[free].tolist())
-        return Point(names, self.point.values[free], None)
-
-    def _of_all(self, steps: Array) -> Array:
-        """Return steps (n, k) of the parameters that vary as steps (n, p) of all."""
-        whole = np.zeros((len(steps), len(self.point.names)))
-        whole[:, [self.point.index(name) for name in self.varied.names]] = steps
-        return whole
-
-    def _departure(self, step: Array) -> Array:
-        """Return f(theta0 + step) - f(theta0), of all means."""
-        return np.asarray(self._departures(step[None], raw=True)[0])
-
-    @cached_property
-    def _mean(self) -> Array:
-        means = [probe.mean for probe in self.probes.values() if probe.model is not None]
-        return np.concatenate([np.empty(0), *means])
-
-    def _departures(
-        self, steps: Array, n_workers: int | None = None, *, raw: bool = False
-    ) -> Array:
-        """Return means at steps (n, p) less those at theta0 (n, m); nan where a model fails.
-
-        For counts see `Probe.departures`. Where the covariance depends on theta they are 0:
-        `Probe.divergences` has both mean and covariance.
-        """
-        rows = [np.empty((len(steps), 0))]
-        for probe in self.probes.values():
-            if probe.model is None:
-                continue
-            if probe.pair is not None and not raw:
-                rows.append(np.zeros((len(steps), probe.mean.size)))
-                continue
-            values = probe.values(self._points(probe, steps), n_workers)
-            rows.append(values - probe.mean if raw else probe.departures(values))
-        return np.concatenate(rows, axis=1)
-
-    def _points(self, probe: Probe, steps: Array) -> Array:
-        """Return a probe's own parameters (n, p1) at steps (n, p) of all."""
-        places = [self.point.names.index(name) for name in probe.point.names]
-        return np.asarray(probe.point.values + steps[:, places])
 
     def by_probe(self, method: Any = None, **keywords: Any) -> ProbeTable:
         """Return the forecast of each probe alone and of all together, without further model calls.
 
         Keywords as for `fisher_result`. A covariance that depends on theta counts, priors do not.
         """
-        alone = {}
+        whole, alone = self.experiment, {}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ForecastWarning)  # one probe often is not enough
-            for name, probe in self.probes.items():
+            for name, probe in whole.probes.items():
                 kit = ForecastKit(
                     {name: probe},
                     probe.point.as_dict(),
-                    circular=self.circular and probe.is_complex,
-                    cov_samples=None if probe.is_counts else self.cov_samples,
-                    cov_correction=self._correction,
+                    circular=whole.circular and probe.is_complex,
+                    cov_samples=None if probe.is_counts else whole.cov_samples,
+                    cov_correction=whole.cov_correction,
                 )
                 alone[name or "data"] = kit._whole_result(method=method, **keywords)
         kit = ForecastKit(
-            self.probes,
+            whole.probes,
             self.point.as_dict(),
-            cross=self.cross,
-            circular=self.circular,
-            cov_samples=self.cov_samples,
-            cov_correction=self._correction,
+            cross=whole.cross,
+            circular=whole.circular,
+            cov_samples=whole.cov_samples,
+            cov_correction=whole.cov_correction,
         )
         return ProbeTable.of(alone, kit._whole_result(method=method, **keywords))
 
@@ -563,20 +376,16 @@ class ForecastKit(Shown, DensityCalls):
     ) -> FisherResult:
         check_calls(method, keywords)
         places = Places.of(mu_xy, x0, cov_xy)
-        if self.circular:
+        if self.experiment.circular:
             raise ValueError("`circular` must be False for data with errors in x, got True")
-        part, R = effective(places, self.point, self._bounds, method, **keywords)
-        factor, notes = 1.0, list[str]()
-        if self.cov_samples is not None:
-            size, p = len(places.x0) + len(R), len(self.varied.names)
-            factor, note = factor_of_simulations(self.cov_samples, size, p, self._correction)
-            notes.append(f"C^-1 is {note}")
+        part, R = effective(places, self.point, self.experiment.bounds, method, **keywords)
+        factor, note = self.experiment.factor_of(len(places.x0) + len(R))
         return self._forecast(
             part,
             scaled(whitener_of(R, len(R)), factor),
             [whitener_of_half(R)],
             with_priors=with_priors,
-            notes=tuple(notes),
+            notes=(f"C^-1 is {note}",) if note else (),
             called=False,
         )
 
@@ -597,7 +406,7 @@ class ForecastKit(Shown, DensityCalls):
         `dali_result` has errors, densities and samples, and is far smaller at order 3. Where the
         covariance depends on theta these are the mean's tensors, and a UserWarning says so.
         """
-        if self._varies:
+        if self.experiment.varies:
             self._warn_of_mean_alone("posterior.log_density has both")
         result = self._dali(forecast_order, method, symmetrize=symmetrize, **keywords)
         return result.as_derivkit()
@@ -613,7 +422,7 @@ class ForecastKit(Shown, DensityCalls):
         ValueError
             If a covariance depends on theta, whose derivatives DALI's tensors have no place for.
         """
-        if self._varies:
+        if self.experiment.varies:
             raise ValueError(
                 "`cov` must not depend on theta for dali_result(), got one that does; "
                 "gaussian_fisher_result() has it, and posterior.log_density at any theta"
@@ -626,18 +435,21 @@ class ForecastKit(Shown, DensityCalls):
         if not is_count(order) or order not in LETTERS:
             raise ValueError(f"`forecast_order` must be 1, 2, 3 or 4, got {shown(order)}")
         check_calls(method, keywords)
-        parts = [self._each(lambda probe: probe.jacobian(method, **keywords))]
+        experiment = self.experiment
+        parts = [experiment.derivatives(lambda probe: probe.jacobian(method, **keywords))]
         for k in range(2, order + 1):
             tensor = partial(Probe.tensor, order=k, method=method, **keywords)
-            parts.append(self._each(tensor, k))
+            parts.append(experiment.derivatives(tensor, k))
         every = Derivatives.beside(parts)
-        fisher = self._forecast(parts[0], self._whitener, nfev=every.nfev, notes=self._notes)
+        fisher = self._forecast(
+            parts[0], experiment.whitener, nfev=every.nfev, notes=experiment.notes
+        )
         data: Any = fisher.data
         places = {self.point.index(name) for name in fisher.names}
         varied = [places.issuperset(i) for i in multi_indices(len(self.point.names), order)]
         kept = every.of_rows(data.kept).of_columns(np.array(varied))
         unknown = np.asarray(~np.isfinite(kept.error).all(axis=0))
-        columns = _information(data.whitener, kept, unknown)
+        columns = kept.whitened(data.whitener, unknown)
         lengths = np.where(unknown, np.inf, columns.size)
         error = columns.fisher_error
         return DaliResult(order, fisher, columns.triangle, error, lengths, symmetrize)
@@ -667,7 +479,7 @@ class ForecastKit(Shown, DensityCalls):
             raise ValueError("`fisher` must be of this kit, got one that was read from JSON")
         if fisher.data.departure is None:
             raise ValueError("`fisher` must be of the kit's own model, got one of errors in x")
-        return checked(fisher, partial(self._chi2, data=fisher.data, n_workers=n_workers))
+        return checked(fisher, partial(self.experiment.chi2, data=fisher.data, n_workers=n_workers))
 
     @property
     def posterior(self) -> Posterior:
@@ -676,20 +488,19 @@ class ForecastKit(Shown, DensityCalls):
         The data are the means at theta0, so it is 0 there, its maximum. Where the covariance
         depends on theta, ``-ln det C / 2`` is included.
         """
-        if not any(probe.model or probe.pair for probe in self.probes.values()):
+        experiment = self.experiment
+        if not experiment.has_model:
             raise ValueError("`function` must be given to the kit for its posterior, got None")
-        m = self._mean.size
-        kept = np.isfinite(self._mean)
-        data = Data(m, kept, without(self._whitener, ~kept))
-        places = [self.point.names.index(name) for name in self.priors]
-        sigmas = np.array(list(self.priors.values()))
+        data = experiment.data(np.isfinite(experiment.mean))
+        places = [self.point.names.index(name) for name in experiment.priors]
+        sigmas = np.array(list(experiment.priors.values()))
         point = self.varied
-        bounds = self._bounds[[self.point.index(name) for name in point.names]]
+        bounds = experiment.bounds[[self.point.index(name) for name in point.names]]
 
         def chi2(varied: Array) -> Array:
-            steps = self._of_all(varied)
+            steps = experiment.of_all(varied)
             prior = np.sum((steps[:, places] / sigmas) ** 2, axis=1)
-            return np.asarray(self._chi2(steps, data=data) + prior)
+            return np.asarray(experiment.chi2(steps, data) + prior)
 
         def root() -> Array:
             with warnings.catch_warnings():
@@ -698,24 +509,11 @@ class ForecastKit(Shown, DensityCalls):
 
         return Posterior(point.names, point.values, bounds, chi2, root)
 
-    def _chi2(self, steps: Array, data: Data, n_workers: int | None = None) -> Array:
-        """Return chi-square (n,) at steps (n, p) from theta0; the data are the means at theta0."""
-        away = self._departures(steps, n_workers)[:, data.kept]
-        failed = np.asarray(~np.isfinite(away).all(axis=1))
-        rows = np.where(failed[:, None], 0.0, away).T
-        found = np.sum(data.whitener.whiten(rows) ** 2, axis=0)
-        sizes = [0 if p.model is None else p.mean.size for p in self.probes.values()]
-        kept = np.split(data.kept, np.cumsum(sizes)[:-1])
-        for (name, probe), own in zip(self.probes.items(), kept, strict=True):
-            if probe.pair is not None:
-                points = self._points(probe, steps)
-                factor, _ = self._factors.get(name, (1.0, ""))
-                found = found + probe.divergences(points, own, factor, n_workers)
-        return np.asarray(np.where(failed, np.inf, found))
-
     def _whole_result(self, **keywords: Any) -> FisherResult:
         """Return the forecast from means, and from covariances where these depend on theta."""
-        return (self.gaussian_fisher_result if self._varies else self.fisher_result)(**keywords)
+        return (self.gaussian_fisher_result if self.experiment.varies else self.fisher_result)(
+            **keywords
+        )
 
     # -- bias ------------------------------------------------------------------------------------
 
@@ -736,7 +534,7 @@ class ForecastKit(Shown, DensityCalls):
                 "`data_unbiased` and `data_biased` must have one shape of at most two axes, got "
                 f"{unbiased.shape} and {biased.shape}"
             )
-        return check_delta_nu(biased - unbiased, self._mean.size)
+        return check_delta_nu(biased - unbiased, self.n_observables)
 
     @typed
     def fisher_bias(
@@ -765,7 +563,7 @@ class ForecastKit(Shown, DensityCalls):
         if given.shape != (p, p):
             raise ValueError(f"`fisher_matrix` must have shape ({p}, {p}), got {given.shape}")
         check_calls(method, {"n_workers": n_workers, **options})
-        delta_nu = check_delta_nu(delta_nu, self._mean.size)
+        delta_nu = check_delta_nu(delta_nu, self.n_observables)
         del rcond
         result = self._fisher_result(method, with_priors=False, n_workers=n_workers, **options)
         bias = result.bias(delta_nu, second_order=False)
@@ -817,66 +615,18 @@ class ForecastKit(Shown, DensityCalls):
             )
         if not kits:
             raise ValueError("`kits` must be at least one, got none")
-        values: dict[str, float] = {}
-        probes: dict[str, Probe] = {}
-        known = dict(cross or {})
         for name, kit in kits.items():
             if not isinstance(kit, ForecastKit):
                 raise TypeError(f"{name!r} must be a ForecastKit, got {type(kit).__name__}")
-            for parameter, value in zip(kit.point.names, kit.theta0.tolist(), strict=True):
-                if values.setdefault(parameter, value) != value:
-                    raise ValueError(
-                        f"the fiducial value of {parameter} must be the same in all kits, got "
-                        f"{values[parameter]} and {value}"
-                    )
-            for inner, probe in kit.probes.items():
-                whole = f"{name}.{inner}" if inner else name
-                same = [
-                    other
-                    for other, each in probes.items()
-                    if each.is_same(probe) and not {(other, whole), (whole, other)} & {*known}
-                ]
-                if same:
-                    raise ValueError(
-                        f"{whole} and {same[0]} hold the same data, which must not count twice; if "
-                        "they are other data of the same kind, give their covariance in `cross`"
-                    )
-                probes[whole] = probe
-            known |= {(f"{name}.{a}", f"{name}.{b}"): C for (a, b), C in kit.cross.items()}
+        whole = Experiment.combined({name: kit.experiment for name, kit in kits.items()}, cross)
         return cls(
-            probes,
-            values,
-            cross=known,
-            priors=_common_priors(kits),
-            circular=_common_noise(kits),
+            whole.probes,
+            whole.point.as_dict(),
+            cross=whole.cross,
+            priors=whole.priors,
+            circular=whole.circular,
             latex={n: s for kit in kits.values() for n, s in kit.latex.items()},
         )
-
-
-def _checked_cross(
-    cross: Mapping[tuple[str, str], Any] | None, blocks: list[str]
-) -> dict[tuple[str, str], Any]:
-    """Return covariances between blocks, one for each pair."""
-    found = dict(cross or {})
-    for pair in found:
-        if len(check_names("cross", pair, blocks)) != 2 or len(pair) != 2:
-            raise ValueError(f"`cross` must be between two blocks, got {shown(pair)}")
-        if pair[::-1] in found:
-            raise ValueError(f"`cross` must have each two blocks once, got {shown(pair)} twice")
-    return found
-
-
-def _information(whitener: Whitener, part: Derivatives, lost: Any, gone: int = 0) -> Information:
-    """Return the information of derivatives; parameters that are lost contribute no error.
-
-    Each of the ``gone`` data left out is assumed to tell no more than the best of the others.
-    """
-    error = np.where(lost, 0.0, part.error)
-    rows, dual = whitener.both(part.value)
-    size = whitener.size(error)
-    missing = np.sqrt(gone) * np.abs(rows).max(axis=0)
-    of_noise = part.noise, part.patterns
-    return Information.of(rows, dual, error, size, *of_noise, missing, lost)
 
 
 MEAN_ALONE = "the covariance depends on theta, and this is what the mean tells alone"
@@ -885,33 +635,19 @@ AGREES = 1e-9
 """Fisher matrices agree if they differ by less than this fraction of the diagonal, plus errors."""
 
 
-def _common_priors(kits: Mapping[str, ForecastKit]) -> dict[str, float]:
-    """Return the priors of kits, which agree on those they share."""
-    found: dict[str, float] = {}
-    for kit in kits.values():
-        for name, sigma in kit.priors.items():
-            if found.setdefault(name, sigma) != sigma:
-                raise ValueError(
-                    f"the prior of {name} must be the same in all kits, got {found[name]} and "
-                    f"{sigma}"
-                )
-    return found
-
-
-def _common_noise(kits: Mapping[str, ForecastKit]) -> bool:
-    """Return whether the noise of all kits is circular."""
-    for name, kit in kits.items():
-        if kit.cov_samples is not None:
-            raise ValueError(
-                f"`cov_samples` must be None in kits to combine, got {kit.cov_samples} in {name}; "
-                "multiply its covariance by (n - 1) / (n - m - 2) instead"
-            )
-    if not any(kit.circular for kit in kits.values()):
-        return False
-    for kit in kits.values():
-        if not kit.circular and any(probe.is_complex for probe in kit.probes.values()):
-            raise ValueError("`circular` must be the same in all kits, got True and False")
-    return True
+def _options_of_models(given: Mapping[str, Any], point: Point) -> dict[str, Any]:
+    """Return the keywords with which the kits of models are made; ``wrt`` becomes bounds."""
+    check_keywords(given, (*inspect.signature(ForecastKit).parameters, *_WITHOUT_EFFECT))
+    options = {key: value for key, value in given.items() if key not in _WITHOUT_EFFECT}
+    if options.pop("transform", None) is not None:
+        raise ValueError(
+            "`transform` must be None here: fisher_result().reparametrise(…) gives a forecast "
+            "in other parameters"
+        )
+    wrt = options.pop("wrt", None)
+    if wrt is not None:  # the others are fixed, by bounds with lower == upper
+        options["bounds"] = _bounds_around(point, options.get("bounds"), wrt)
+    return options
 
 
 def _bounds_around(point: Point, bounds: Any, wrt: Any) -> list[tuple[float, float]]:

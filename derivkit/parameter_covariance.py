@@ -21,19 +21,19 @@ from derivkit.calculus.driver import run_together
 from derivkit.calculus.hyper_hessian import HyperHessian
 from derivkit.calculus.parameters import check_bounds, must_be_inside, put_inside
 from derivkit.calculus.problem import Problem, check_problem, split_keywords
-from derivkit.calculus.signatures import with_keywords_of
 from derivkit.engine.memo import Memo
 from derivkit.engine.names import in_order, order_of
 from derivkit.engine.trees import Branch, flatten
 from derivkit.forecast.covariance import whitener_of
+from derivkit.forecast.derivatives import Derivatives
 from derivkit.forecast.information import Information
-from derivkit.forecast.laplace import inverse_of
+from derivkit.forecast.inverse import inverse_of
 from derivkit.methods.registry import MethodLike
 from derivkit.results.labels import Labels
 from derivkit.results.result import DerivativeResult
 from derivkit.results.table import html_table, rows_of
 from derivkit.status import Status
-from derivkit.validation import check_known, has, real_numbers, shown, typed
+from derivkit.validation import check_known, has, real_numbers, shown, typed, with_keywords_of
 
 __all__ = ["Covariance", "Propagated", "covariance", "propagate"]
 
@@ -295,7 +295,7 @@ def propagate(
     if of_problem.get("wrt") is not None:
         raise ValueError("`wrt` must be left out: the covariance is that of all parameters")
     problem = check_problem(function, x0, **of_problem)
-    must_be_own(problem.coordinates, "`cov` is the covariance of x0 itself")
+    must_be_own(problem.coordinates or None, "`cov` is the covariance of x0 itself")
     C = _parameters_covariance(cov, problem)
     tensors = HyperHessian(0), HyperHessian(1)
     value, result = run_together(problem, Memo(), tensors, method, n_workers=n_workers, **options)
@@ -370,8 +370,7 @@ def _free(result: DerivativeResult, bounds: Any) -> NDArray[np.bool_]:
     names = labels.own_names
     lower, upper = check_bounds(in_order("bounds", bounds, names, (None, None)), x.size)
     coordinates = Coordinates.of(labels.coordinates or None, names)
-    if coordinates is not None:
-        lower, upper = coordinates.at(lower), coordinates.at(upper)
+    lower, upper = coordinates.at(lower), coordinates.at(upper)
     x = put_inside(x, lower, upper)
     must_be_inside(x, lower, upper)
     free = np.asarray((lower < x) & (x < upper) & varies)
@@ -393,7 +392,9 @@ def _from_jacobian(
         raise TypeError("`residuals` must be given for a sandwich estimate, got none")
     if m < p or not np.isfinite(J).all() or not J.any(axis=0).all():
         raise ValueError("the Jacobian must determine every parameter, got one that does not")
-    information = _information(J, E, _weights(sigma, m) if cov is None else cov)
+    whitener = whitener_of(_weights(sigma, m) if cov is None else cov, m)
+    lost = np.asarray(~np.isfinite(E).all(axis=0))
+    information = Derivatives.plain(J, E).whitened(whitener, lost)
     if information.unconstrained.any():
         raise ValueError("the Jacobian must have independent columns, got one that has not")
     value, error = information.covariance, information.covariance_error
@@ -417,15 +418,6 @@ def _weights(sigma: Any, m: int) -> Any:
     if not (deviations > 0).all():
         raise ValueError("`sigma` must be positive, got a number that is not")
     return deviations**2
-
-
-def _information(J: Array, E: Array, cov: Any) -> Information:
-    whitener = whitener_of(cov, len(J))
-    rows, dual = whitener.both(J)
-    lost = np.asarray(~np.isfinite(E).all(axis=0))
-    error = np.where(lost, 0.0, E)
-    size = whitener.size(error)
-    return Information.of(rows, dual, error, size, lost=lost)
 
 
 def _sandwich(information: Information, r: Array, C: Array, E: Array) -> tuple[Array, Array]:

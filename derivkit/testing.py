@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from derivkit.methods.protocol import BudgetSpentError, Estimate, Line, solvers
 from derivkit.status import Status
-from derivkit.validation import check_count, has, shown, typed
+from derivkit.validation import check_count, check_function, has, shown, typed
 
 __all__ = ["METHOD_CHECKS", "Function", "Run", "check_method", "follow"]
 
@@ -99,8 +99,7 @@ def follow(
     """
     if isinstance(method, type) or not has(method, "solve"):
         raise TypeError(f"`method` must be a method value such as Finite(), got {shown(method)}")
-    if not callable(function):
-        raise TypeError(f"`function` must be callable, got {shown(function)}")
+    check_function("function", function)
     if not isinstance(line, (Line, type(None))):
         raise TypeError(f"`line` must be a Line, got {shown(line)}")
     run, solver = Run(), method.solve(line or Line(), check_count("order", order))

@@ -9,11 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from derivkit.adapters.host import Host, shows_keywords
-from derivkit.calculus.signatures import called_like
 from derivkit.engine.progress import Show
 from derivkit.methods.registry import MethodLike
 from derivkit.parameter_covariance import covariance
-from derivkit.validation import real_numbers
+from derivkit.validation import called_like, real_numbers
 
 __all__ = ["for_curve_fit", "for_iminuit", "for_lmfit", "standard_errors"]
 

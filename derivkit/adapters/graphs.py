@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from derivkit.adapters.host import Host, Shapes, imported, shows_keywords
-from derivkit.calculus.signatures import called_like
 from derivkit.engine.progress import Show
 from derivkit.methods.registry import MethodLike
+from derivkit.validation import called_like
 
 __all__ = ["as_jax", "as_pytensor", "as_torch"]
 
@@ -184,8 +184,8 @@ def as_pytensor(
     >>> pt.grad(model(x), x).eval({x: [1.0, 2.0]}).round(6).tolist()  # doctest: +SKIP
     [4.0, 1.0]
     """
-    pt = imported("pytensor.tensor", "pytensor")
-    graph = imported("pytensor.graph", "pytensor")
+    pt = imported("pytensor.tensor")
+    graph = imported("pytensor.graph")
     base: Any = graph.Op
     host = Host(function, method, keywords, shape)
     shape = host.shape

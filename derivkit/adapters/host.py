@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from importlib import import_module
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -13,14 +12,20 @@ from derivkit.calculus.coordinates import must_be_own
 from derivkit.calculus.driver import check_run, run_together
 from derivkit.calculus.parameters import check_bounds, put_inside
 from derivkit.calculus.problem import check_problem, split_keywords
-from derivkit.calculus.signatures import with_keywords_of
 from derivkit.calculus_kit import CalculusKit
 from derivkit.engine.names import in_order
 from derivkit.engine.trees import Branch, Leaf, Tree, conformed, flatten
 from derivkit.errors import ModelError
 from derivkit.methods.registry import MethodLike
 from derivkit.results.result import DerivativeResult
-from derivkit.validation import check_count, check_sequence, real_numbers
+from derivkit.validation import (
+    check_count,
+    check_function,
+    check_sequence,
+    optional,
+    real_numbers,
+    with_keywords_of,
+)
 
 __all__ = ["Host", "Shapes", "imported", "shows_keywords"]
 
@@ -30,13 +35,9 @@ Shapes: TypeAlias = tuple[int, ...] | Mapping[Any, Any]
 shows_keywords = with_keywords_of(check_problem, run_together)
 
 
-def imported(name: str, package: str | None = None) -> Any:
-    """Return a module; an ImportError that names the package to install."""
-    try:
-        return import_module(name)
-    except ImportError as error:
-        package = package or name.partition(".")[0]
-        raise ImportError(f"this adapter needs {package!r}; pip install {package}") from error
+def imported(name: str) -> Any:
+    """Return a module; an ImportError names the package to install."""
+    return optional(name, "this adapter")
 
 
 class Host:
@@ -61,9 +62,7 @@ class Host:
         keywords: dict[str, Any],
         shape: Shapes = (),
     ) -> None:
-        if not callable(function):
-            raise TypeError(f"`function` must be callable, got {type(function).__name__}")
-        self.function, self.method = function, method
+        self.function, self.method = check_function("function", function), method
         self.tree = _tree_of(shape)
         self.shape = (self.tree.size,) if isinstance(self.tree, Branch) else self.tree.shape
         self.of_kit, self.of_call = split_keywords(keywords)

@@ -51,7 +51,7 @@ def for_openmdao(
     {('model.y', 'model.a'): array([[6.]])}
     """
     keywords |= {"n_workers": n_workers, "max_evaluations": max_evaluations}
-    base: Any = imported("openmdao.api", "openmdao").ExplicitComponent
+    base: Any = imported("openmdao.api").ExplicitComponent
     host = Host(function, method, keywords)
     start = {name: _plain(value) for name, value in inputs.items()}
     outputs = host.kit(start).hyper_hessian(order=0)

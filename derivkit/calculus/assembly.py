@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from derivkit.calculus.problem import Problem
-from derivkit.engine.model import Output
+from derivkit.engine.model import Output, is_nested
 from derivkit.engine.points import Ray
 from derivkit.engine.trees import Leaf, Tree
 from derivkit.methods.protocol import Estimate, Line, Method, Points, Solver, likely, solvers
@@ -30,6 +30,7 @@ __all__ = [
     "stacked",
     "sum_of",
     "with_complex",
+    "wrong_output",
 ]
 
 
@@ -46,7 +47,7 @@ class Stage:
     rays : sequence of Ray
     solvers : list of Solver
     likely : callable
-        Takes the number of a line, returns places it may ask for after its first request.
+        Takes the number of a line, returns places that it may ask for after its first request.
     starts_may_be_undefined : bool
         Whether the lines begin at points of their own, of which some may be outside the domain.
     order : int, or one a line
@@ -159,7 +160,7 @@ class TensorParts:
         return TensorParts(**taken, extra=self.extra | extra)
 
     def spread(self, where: Sequence[int], n: int) -> TensorParts:
-        """Return parts over n parameters, of which these are of some, and the others fixed."""
+        """Return parts over n parameters: these at the given places, and fixed ones elsewhere."""
         axes = self.nfev.ndim
         entries: tuple[Any, ...] = (..., *np.ix_(*[np.array(where, dtype=int)] * axes))
         spread: dict[str, Any] = {}
@@ -272,8 +273,15 @@ class Tensor(Protocol):
         ...
 
 
+def wrong_output(wanted: str, output: Output, instead: str = "") -> TypeError:
+    """Return the error for an output that a tensor is not for, and what to do instead."""
+    got = f"an array of shape {np.shape(output)}" if np.ndim(output) else "a scalar"
+    got = "several" if is_nested(output) else got
+    return TypeError(f"`function` must return {wanted}, got {got}{instead}")
+
+
 def followed(rays: Sequence[Ray], lines: Sequence[Line], method: Method, order: int) -> Stage:
-    """Return the stage that has a method follow lines."""
+    """Return the stage in which a method follows lines."""
     return Stage(
         rays,
         solvers(method, lines, order),
@@ -335,7 +343,7 @@ def _spread(entries: Sequence[Any], whole: tuple[int, ...]) -> NDArray[np.float6
 
 
 def only_x0() -> Solver:
-    """Ask for x0 and know no derivative: for a line on which bounds leave no second point."""
+    """Ask for x0 alone: bounds leave no second point on the line, so the derivative is unknown."""
     values = yield np.zeros(1)
     q = values.shape[1]
     return Estimate(np.full(q, np.nan), np.full(q, np.inf), Status.UNDEFINED)

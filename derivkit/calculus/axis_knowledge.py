@@ -1,8 +1,8 @@
-"""What the samples along the axes teach about all other lines through x0.
+"""What the samples along the axes tell about all other lines through x0.
 
-The axes are followed first. Their steps tell the length over which the model varies with each
-parameter, the side on which there is room, its noise, and how large its Taylor coefficients are.
-All of it follows from the values alone, so that results do not depend on what a memo held before.
+The axes are followed first. They tell the length over which the model varies with each parameter,
+the side on which there is room, the noise, and the sizes of the Taylor coefficients. All of this
+follows from the values alone, so results do not depend on what a memo held before.
 """
 
 from __future__ import annotations
@@ -14,14 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from derivkit.methods.protocol import (
-    BudgetSpentError,
-    Estimate,
-    Line,
-    Points,
-    Solver,
-    Values,
-)
+from derivkit.methods.protocol import BudgetSpentError, Estimate, Line, Points, Solver, Values
 
 __all__ = ["Axis", "Log", "recorded", "steps_of", "what_is_known"]
 
@@ -67,7 +60,7 @@ class Axis:
 
 
 def recorded(solver: Solver, log: Log) -> Solver:
-    """Run a solver and note in ``log`` what it asks for and is told."""
+    """Run a solver, and note its requests and their values in ``log``."""
     advance: Callable[..., Points] = solver.__next__
     argument: tuple[Any, ...] = ()
     while True:

@@ -20,7 +20,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Coordinates:
-    """Which parameters are followed in which coordinate.
+    """Which parameters are followed in which coordinate; false if all are followed as given.
 
     Attributes
     ----------
@@ -33,11 +33,14 @@ class Coordinates:
     names: tuple[str, ...]
     kinds: Mapping[int, str]
 
+    def __bool__(self) -> bool:
+        return bool(self.kinds)
+
     @classmethod
-    def of(cls, transform: Any, names: tuple[str, ...]) -> Coordinates | None:
+    def of(cls, transform: Any, names: tuple[str, ...]) -> Coordinates:
         """Return those that were asked for: one for all, by name, branch or index, or in order."""
         if transform is None:
-            return None
+            return cls(names, {})
         if isinstance(transform, str):
             transform = [transform] * len(names)
         elif isinstance(transform, Mapping):
@@ -65,7 +68,9 @@ class Coordinates:
         return tuple(named.get(i, name) for i, name in enumerate(self.names))
 
     def in_order(self, chosen: Sequence[int] | None) -> tuple[str | None, ...]:
-        """Return the kind of each parameter, or of those that are chosen."""
+        """Return the kind of each parameter, or of the chosen ones; () where none is moved."""
+        if not self.kinds:
+            return ()
         places = range(len(self.names)) if chosen is None else chosen
         return tuple(self.kinds.get(i) for i in places)
 

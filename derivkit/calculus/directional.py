@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,9 +15,11 @@ from derivkit.calculus.hyper_hessian import tensor_among
 from derivkit.calculus.lines import oblique_line
 from derivkit.calculus.mixed_seconds import along_axes, second_derivatives
 from derivkit.calculus.problem import Problem
+from derivkit.engine.names import in_order
+from derivkit.engine.trees import flatten
 from derivkit.methods.protocol import Method
 from derivkit.methods.registry import MethodLike
-from derivkit.validation import check_count, check_direction, check_indices
+from derivkit.validation import check_count, check_direction, check_indices, real_numbers, shown
 
 if TYPE_CHECKING:
     from derivkit.engine.model import Output
@@ -29,7 +31,10 @@ __all__ = [
     "build_directional",
     "build_hvp",
     "build_mixed",
+    "check_order",
 ]
+
+HIGHEST = 60  # order along one direction: beyond, factorials leave the range of floats
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +43,11 @@ class Directional:
 
     v: NDArray[np.float64]
     order: int = 1
+
+    @classmethod
+    def of(cls, problem: Problem, v: Any, order: Any) -> Directional:
+        """Return the derivative along v, given flat, by name, or as nested as x0."""
+        return cls(_direction(problem, v), check_order(order))
 
     def check_output(self, output: Output) -> None:
         """Accept every output."""
@@ -66,6 +76,11 @@ class HessianVector:
 
     v: NDArray[np.float64]
     order: int = 2
+
+    @classmethod
+    def of(cls, problem: Problem, v: Any) -> HessianVector:
+        """Return the product with v, given flat, by name, or as nested as x0."""
+        return cls(_direction(problem, v))
 
     def check_output(self, output: Output) -> None:
         """Accept every output."""
@@ -99,6 +114,11 @@ class Mixed:
 
     indices: tuple[int, ...]
 
+    @classmethod
+    def of(cls, problem: Problem, parameters: Sequence[Any]) -> Mixed:
+        """Return the entry of parameters that are given by index or by name."""
+        return cls(check_indices(parameters, problem.given_names))
+
     @property
     def order(self) -> int:
         """How often the model is differentiated."""
@@ -119,6 +139,20 @@ class Mixed:
         return np.asarray(whole[entry])
 
 
+def check_order(order: Any) -> int:
+    """Return the order of a derivative along one direction."""
+    if check_count("order", order) > HIGHEST:
+        raise ValueError(f"`order` must be at most {HIGHEST}, got {shown(order)}")
+    return int(order)
+
+
+def _direction(problem: Problem, v: Any) -> NDArray[np.float64]:
+    given = in_order("v", v, problem.given_names, 0.0)
+    if given is v and problem.labels.parameters is not None:
+        given, _ = flatten(v, "v", real_numbers)
+    return check_direction("v", given, problem.p)
+
+
 def build_directional(
     function: Callable[..., Any],
     theta0: Any,
@@ -132,7 +166,7 @@ def build_directional(
     """Return the derivative along v at theta0; see `CalculusKit.directional`."""
 
     def tensor(problem: Problem) -> Tensor:
-        return Directional(check_direction("v", v, problem.p), check_count("order", order))
+        return Directional.of(problem, v, order)
 
     return values_of(function, theta0, tensor, method, n_workers, options)
 
@@ -148,7 +182,7 @@ def build_hvp(
     """Return the product of the Hessian at theta0 with v; see `CalculusKit.hvp`."""
 
     def tensor(problem: Problem) -> Tensor:
-        return HessianVector(check_direction("v", v, problem.p))
+        return HessianVector.of(problem, v)
 
     return values_of(function, theta0, tensor, method, n_workers, options)
 
@@ -164,6 +198,6 @@ def build_mixed(
     """Return one mixed derivative at theta0; see `CalculusKit.mixed`."""
 
     def tensor(problem: Problem) -> Tensor:
-        return Mixed(check_indices(indices, problem.names))
+        return Mixed.of(problem, indices)
 
     return values_of(function, theta0, tensor, method, n_workers, options)

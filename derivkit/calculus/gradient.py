@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from derivkit.calculus.assembly import Stages, followed, stacked
+from derivkit.calculus.assembly import Stages, stacked, wrong_output
 from derivkit.calculus.builders import builder
-from derivkit.calculus.lines import axis_lines
+from derivkit.calculus.lines import axes_followed
 from derivkit.calculus.problem import Problem
 from derivkit.engine.model import is_nested
 from derivkit.methods.protocol import Method
@@ -33,11 +33,8 @@ class Gradient:
     def check_output(self, output: Output) -> None:
         """Raise a TypeError unless the output is one number."""
         if np.size(output) != 1 or is_nested(output):
-            what = "several" if is_nested(output) else f"an array of shape {np.shape(output)}"
-            raise TypeError(
-                f"`function` must return a scalar for a gradient, got {what}; "
-                "use jacobian for a vector-valued function"
-            )
+            instead = "; use jacobian for a vector-valued function"
+            raise wrong_output("a scalar for a gradient", output, instead)
 
     def from_whole(self, whole: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the gradient of an output that may be an array of one number."""
@@ -45,9 +42,7 @@ class Gradient:
 
     def stages(self, problem: Problem, method: Method, budget: int | None) -> Stages:
         """Follow one line a parameter."""
-        share = None if budget is None else budget // problem.p
-        rays, lines = axis_lines(problem, share)
-        results = yield followed(rays, lines, method, 1)
+        results = yield axes_followed(problem, method, budget, 1)
         if math.prod(results.shape) == 1:  # an array of one number is a number
             results = replace(results, shape=())
         parts = stacked(results)

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from derivkit.calculus.assembly import Stages, followed, stacked
+from derivkit.calculus.assembly import Stages, stacked, wrong_output
 from derivkit.calculus.builders import builder
-from derivkit.calculus.lines import axis_lines
+from derivkit.calculus.lines import axes_followed
 from derivkit.calculus.mixed_seconds import along_axes, second_derivatives
 from derivkit.calculus.problem import Problem
 from derivkit.engine.model import Shaped, is_nested
@@ -41,9 +41,7 @@ class HessianDiag:
 
     def stages(self, problem: Problem, method: Method, budget: int | None) -> Stages:
         """Follow one line a parameter."""
-        share = None if budget is None else budget // problem.p
-        rays, lines = axis_lines(problem, share)
-        return stacked((yield followed(rays, lines, method, 2)))
+        return stacked((yield axes_followed(problem, method, budget, 2)))
 
     def from_whole(self, whole: NDArray[np.float64]) -> NDArray[np.float64]:
         """Take the diagonal of a Hessian (*out, p, p)."""
@@ -78,10 +76,7 @@ class HessianFromGradient:
         """Raise a TypeError unless the output holds a number a parameter, in their order."""
         p = len(self.names)
         if np.size(output) != p:
-            raise TypeError(
-                f"`function` must return the gradient ({p},) with from_gradient=True, got shape "
-                f"{np.shape(output)}"
-            )
+            raise wrong_output(f"the gradient ({p},) with from_gradient=True", output)
         names = tuple(output.tree.names()) if isinstance(output, Shaped) else self.names
         if names != self.names and (is_nested(output) or set(names) == set(self.names)):
             raise TypeError(
@@ -92,9 +87,7 @@ class HessianFromGradient:
     def stages(self, problem: Problem, method: Method, budget: int | None) -> Stages:
         """Follow one line a parameter."""
         problem.all_must_vary("from_gradient=True")
-        share = None if budget is None else budget // problem.p
-        rays, lines = axis_lines(problem, share)
-        results = yield followed(rays, lines, method, 1)
+        results = yield axes_followed(problem, method, budget, 1)
         parts = stacked(replace(results, shape=(problem.p,)))
         value, status, worse = parts.value, parts.status, parts.error >= parts.error.T
         added = [name for name in _ADDED if getattr(parts, name) is not None]
@@ -109,7 +102,7 @@ class HessianFromGradient:
         )
 
     def from_whole(self, _: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Refuse: of a function that gives the gradient, its own second derivatives are others."""
+        """Refuse: second derivatives of a function that returns the gradient are third ones."""
         raise ValueError("from_gradient=True needs a numerical method, such as 'auto' or 'finite'")
 
 

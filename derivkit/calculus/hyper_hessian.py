@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, combinations
@@ -17,7 +18,6 @@ from derivkit.calculus.assembly import (
     Stages,
     Tensor,
     TensorParts,
-    followed,
     only_x0,
     stacked,
 )
@@ -25,17 +25,19 @@ from derivkit.calculus.axis_knowledge import Log, recorded, steps_of
 from derivkit.calculus.builders import values_of
 from derivkit.calculus.directions import directions_of, entry_table
 from derivkit.calculus.hessian import hessian_among
-from derivkit.calculus.lines import axis_lines, oblique_line
+from derivkit.calculus.lines import axes_followed, axis_lines, oblique_line
 from derivkit.calculus.problem import Problem
 from derivkit.methods.protocol import Estimate, Method, Solver
 from derivkit.methods.registry import MethodLike
 from derivkit.status import Status
-from derivkit.validation import check_count
+from derivkit.validation import check_count, shown
 
 if TYPE_CHECKING:
     from derivkit.engine.model import Output
 
 __all__ = ["HyperHessian", "build_hyper_hessian", "tensor_among"]
+
+MOST_DIGITS = 9  # of the entries of a tensor: eight gigabytes
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,17 @@ class HyperHessian:
     """Derivatives of one order (*out, p, …, p), exactly symmetric; order 0 is f(x0)."""
 
     order: int = 3
+
+    @classmethod
+    def of(cls, problem: Problem, order: Any) -> HyperHessian:
+        """Return the tensor of an order; raise a ValueError for one that fills the memory."""
+        order = check_count("order", order, least=0)
+        if min(order, 10**6) * math.log10(max(problem.p, 1.3)) > MOST_DIGITS:
+            raise ValueError(
+                f"`order` must leave a tensor of at most 10^{MOST_DIGITS} entries, got "
+                f"{shown(order)} with {problem.p} parameters"
+            )
+        return cls(order)
 
     def check_output(self, output: Output) -> None:
         """Accept every output."""
@@ -57,17 +70,12 @@ def tensor_among(
 ) -> Stages:
     """Return the derivatives (*out, n, …, n) of an order with respect to n of the parameters."""
     if order == 0:
-        return _value(problem)
+        return (yield from _value(problem))
     if order == 1:
-        return _first(problem, method, budget, indices)
+        return stacked((yield axes_followed(problem, method, budget, 1, indices)))
     if order == 2:
-        return hessian_among(problem, method, budget, indices)
-    return _tensor(problem, method, order, indices)
-
-
-def _first(problem: Problem, method: Method, budget: int | None, indices: Sequence[int]) -> Stages:
-    rays, lines = axis_lines(problem, None if budget is None else budget // len(indices), indices)
-    return stacked((yield followed(rays, lines, method, 1)))
+        return (yield from hessian_among(problem, method, budget, indices))
+    return (yield from _tensor(problem, method, order, indices))
 
 
 def _value(problem: Problem) -> Stages:
@@ -227,7 +235,7 @@ def build_hyper_hessian(
     [[[6.0]]]
     """
 
-    def tensor(_: Problem) -> Tensor:
-        return HyperHessian(check_count("order", order, least=0))
+    def tensor(problem: Problem) -> Tensor:
+        return HyperHessian.of(problem, order)
 
     return values_of(function, theta0, tensor, method, n_workers, options)

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from derivkit.calculus.assembly import Stages, followed, stacked
+from derivkit.calculus.assembly import Stages, stacked, wrong_output
 from derivkit.calculus.builders import builder
-from derivkit.calculus.lines import axis_lines
+from derivkit.calculus.lines import axes_followed
 from derivkit.calculus.problem import Problem
 from derivkit.methods.protocol import Method
 
@@ -31,18 +31,14 @@ class Jacobian:
 
     def stages(self, problem: Problem, method: Method, budget: int | None) -> Stages:
         """Follow one line a parameter."""
-        share = None if budget is None else budget // problem.p
-        rays, lines = axis_lines(problem, share)
-        return stacked((yield followed(rays, lines, method, 1)))
+        return stacked((yield axes_followed(problem, method, budget, 1)))
 
 
 def must_be_array(output: Output) -> None:
     """Raise a TypeError if the output is a bare number."""
     if np.ndim(output) == 0:
-        raise TypeError(
-            "`function` must return an array for a Jacobian, got a scalar; "
-            "use gradient for a scalar function"
-        )
+        instead = "; use gradient for a scalar function"
+        raise wrong_output("an array for a Jacobian", output, instead)
 
 
 build_jacobian = builder(

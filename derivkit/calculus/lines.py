@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from derivkit.calculus.assembly import Stage, followed
 from derivkit.calculus.problem import Problem
 from derivkit.engine.blocks import RayTable
 from derivkit.engine.points import ObliqueRay, Ray
-from derivkit.methods.protocol import Line
+from derivkit.methods.protocol import Line, Method
 
-__all__ = ["axis_lines", "oblique_line", "oblique_lines"]
+__all__ = ["axes_followed", "axis_lines", "oblique_line", "oblique_lines"]
 
 
 def axis_lines(
@@ -42,6 +43,19 @@ def axis_lines(
         Line(scale, low, high, x, given, share, step, begin)
         for scale, low, high, x, given, step, begin in rows
     ]
+
+
+def axes_followed(
+    problem: Problem,
+    method: Method,
+    budget: int | None,
+    order: int,
+    indices: Sequence[int] | None = None,
+) -> Stage:
+    """Return the stage that has a method follow all axes, or some, each with its share."""
+    moving = problem.free if indices is None else indices
+    share = None if budget is None else budget // max(1, len(moving))
+    return followed(*axis_lines(problem, share, moving), method, order)
 
 
 def oblique_line(

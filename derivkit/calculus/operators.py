@@ -6,13 +6,9 @@ The kit, plans, many points at once and the command line all take their derivati
 from __future__ import annotations
 
 import inspect
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from derivkit.calculus.assembly import Tensor
 from derivkit.calculus.directional import Directional, HessianVector, Mixed
@@ -25,26 +21,12 @@ from derivkit.calculus.problem import Problem
 from derivkit.calculus.sparsity import SparseHessian, SparseJacobian, check_sparsity
 from derivkit.engine.backends.choice import Execution
 from derivkit.engine.memo import Memo
-from derivkit.engine.names import in_order
-from derivkit.engine.trees import flatten
-from derivkit.validation import (
-    check_count,
-    check_direction,
-    check_flag,
-    check_indices,
-    check_known,
-    real_numbers,
-    shown,
-)
+from derivkit.validation import check_flag, check_known
 
 __all__ = [
     "OPERATORS",
-    "check_order",
     "requested",
 ]
-
-MOST_DIGITS = 9  # of the entries of a tensor: eight gigabytes
-HIGHEST = 60  # order along one direction: beyond, factorials leave the range of floats
 
 
 def gradient(_: Problem) -> Tensor:
@@ -80,43 +62,22 @@ def hessian_diag(_: Problem) -> Tensor:
 
 def hyper_hessian(problem: Problem, order: int = 3) -> Tensor:
     """Return the tensor (*out, p, …, p)."""
-    order = check_count("order", order, least=0)
-    if min(order, 10**6) * math.log10(max(problem.p, 1.3)) > MOST_DIGITS:
-        raise ValueError(
-            f"`order` must leave a tensor of at most 10^{MOST_DIGITS} entries, got "
-            f"{shown(order)} with {problem.p} parameters"
-        )
-    return HyperHessian(order)
+    return HyperHessian.of(problem, order)
 
 
 def directional(problem: Problem, v: Any, order: int = 1) -> Tensor:
     """Return the tensor (*out) along v."""
-    return Directional(_direction(problem, v), check_order(order))
-
-
-def check_order(order: Any) -> int:
-    """Return the order of a derivative along one direction."""
-    if check_count("order", order) > HIGHEST:
-        raise ValueError(f"`order` must be at most {HIGHEST}, got {shown(order)}")
-    return int(order)
+    return Directional.of(problem, v, order)
 
 
 def hvp(problem: Problem, v: Any) -> Tensor:
     """Return the tensor (*out, p) of H v."""
-    return HessianVector(_direction(problem, v))
-
-
-def _direction(problem: Problem, v: Any) -> NDArray[np.float64]:
-    """Return a direction (p,), given flat, by name, or as nested as x0."""
-    given = in_order("v", v, problem.given_names, 0.0)
-    if given is v and problem.labels.parameters is not None:
-        given, _ = flatten(v, "v", real_numbers)
-    return check_direction("v", given, problem.p)
+    return HessianVector.of(problem, v)
 
 
 def mixed(problem: Problem, indices: Sequence[int | str] = ()) -> Tensor:
     """Return the tensor (*out) with respect to these parameters in turn."""
-    return Mixed(check_indices(indices, problem.given_names))
+    return Mixed.of(problem, indices)
 
 
 def value_gradient_hessian(_: Problem) -> tuple[Tensor, ...]:

@@ -1,4 +1,4 @@
-"""A model's own smooth error, which no sample shows: as stated, or seen in a second model.
+"""A model's own smooth error, which its samples cannot show: stated, or seen in a second model.
 
 A line's derivative is a weighted sum of its final samples. The same weights on another model's
 values at the same places give that model's derivative, and what a stated accuracy of the outputs
@@ -174,7 +174,7 @@ def _gap(samples: Samples, other: Floats) -> Floats:
 
 
 def with_own_error(parts: TensorParts) -> TensorParts:
-    """Add what the model itself is wrong by to the errors; not known is no claim."""
+    """Add the model's own error to the errors; where it is unknown, claim nothing."""
     if parts.gap is None and parts.stated is None:
         return parts
     own = np.zeros(parts.error.shape)

@@ -26,6 +26,7 @@ __all__ = [
     "check_side",
     "check_start",
     "checked_bounds",
+    "checked_names",
     "checked_scales",
     "checked_wrt",
     "checked_x0",
@@ -36,11 +37,11 @@ __all__ = [
 ]
 
 A_FEW_ULP = 4.0
-"""How far outside a bound rounding may have put a point that lies on it."""
+"""How far outside a bound a point may lie by rounding and still count as on it."""
 
 GRAIN = 2.0**-10
-"""Steps that are taken over are widened by this part: they were rounded to what x0 + t could hold,
-and a step just below one that a method knows would be taken for the next below."""
+"""Steps taken from another result are widened by this fraction: they were rounded to what x0 + t
+could hold, and a step just below one of a method's own steps would be rounded down to the next."""
 
 NO_SIZE = 1e-150
 """A coordinate below this says nothing about a scale: squares of steps beside it underflow."""
@@ -66,7 +67,7 @@ def checked_x0(
     if isinstance(tree, Leaf) and tree.kind == "array" and len(tree.shape) == 1:
         tree = None
     if names is not None:
-        return point, _checked_names(names, point.size), tree
+        return point, checked_names(names, point.size), tree
     if tree is None:
         return point, tuple([f"x[{i}]" for i in range(point.size)]), None
     return point, _own_names(tree, point.size), tree
@@ -92,7 +93,7 @@ def _own_names(tree: Tree, p: int) -> tuple[str, ...]:
             f"`x0` must name each parameter differently, got {doubtful[0]!r} by two ways; rename "
             "a key, or give `names`"
         )
-    return _checked_names(names, p)
+    return checked_names(names, p)
 
 
 def _branches(tree: Tree, root: str, start: int) -> Iterator[tuple[str, range]]:
@@ -106,7 +107,8 @@ def _branches(tree: Tree, root: str, start: int) -> Iterator[tuple[str, range]]:
         start += child.count
 
 
-def _checked_names(names: Sequence[str], p: int) -> tuple[str, ...]:
+def checked_names(names: Sequence[str], p: int) -> tuple[str, ...]:
+    """Return p different names."""
     names = check_printable("names", names)
     if len(names) != p or len(set(names)) != p:
         raise ValueError(f"`names` must be {p} different strings, got {shown(list(names))}")
@@ -172,7 +174,7 @@ def check_bounds(bounds: Any, p: int) -> tuple[NDArray[Any], NDArray[Any]]:
 
 
 def put_inside(x0: NDArray[Any], lower: NDArray[Any], upper: NDArray[Any]) -> NDArray[Any]:
-    """Return a point that rounding put a few last digits outside its bounds as one on them."""
+    """Return a point with coordinates that rounding put outside a bound back on the bound."""
     on = np.clip(x0, lower, upper)
     near = np.abs(on - x0) <= A_FEW_ULP * np.spacing(np.abs(on))
     point = np.where(near, on, x0)

@@ -22,31 +22,25 @@ from derivkit.calculus.parameters import (
     must_be_inside,
     put_inside,
 )
+from derivkit.calculus.user_function import called_on_arrays, checked_function, checked_model
 from derivkit.engine.backends.choice import WHEREVER, Execution
-from derivkit.engine.calling import CALLS, Calling
-from derivkit.engine.model import UNDEFINED_BY_DEFAULT, Model
+from derivkit.engine.calling import Calling
+from derivkit.engine.model import Model
 from derivkit.engine.names import in_order
 from derivkit.engine.trees import Branch, Leaf, Tree, flatten
 from derivkit.results.labels import Labels
-from derivkit.validation import (
-    check_count,
-    check_flag,
-    check_known,
-    check_sequence,
-    has,
-    real_numbers,
-    shown,
-)
+from derivkit.validation import has, real_numbers, shown
 
 __all__ = [
+    "CallKeywords",
     "ModelKeywords",
     "Problem",
     "ProblemKeywords",
-    "check_arguments",
     "check_problem",
-    "checked_function",
     "split_keywords",
 ]
+
+AS_GIVEN = Coordinates((), {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +69,7 @@ class Problem:
         The parameters that results hold, where these are not all.
     accuracy : ndarray or None
         To what part of themselves the outputs are right, as the user states.
-    coordinates : Coordinates or None
+    coordinates : Coordinates
         Where parameters are followed in another coordinate than the function takes.
     steps : tuple of p float or None
         Steps that a call gives for some parameters.
@@ -95,14 +89,14 @@ class Problem:
     period: NDArray[np.float64] | Mapping[Any, Any] | None = None
     shown: tuple[int, ...] | None = None
     accuracy: NDArray[np.float64] | Mapping[Any, Any] | None = None
-    coordinates: Coordinates | None = None
+    coordinates: Coordinates = AS_GIVEN
     steps: tuple[float | None, ...] | None = None
     begins: tuple[float | None, ...] | None = None
 
     @property
     def given_names(self) -> tuple[str, ...]:
         """The parameters as the user calls them: "As", where the coordinate is "ln(As)"."""
-        return self.names if self.coordinates is None else self.coordinates.names
+        return self.coordinates.names or self.names
 
     @property
     def free(self) -> list[int]:
@@ -136,7 +130,7 @@ class Problem:
         return self.x0.size
 
     def as_called(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """Return another function as one of the flat array, called as the model's is."""
+        """Return another function as a function of the flat array, called as the model's is."""
         own = self.model.function
         return replace(own, function=function) if isinstance(own, Calling) else function
 
@@ -179,8 +173,7 @@ class Problem:
                 f"`{called}` must be labelled {', '.join(self.given_names)}, in this order, got "
                 f"{', '.join(names)}"
             )
-        given = moved if self.coordinates is None else self.coordinates.point(moved)
-        moved = put_inside(given, self.lower, self.upper)
+        moved = put_inside(self.coordinates.point(moved), self.lower, self.upper)
         must_be_inside(moved, self.lower, self.upper, called)
         return replace(
             self,
@@ -190,8 +183,6 @@ class Problem:
 
     def _guess(self, x0: NDArray[np.float64]) -> NDArray[np.float64]:
         guess = guessed_scales(x0, self.lower, self.upper)
-        if self.coordinates is None:
-            return guess
         return self.coordinates.lengths(x0, guess, np.zeros(self.p, dtype=bool))
 
     def starts(self, points: Sequence[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -202,7 +193,7 @@ class Problem:
         if x0 is None:
             named = enumerate(points)
             x0 = np.stack([self.moved_to(point, f"points[{i}]").x0 for i, point in named])
-        elif self.coordinates is not None:
+        else:
             x0 = self.coordinates.point(x0)
         good = np.isfinite(x0) & (x0 >= self.lower) & (x0 <= self.upper)
         for wrong in np.flatnonzero(~good.all(axis=1))[:1].tolist():
@@ -223,22 +214,27 @@ def _as_table(points: Sequence[Any], p: int) -> NDArray[np.float64] | None:
     return np.array(table, dtype=float) if plain else None
 
 
-class ModelKeywords(TypedDict, total=False):
-    """Keywords of every face: what is known of a model, and where it is called."""
+class CallKeywords(TypedDict, total=False):
+    """Keywords of every face: how a model is called, and what its outputs mean."""
 
-    bounds: Any
-    scale: Any
     vectorized: bool
-    batch: int | None
     undefined: Any
     executor: Any
     timeout: float | None
-    speculate: bool
-    hedge: bool
     args: Sequence[Any]
     kwargs: Mapping[str, Any] | None
     errors: str
     period: Any
+
+
+class ModelKeywords(CallKeywords, total=False):
+    """Keywords of every face of several parameters."""
+
+    bounds: Any
+    scale: Any
+    batch: int | None
+    speculate: bool
+    hedge: bool
     wrt: Any
     accuracy: Any
     transform: Any
@@ -291,22 +287,19 @@ def check_problem(
     coordinates = Coordinates.of(transform, own_names)
     chosen = None if wrt is None else checked_wrt(wrt, own_names, tree)
     scales, given = checked_scales(scale, guessed_scales(point, lower, upper), own_names)
-    followed, moved = own_names, {}
-    if coordinates is not None:
-        followed, moved = coordinates.shown(), coordinates.inside(lower, upper)
-        scales = coordinates.lengths(point, scales, given)
-        point, lower, upper = coordinates.point(point), coordinates.at(lower), coordinates.at(upper)
-    point.flags.writeable = False
-    called = _called(function, tree, own_names, call, args, kwargs, moved)
+    moved = coordinates.inside(lower, upper)
+    called = called_on_arrays(function, tree, own_names, call, args, kwargs, moved)
+    followed = coordinates.point(point)
+    followed.flags.writeable = False
     return Problem(
-        _checked_model(called, vectorized, batch, undefined, errors, has_aux=has_aux),
-        point,
+        checked_model(called, vectorized, batch, undefined, errors, has_aux=has_aux),
         followed,
-        lower,
-        upper,
-        scales,
+        coordinates.shown(),
+        coordinates.at(lower),
+        coordinates.at(upper),
+        coordinates.lengths(point, scales, given),
         given,
-        _labels(followed, tree, chosen, coordinates),
+        _labels(tree, chosen, coordinates),
         Execution(executor, timeout, speculate, hedge),
         _checked_period(period),
         chosen,
@@ -315,104 +308,13 @@ def check_problem(
     )
 
 
-def checked_function(function: Any) -> Callable[..., Any]:
-    """Return a function; raise a TypeError for anything else, such as x0 in its place."""
-    if not callable(function):
-        raise TypeError(
-            f"`function` must be callable, got {type(function).__name__}; "
-            "the order of arguments is (function, x0)"
-        )
-    return function  # type: ignore[no-any-return]
-
-
-def _labels(
-    names: tuple[str, ...],
-    tree: Tree | None,
-    chosen: tuple[int, ...] | None,
-    coordinates: Coordinates | None,
-) -> Labels:
+def _labels(tree: Tree | None, chosen: tuple[int, ...] | None, coordinates: Coordinates) -> Labels:
     """Return the labels of results, which hold the chosen parameters only."""
-    kinds = () if coordinates is None else coordinates.in_order(chosen)
+    names = coordinates.shown()
     if chosen is not None:
         names = tuple(names[i] for i in chosen)
         tree = None if tree is None else tree.only(set(chosen))
-    return Labels(names, tree, coordinates=kinds)
-
-
-def _checked_model(
-    function: Callable[..., Any],
-    vectorized: bool,
-    batch: Any,
-    undefined: Any,
-    errors: Any,
-    *,
-    has_aux: bool,
-) -> Model:
-    """Return the model: a function of a flat array, and how it is called."""
-    errors = check_known("errors", errors, ("undefined", "raise"))
-    vectorized, has_aux = check_flag("vectorized", vectorized), check_flag("has_aux", has_aux)
-    if has_aux and vectorized:
-        raise ValueError("`has_aux` must be False with a vectorized `function`, got True")
-    if batch is not None and not vectorized:
-        raise TypeError(
-            f"`batch` must be None unless vectorized=True, got {shown(batch)}: it is how many "
-            "points a vectorized function gets in each call"
-        )
-    return Model(
-        function,
-        (*UNDEFINED_BY_DEFAULT, *_checked_undefined(undefined)),
-        vectorized,
-        None if batch is None else check_count("batch", batch),
-        errors == "raise",
-        has_aux,
-    )
-
-
-def _called(
-    function: Callable[..., Any],
-    tree: Tree | None,
-    names: tuple[str, ...],
-    call: str,
-    args: Any,
-    kwargs: Any,
-    moved: Mapping[int, Any],
-) -> Callable[..., Any]:
-    """Return the function as one of a flat array; itself where it takes one anyway."""
-    call = check_known("call", call, CALLS)
-    check_arguments(args, kwargs)
-    if call == "keywords":
-        _must_be_keywords(tree, names, kwargs or {})
-    kept = None if call == "array" else tree
-    if kept is None and call in {"same", "array"} and not (args or kwargs or moved):
-        return function
-    return Calling(function, kept, call, names, tuple(args), dict(kwargs or {}), moved)
-
-
-def check_arguments(args: Any, kwargs: Any) -> None:
-    """Raise a TypeError if these are not what can be handed on to a function."""
-    if isinstance(args, (str, bytes)) or not isinstance(args, Sequence):
-        raise TypeError(f"`args` must be a tuple of arguments, got {shown(args)}")
-    if kwargs is not None and not isinstance(kwargs, Mapping):
-        raise TypeError(f"`kwargs` must be a dict of arguments by name, got {shown(kwargs)}")
-    if any(not isinstance(key, str) for key in kwargs or ()):
-        raise TypeError(f"`kwargs` must be a dict of arguments by name, got {shown(kwargs)}")
-
-
-def _must_be_keywords(tree: Tree | None, names: tuple[str, ...], others: Mapping[str, Any]) -> None:
-    keys: tuple[Any, ...] = names if tree is None else ()
-    if isinstance(tree, Branch):
-        keys = tree.keys
-    elif isinstance(tree, Leaf) and tree.kind == "series":
-        keys = tuple(tree.labels[0])
-    bad = [key for key in keys if not (isinstance(key, str) and key.isidentifier())]
-    if bad or not keys:
-        got = f"the name {bad[0]!r}" if bad else "numbers without names"
-        raise ValueError(
-            f"`x0` must be a dict of names for call='keywords', or `names` be given, got {got}"
-        )
-    twice = [key for key in keys if key in others]
-    if twice:
-        raise ValueError(f"`kwargs` must not name parameters of x0, got {', '.join(twice)}")
+    return Labels(names, tree, coordinates=coordinates.in_order(chosen))
 
 
 def _checked_period(period: Any) -> NDArray[np.float64] | Mapping[Any, Any] | None:
@@ -461,12 +363,3 @@ def split_keywords(keywords: Mapping[str, Any]) -> tuple[dict[str, Any], dict[st
         key: value for key, value in keywords.items() if key in ProblemKeywords.__annotations__
     }
     return of_problem, {key: value for key, value in keywords.items() if key not in of_problem}
-
-
-def _checked_undefined(undefined: Any) -> tuple[type[BaseException], ...]:
-    single = isinstance(undefined, type)
-    types = (undefined,) if single else tuple(check_sequence("undefined", undefined, "types"))
-    for each in types:
-        if not (isinstance(each, type) and issubclass(each, Exception)):
-            raise TypeError(f"`undefined` must be exception types, got {shown(each)}")
-    return types

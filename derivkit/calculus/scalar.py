@@ -34,7 +34,7 @@ class OfNumber:
     vectorized: bool = False
 
     def __call__(self, x: NDArray[Any], *args: Any, **kwargs: Any) -> Any:
-        """Hand the only coordinate on: a number, or (n,) of them from (n, 1)."""
+        """Call the function with the only coordinate: a number, or (n,) of them from (n, 1)."""
         return self.function(x[:, 0] if self.vectorized else x[0], *args, **kwargs)
 
 

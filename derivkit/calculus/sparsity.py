@@ -18,7 +18,14 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from derivkit.calculus.assembly import Stage, StageResults, Stages, TensorParts, stacked
+from derivkit.calculus.assembly import (
+    Stage,
+    StageResults,
+    Stages,
+    TensorParts,
+    stacked,
+    wrong_output,
+)
 from derivkit.calculus.jacobian import must_be_array
 from derivkit.calculus.lines import axis_lines, oblique_line
 from derivkit.calculus.mixed_seconds import along_axes, second_derivatives
@@ -117,10 +124,7 @@ class SparseJacobian:
         """Raise if the output is a number, or of another length than the pattern."""
         must_be_array(output)
         if np.ndim(output) != 1:
-            raise TypeError(
-                f"`function` must return a row of outputs for a sparse Jacobian, got shape "
-                f"{np.shape(output)}"
-            )
+            raise wrong_output("a row of outputs for a sparse Jacobian", output)
         if (
             not isinstance(self.pattern, str)
             and len(np.atleast_1d(output)) != self.pattern.shape[0]
@@ -172,10 +176,7 @@ class SparseHessian:
     def check_output(self, output: Output) -> None:
         """Raise a TypeError unless the output is one number."""
         if np.size(output) != 1:
-            raise TypeError(
-                f"`function` must return a scalar for a sparse Hessian, got shape "
-                f"{np.shape(output)}"
-            )
+            raise wrong_output("a scalar for a sparse Hessian", output)
 
     def stages(self, problem: Problem, method: Method, budget: int | None) -> Stages:
         """Follow all axes, and the pairs of the pattern."""

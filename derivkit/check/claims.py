@@ -21,7 +21,6 @@ from derivkit.calculus.hessian import Hessian
 from derivkit.calculus.hyper_hessian import HyperHessian
 from derivkit.calculus.jacobian import Jacobian
 from derivkit.calculus.problem import check_problem, split_keywords
-from derivkit.calculus.signatures import called_like, with_keywords_of
 from derivkit.check.comparison import CheckResult
 from derivkit.check.measurement import FEW_PARAMETERS, Reference, along_directions, one_by_one
 from derivkit.engine.memo import Memo
@@ -31,7 +30,15 @@ from derivkit.methods.autodiff.rounding import neighbours, rounding_error
 from derivkit.methods.registry import MethodLike, name_of, resolve
 from derivkit.results.labels import Labels
 from derivkit.results.result import DerivativeResult
-from derivkit.validation import check_count, has, real_numbers, shown, typed
+from derivkit.validation import (
+    called_like,
+    check_count,
+    has,
+    real_numbers,
+    shown,
+    typed,
+    with_keywords_of,
+)
 
 __all__ = [
     "assert_gradient",
@@ -247,7 +254,7 @@ def _check(
     check_count("seed", seed, least=0)
     of_problem, options = split_keywords(keywords)
     problem = check_problem(function, x0, **of_problem)
-    must_be_own(problem.coordinates, "a claim is a derivative by x0 itself")
+    must_be_own(problem.coordinates or None, "a claim is a derivative by x0 itself")
     chosen = resolve(method, options)
     if len(problem.free) < len(problem.labels.names):  # fixed parameters have no derivatives
         names = tuple(problem.names[i] for i in problem.free)

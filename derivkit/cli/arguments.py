@@ -12,7 +12,7 @@ from derivkit.calculus_kit import CalculusKit
 from derivkit.cli import commands, files, forecasts
 from derivkit.cli.completion import SHELLS
 from derivkit.cli.terminal import broken
-from derivkit.validation import LONGEST_SHOWN, shown, suggestion
+from derivkit.validation.words import LONGEST_SHOWN, shown, suggestion
 from derivkit.version import __version__
 
 __all__ = ["parse"]

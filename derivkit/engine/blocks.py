@@ -1,7 +1,8 @@
-"""All points of a round at once: their keys and coordinates come out of one numpy operation each.
+"""All points of a round at once: one numpy operation gives their keys, another their coordinates.
 
-Rays of one x0 that move equally many coordinates are one table. Anything else – complex places,
-rays that move many coordinates or differ in how many – is gone through point by point.
+Rays of one x0 that move the same number of coordinates form one table. Everything else is worked
+out point by point: complex places, and rays that move many coordinates or different numbers of
+them.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ class RayTable(Sequence[Ray]):
 
     @classmethod
     def of(cls, rays: Sequence[Ray]) -> Sequence[Ray]:
-        """Return rays of one x0 as a table where they can be one, else as they are."""
+        """Return rays of one x0 as a table where they form one, else unchanged."""
         if isinstance(rays, RayTable) or not rays:
             return rays
         if all(type(ray) is AxisRay for ray in rays):
@@ -170,7 +171,7 @@ class Table:
                 x[key[0] - n * p] = key[1]
             yield key, x
 
-    def taken(self, which: list[int]) -> Table:
+    def taken(self, which: list[int] | slice) -> Table:
         """Return some of the points."""
         return Table(
             self.x0,
@@ -179,18 +180,7 @@ class Table:
             self.moved[which],
             self.lines[which],
             self.t[which],
-            [self.keys[n] for n in which],
-        )
-
-    def __getitem__(self, part: slice) -> Table:
-        return Table(
-            self.x0,
-            None if self.origin is None else self.origin[part],
-            self.moving[part],
-            self.moved[part],
-            self.lines[part],
-            self.t[part],
-            self.keys[part],
+            self.keys[which] if isinstance(which, slice) else [self.keys[n] for n in which],
         )
 
     def rows(self, n: int, into: Floats | None = None) -> Floats:
@@ -209,7 +199,7 @@ class Table:
 
 
 class Listed:
-    """Points of any rays, each made out by its own."""
+    """Points of any rays, each worked out by its own ray."""
 
     def __init__(
         self, rays: Sequence[Ray], lines: list[int], places: list[Any], keys: list[Key]

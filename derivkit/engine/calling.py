@@ -1,4 +1,4 @@
-"""How people's functions are called: the engine's flat point becomes the arguments they take."""
+"""How users' functions are called: the engine's flat point becomes the arguments that they take."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ COORDINATES = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Calling:
-    """A function of people's own shape as a function of one flat array.
+    """A user's function of any arguments, as a function of one flat array.
 
     Attributes
     ----------
@@ -45,7 +45,7 @@ class Calling:
     names : tuple of str
         Keywords for an array's entries, where ``call`` is "keywords".
     args, kwargs
-        Handed on behind the point.
+        Passed after the point.
     coordinates : dict of int to (str, float, float)
         Entries of the array that are followed in another coordinate, see `COORDINATES`, and the
         bounds of what the function takes.
@@ -85,7 +85,7 @@ class Calling:
 
 
 def _each(point: Any, axis: int) -> Iterable[Any]:
-    """Return what stands beside each other in a point: in points, behind their first axis."""
+    """Return the entries of a point one by one; of many points, those behind the first axis."""
     if isinstance(point, Mapping):
         return point.values()
     if axis and not isinstance(point, (list, tuple)):

@@ -49,7 +49,7 @@ _HINTS: tuple[tuple[type[BaseException], str, str], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Raised:
-    """What the model did away from x0 that was taken to mean: undefined there.
+    """What the model did away from x0 that was read as "undefined there".
 
     Attributes
     ----------
@@ -76,7 +76,7 @@ class Raised:
 
 
 def summed(found: Sequence[Raised]) -> tuple[Raised, ...]:
-    """Return one of each type: the first of them, with the points of all counted."""
+    """Return one record a type: the first, with the number of points of all."""
     first = {each.type: each for each in reversed(found)}
     counts = Counter[str]()
     for each in found:
@@ -100,13 +100,13 @@ def model_error(
     Parameters
     ----------
     error : BaseException
-        What the model raised, or what became of its worker.
+        What the model raised, or how its worker ended.
     ray : Ray
     t : float or complex
     names : sequence of str
         The parameters'.
     undefined : bool
-        Whether it would mean no more than that, elsewhere.
+        Whether away from x0 it would only mean that the model is undefined.
     """
     x = ray.place(t)
     tells_itself = isinstance(error, (RemoteError, WorkerDiedError))
@@ -129,7 +129,7 @@ def model_error(
 
 
 def say_what_is_kept(interrupt: BaseException, count: int, where: str) -> None:
-    """Note with an interrupt how many finished evaluations are kept, and where."""
+    """Add to an interrupt how many finished evaluations are kept, and where."""
     if where:
         interrupt.add_note(
             f"{count} finished evaluations are kept in {where}: the same call goes on from there"

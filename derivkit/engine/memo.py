@@ -1,4 +1,4 @@
-"""Finished evaluations, and where those that are missing come from."""
+"""Finished evaluations, and the route by which missing ones are made."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ class Memo(dict[Key, Output | Shaped]):
     Parameters
     ----------
     where : str
-        Where finished evaluations are kept, for messages; "" if they are not.
+        Where finished evaluations are kept, for messages; "" if they are not kept.
 
     Attributes
     ----------
     seconds : dict of Key to float
-        What the calls took, where it is known: not of those that a checkpoint held.
+        Duration of each call; evaluations that a checkpoint held have none.
     reused : callable
         Returns how many evaluations came out of a file so far.
     another : callable
@@ -39,7 +39,7 @@ class Memo(dict[Key, Output | Shaped]):
         self._others: list[tuple[Any, Memo]] = []
 
     def route(self, backend: Backend) -> Backend:
-        """Return the backend for what is missing: the one that was chosen for the call."""
+        """Return the backend for missing evaluations: the one chosen for the call."""
         return backend
 
     def beside(self, function: Any, own: Any) -> Memo:
@@ -52,10 +52,10 @@ class Memo(dict[Key, Output | Shaped]):
         return memo
 
     def settle(self) -> None:
-        """Do what is to be done at the end of every call: nothing."""
+        """Finish a call; there is nothing to do here."""
 
     def incomplete(self) -> None:
-        """Do what is to be done where a backend has left out points, at the end of their stage."""
+        """Finish a stage in which the backend left out points: raise an error."""
         raise RuntimeError("the backend has not answered all points")
 
 
@@ -64,12 +64,12 @@ def _nowhere_kept(where: str, _: Any) -> Memo:
 
 
 class ForwardingMemo(Memo):
-    """A memo that gets what is missing elsewhere than from the backend chosen for the call.
+    """A memo that routes missing evaluations past the backend chosen for the call.
 
     Parameters
     ----------
     forward : callable
-        Takes that backend, returns the one to be used.
+        Takes the backend chosen for the call, returns the one to use.
     where : str
     settle : callable
         Called at the end of every call.
@@ -90,13 +90,13 @@ class ForwardingMemo(Memo):
         self._incomplete = incomplete
 
     def incomplete(self) -> None:
-        """Do what is to be done where points have been left out."""
+        """Finish a stage in which points were left out."""
         (self._incomplete or super().incomplete)()
 
     def settle(self) -> None:
-        """Do what is to be done at the end of every call."""
+        """Finish a call."""
         self._settle()
 
     def route(self, backend: Backend) -> Backend:
-        """Return the backend for what is missing."""
+        """Return the backend for missing evaluations."""
         return self._forward(backend)

@@ -1,7 +1,7 @@
 """The user's function as the engine sees it: one call, its output checked and copied.
 
-What a call may do wrong is sorted here, once: the model is undefined at a point (to be worked
-around), or it is broken (to be shown to the user).
+Failures are classified here, once: the model is undefined at a point, and methods work around it;
+or it is broken, and the user is told.
 """
 
 from __future__ import annotations
@@ -67,12 +67,13 @@ PROGRAMMING_ERRORS: tuple[type[BaseException], ...] = (
     UnresolvedWarning,
     CheckpointWarning,
 )
-"""Raised by the model away from x0 they end the run; all else means that it is undefined there."""
+"""If the model raises one of these away from x0, the run ends; any other exception means "undefined
+there"."""
 
 FAILURES: tuple[type[BaseException], ...] = (Exception, SystemExit)
-"""What a call may fail with; a ``sys.exit`` in the model must not end the session. All else –
-interrupts, cancellations, a framework's own – is meant for others than the caller of the model, and
-raised to the user as it is, wherever the model runs."""
+"""Exceptions that count as a failed call; a ``sys.exit`` in the model must not end the session. All
+others – interrupts, cancellations, a framework's own – are not meant for the caller of the model:
+they reach the user unchanged, wherever the model runs."""
 
 UNDEFINED_BY_DEFAULT: tuple[type[BaseException], ...] = (
     ValueError,
@@ -110,7 +111,7 @@ class Shaped:
         Flat; of a complex leaf the real parts, then the imaginary ones.
     tree : Tree
     aux : object
-        What the model returns beside, where it says that it does.
+        What the model returns beside its output, with ``has_aux``.
     """
 
     values: NDArray[Any]
@@ -173,7 +174,7 @@ class Model:
         return np.repeat(x[None, :], self.batch or 1, axis=0)
 
     def reply(self, x: NDArray[Any]) -> Reply:
-        """Return the output at one point, or the failure; other than `FAILURES` is let through."""
+        """Return the output at one point, or the failure; let other exceptions through."""
         try:
             y = self.function(self.rows(x) if self.vectorized else x)
         except FAILURES as error:
@@ -223,10 +224,10 @@ def is_nested(output: object) -> bool:
 class Backend(Protocol):
     """A way to call the model at many points: yields replies in any order, as they come.
 
-    One that calls it at several points at a time has an attribute ``workers``, their number; one
-    whose workers are not kept has a method ``close``. It
-    looks for further points whenever it has room, also after ``points`` was exhausted: replies may
-    lead to more of them (see `streaming.Feed`).
+    A backend that makes several calls at a time has an attribute ``workers``, their number. One
+    whose workers are not kept has a method ``close``. It looks for further points whenever it has
+    room, even after ``points`` was exhausted: replies may lead to new points (see
+    `streaming.Feed`).
     """
 
     def __call__(
@@ -254,7 +255,7 @@ def as_output(y: Any, *, complex_allowed: bool = False) -> Output | Shaped:
     Raises
     ------
     TypeError
-        If it holds anything but numbers, or is nothing that numpy takes for an array.
+        If it holds anything but numbers, or numpy cannot make an array of it.
     """
     if type(y) is np.ndarray and y.dtype.kind == "f":  # the usual case, without the questions below
         return float(y) if y.ndim == 0 else np.array(y, dtype=float)
@@ -277,7 +278,7 @@ def as_outputs(
     Raises
     ------
     TypeError
-        If it is no numbers, or not those of n points.
+        If it is not numbers, or not for n points.
     """
     n, p = shape
     if type(y) is np.ndarray and y.dtype.kind == "f" and y.shape == (n,):  # the usual case

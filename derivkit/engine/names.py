@@ -1,6 +1,6 @@
-"""What is given by name – of a parameter, an output, or a whole branch of them – put in order.
+"""Values given by name – of a parameter, an output, or a whole branch of them – put in order.
 
-What carries names, a dict or a Series, means its entries by them, in whichever order they stand.
+Entries of a dict or a Series belong to their names, whatever their order.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ __all__ = ["in_order", "meant_by", "order_of", "within"]
 
 
 def order_of(own: Sequence[str], wanted: Sequence[str]) -> list[int] | None:
-    """Return where the wanted entries stand among one's own, by name; None if these are others.
+    """Return the places of the wanted entries among one's own, by name; None if the names differ.
 
-    What carries names – a dict, a Series – means its entries by them, in whichever order.
+    Entries of a dict or a Series belong to their names, whatever their order.
 
     Examples
     --------
@@ -91,7 +91,7 @@ def in_order(
 
 
 def meant_by(word: str, names: Sequence[str]) -> list[int]:
-    """Return the parameters that a word means: the one of that name, else all within it."""
+    """Return the parameters that a word names: the one of that name, else all of a branch."""
     alone = [i for i, name in enumerate(names) if name == word]
     return alone or [i for i, name in enumerate(names) if within(name, word)]
 

@@ -1,4 +1,4 @@
-"""What models return for numbers – masked, with units, Fraction, mpmath's – as plain arrays."""
+"""Numbers as models return them – masked, with units, Fraction, mpmath's – as plain arrays."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def output_numbers(name: str, value: Any) -> NDArray[Any]:
     Raises
     ------
     TypeError
-        If it is no number, or carries a unit.
+        If it is not a number, or carries a unit.
     """
     value = without_unit(name, value)
     if isinstance(value, np.ma.MaskedArray):
@@ -60,7 +60,7 @@ def output_numbers(name: str, value: Any) -> NDArray[Any]:
 
 
 def _what_is_in(value: Any, array: NDArray[Any]) -> str:
-    """Return what an array holds for numbers, to be said behind what kind of thing it is."""
+    """Say what an array holds in place of numbers, for the end of a message."""
     if not array.ndim or not array.size:
         return ""
     items = value if isinstance(value, (list, tuple)) else array.flat if array.dtype == "O" else ()

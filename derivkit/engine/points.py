@@ -1,8 +1,8 @@
 """Where the points of a line lie: t -> x0 + t v as a full vector, and as a short key.
 
-A point is kept as the few coordinates in which it differs from x0, so that p parameters take
-memory proportional to p, not p**2. A coordinate that rounding puts a last digit outside its
-bounds is put back onto the bound.
+A point is kept as the few coordinates in which it differs from x0, so that p parameters take memory
+proportional to p, not p**2. A coordinate that rounding moves outside its bounds by a last digit is
+put back onto the bound.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ digest where it differs in many coordinates."""
 AT_X0: Key = ()
 
 Seconds: TypeAlias = dict[Key, float]
-"""What calls of the model took, by their point."""
+"""Durations of model calls in seconds, by their point."""
 
 MOST_LISTED = 8  # coordinates listed in a key; beyond, a digest is shorter
 
@@ -42,7 +42,7 @@ class Ray(Protocol):
 
     @property
     def x0(self) -> NDArray[np.float64]:
-        """Where t = 0, of a model of one number maybe elsewhere; (p,)."""
+        """The point at t = 0 (p,); for a model of one number the line may start elsewhere."""
         ...
 
     @property
@@ -63,8 +63,8 @@ class Ray(Protocol):
 class AxisRay:
     """One parameter varies: v is a unit vector, t is in the units of that parameter.
 
-    Of a model of one number ``start`` may be any place: many of them around one x0. Of one of
-    many x0 of several parameters, the n-th, ``offset`` is n p: keys count the coordinates of all.
+    For a model of one number, ``start`` may be any place: one x0 then serves many. For the n-th of
+    many x0 of p parameters, ``offset`` is n p: keys count the coordinates of all.
     """
 
     x0: NDArray[np.float64]

@@ -1,6 +1,6 @@
 """How far a call has come: for a bar, a callback or the log. Watches replies, decides nothing.
 
-Quiet unless asked: with no one to tell, no watch is made, and a call costs nothing more.
+Without a listener no watch is made, and a call costs nothing more.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 
 from derivkit.engine.model import Reply
 from derivkit.engine.points import Key
-from derivkit.validation import shown
+from derivkit.validation import optional, shown
 
 __all__ = [
     "Progress",
@@ -73,7 +73,7 @@ Show: TypeAlias = Callable[[Progress], Any]
 
 
 class Watch:
-    """Counts the replies of one call and tells of them.
+    """Counts the replies of one call and reports them.
 
     Parameters
     ----------
@@ -96,7 +96,7 @@ class Watch:
         return self._rounds
 
     def expect(self, moved: Mapping[Key, str], number: int) -> None:
-        """Take notice of calls to come, of the round of that number; each with what it moves."""
+        """Note calls to come in the round of that number, each with what it moves."""
         self._rounds = max(self._rounds, number)
         self._expected += len(moved)
         self._moved.update(moved)
@@ -106,7 +106,7 @@ class Watch:
             logger.debug("round %d: %d calls, for %s", number, len(moved), names)
 
     def over(self, replies: Iterable[tuple[Key, Reply]]) -> Iterator[tuple[Key, Reply]]:
-        """Pass replies on, telling of each."""
+        """Pass replies on, and report each."""
         try:
             for key, reply in replies:
                 try:
@@ -195,15 +195,9 @@ class _Bar:
 
 
 def _bar(what: str) -> _Bar:
-    try:
-        with warnings.catch_warnings():  # without ipywidgets, a notebook's bar is of text
-            warnings.filterwarnings("ignore", message="IProgress not found")
-            from tqdm.auto import tqdm  # noqa: PLC0415 - optional
-    except ImportError as error:
-        raise ImportError(
-            "progress=True needs tqdm, which is not installed; pip install tqdm"
-        ) from error
-    return _Bar(tqdm, what)
+    with warnings.catch_warnings():  # without ipywidgets, a notebook's bar is of text
+        warnings.filterwarnings("ignore", message="IProgress not found")
+        return _Bar(optional("tqdm.auto", "progress=True").tqdm, what)
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -1,9 +1,9 @@
 """A call of a kit without an evaluator: it runs until it needs a value that is not known yet.
 
-Methods are deterministic: the same values give the same requests. So instead of keeping a call
-suspended between two rounds, it is run again from its start on all values told so far, and stops
-where it needs others. What there is to keep – in memory, or in a file for weeks – is points and
-values. A line whose values have not all been told does not hold up the other lines of its stage.
+Methods are deterministic: the same values give the same requests. So a call is not kept suspended
+between two rounds: it runs again from its start on all values told so far, and stops where it needs
+more. Only points and values need to be kept, in memory or for weeks in a file. A line that lacks
+values does not hold up the other lines of its stage.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ class Replay(Generic[Result]):
     call : callable
         Takes an empty memo, through which all its evaluations must go, and returns the result.
     replies : dict of bytes to Reply
-        What has been told so far, by `place_of` the point; looked at, and never changed.
+        The values told so far, by `place_of` the point; never changed here.
     seconds : dict of bytes to float, optional
         What the calls took, likewise.
     workers : int
-        For how many points a round is to have work, if the call works ahead.
+        How many points a round should have, if the call speculates.
 
     Attributes
     ----------
@@ -91,7 +91,7 @@ class Replay(Generic[Result]):
         points: Iterable[Job],
         seconds: Seconds,
     ) -> Iterator[tuple[Key, Reply]]:
-        """Yield what has been told, and note the rest; without x0, or in a stream, stop there."""
+        """Yield the values told, note missing points; stop there without x0, or in a stream."""
         nothing_goes_on = bool(self.workers)
         for key, x in points:
             place = place_of(x)

@@ -1,4 +1,4 @@
-"""Numbers as people keep them – nested dicts, lists, arrays, Series – and flat, as the engine does.
+"""Numbers as users keep them – nested dicts, lists, arrays, Series – and flat, as the engine does.
 
 `flatten` takes a thing apart into one flat array and a tree, which is its structure alone; the
 tree builds the same kind of thing from other numbers. A leaf of the tree is a block of numbers:
@@ -35,7 +35,7 @@ __all__ = [
 ]
 
 Path: TypeAlias = tuple[Any, ...]
-"""The keys, fields and positions that lead from the root to a leaf."""
+"""Keys, fields and positions from the root to a leaf."""
 
 Numbers: TypeAlias = Callable[[str, Any], NDArray[Any]]
 """Takes a leaf's name and what stands there, returns an array of float or complex; or raises."""

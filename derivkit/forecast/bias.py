@@ -12,25 +12,27 @@ from derivkit.engine.plain_numbers import output_numbers
 from derivkit.errors import ModelError
 from derivkit.forecast.covariance import Whitener
 from derivkit.forecast.information import Array, Information
-from derivkit.forecast.report import Report
+from derivkit.forecast.report import Judged
 from derivkit.forecast.verdict import Verdict, warn_of
 
 __all__ = ["BiasResult", "Data", "bias_of", "check_delta_nu"]
 
 MOST_OF_FIRST, MOST_OF_SIGMA = 0.2, 0.3
-"""A second-order shift above this part of the first, or of sigma, is outside the linear range."""
+"""A second-order shift above this fraction of the first-order one, or of sigma, is outside the
+linear range."""
 
 NEGLIGIBLE = 1e-2
-"""A second-order shift below this part of sigma is none, however small the first one is."""
+"""A second-order shift below this fraction of sigma is ignored, however small the first-order one
+is."""
 
 
 MOST_STEPS, SETTLED = 30, 1e-3
-"""Gauss-Newton steps of a refit; a step of less than this part of sigma is the last."""
+"""Most Gauss-Newton steps of a refit; a step of less than this fraction of sigma ends it."""
 
 
 @dataclass(frozen=True, eq=False)
 class Data:
-    """The data behind a forecast: what whitens them, and the model where it may be called again.
+    """The data behind a forecast: their whitener, and the model where it can be called again.
 
     Attributes
     ----------
@@ -56,7 +58,7 @@ class Data:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class BiasResult(Report):
+class BiasResult(Judged):
     """Shifts of parameters, with errors.
 
     Attributes
@@ -65,11 +67,11 @@ class BiasResult(Report):
     vector : ndarray (p,)
         J^T C^-1 delta_nu, of the free parameters.
     shift, error : ndarray (k,)
-        Biased minus unbiased parameters, and what that may be off.
+        Biased minus unbiased parameters, and the errors of these differences.
     in_sigma : ndarray (k,)
         The shifts over the standard deviations.
     second_order : ndarray (k,) or None
-        What the model's curvature adds to them, to lowest order.
+        What the model's curvature adds to the shifts, to lowest order.
     refit : ndarray (k,) or None
         The shifts of a fit, by Gauss-Newton steps with the same derivatives; nan if they do not
         settle. None unless asked for.
@@ -84,11 +86,6 @@ class BiasResult(Report):
     second_order: Array | None
     refit: Array | None
     verdict: Verdict
-
-    @property
-    def success(self) -> bool:
-        """Whether the shifts are within their errors, as far as is known."""
-        return self.verdict.success
 
     @property
     def message(self) -> str:
@@ -182,8 +179,8 @@ def _refitted(information: Information, data: Data, delta: Array, sigma: Array) 
 def _second_order(information: Information, data: Data, step: Array) -> Array:
     """Return the shifts (k,) that the model's departure from its tangent at the step causes.
 
-    The fit has to make up for what the tangent leaves out. Where the model fails at the shifted
-    point, that is inf.
+    A fit makes up for what the tangent leaves out. The shifts are inf where the model fails at the
+    shifted point.
     """
     if data.departure is None or not step.any():
         return np.zeros(len(information.outputs))

@@ -11,7 +11,7 @@ import numpy as np
 from derivkit.forecast.fisher import FisherResult
 from derivkit.forecast.information import Array
 from derivkit.forecast.inputs import check_points
-from derivkit.forecast.report import Report
+from derivkit.forecast.report import Judged
 from derivkit.forecast.samples import Samples, importance_samples
 from derivkit.forecast.verdict import Verdict
 from derivkit.plot.ellipse import Layer
@@ -19,7 +19,8 @@ from derivkit.plot.ellipse import Layer
 __all__ = ["GaussianCheck", "Posterior", "checked"]
 
 MOST_OFF = 0.3
-"""Chi-square at one sigma may differ from 1 by this before the likelihood is not Gaussian.
+"""The likelihood counts as Gaussian while chi-square at one sigma differs from 1 by no more than
+this.
 
 It is 1.00 for a linear model, 0.99 to 1.01 for a power law, 2.0 for a banana, 72 for dark energy
 from supernovae without a prior.
@@ -29,13 +30,13 @@ SAMPLES = 4_000
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class GaussianCheck(Report):
+class GaussianCheck(Judged):
     """Chi-square one sigma away along the principal axes of a forecast; 1 if it is Gaussian.
 
     Attributes
     ----------
     fisher : FisherResult
-        The forecast, with what was found in its verdict.
+        The forecast, whose verdict says what the check found.
     axes : ndarray (p, n)
         One-sigma steps along the axes, as columns.
     chi2 : ndarray (n, 2)
@@ -57,11 +58,6 @@ class GaussianCheck(Report):
     def verdict(self) -> Verdict:
         """The worst verdict that applies."""
         return self.fisher.verdict
-
-    @property
-    def success(self) -> bool:
-        """Whether the forecast's numbers are within their errors."""
-        return self.verdict.success
 
     @property
     def message(self) -> str:
@@ -107,7 +103,8 @@ def checked(
 ) -> GaussianCheck:
     """Return the check of a forecast.
 
-    ``chi2`` takes steps (n, p0), and is inf where the model fails; does it ``calls`` the model?
+    ``chi2`` takes steps (n, p0) and returns inf where the model fails. ``calls`` says whether it
+    calls the model, for ``nfev``.
     """
     information = fisher.information
     axes = information.root
@@ -161,7 +158,7 @@ class Posterior:
         return log.reshape(points.shape[:-1])[()]
 
     def sample(self, n: int = SAMPLES, seed: int | None = None) -> Samples:
-        """Return importance samples, for three calls of the model each or a few more.
+        """Return importance samples; each takes three or a few more calls of the model.
 
         The proposal is the Gaussian forecast's, widened, and then shaped to the samples; see
         `derivkit.forecast.samples.importance_samples`. A sampler needs fewer calls where there

@@ -1,10 +1,10 @@
-r"""Covariances of complex data: what they are for real parts, and imaginary parts after them.
+r"""Covariances of complex data as those of real data: the real parts, then the imaginary parts.
 
 A Hermitian C stands for the real matrix of both parts,
 
 .. math:: \begin{pmatrix} \Re C & -\Im C \\ \Im C & \Re C \end{pmatrix},
 
-with which :math:`\Re(z^H C^{-1} z)` is a square of real numbers as any other.
+with which :math:`\Re(z^H C^{-1} z)` is an ordinary quadratic form of real numbers.
 """
 
 from __future__ import annotations
@@ -16,13 +16,7 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse.linalg import LinearOperator
 
-from derivkit.forecast.structures import (
-    BlockDiagonal,
-    Cholesky,
-    Kronecker,
-    Precision,
-    as_matrix,
-)
+from derivkit.forecast.structures import BlockDiagonal, Cholesky, Kronecker, Precision, as_matrix
 from derivkit.validation import has
 
 __all__ = ["is_hermitian", "of_real_numbers"]
@@ -48,7 +42,7 @@ def is_hermitian(cov: Any) -> bool:  # noqa: PLR0911 - a table
 
 
 def of_real_numbers(cov: Any) -> Any:  # noqa: PLR0911 - a table
-    """Return a covariance of complex numbers as one of real numbers; others as they are.
+    """Return a covariance of complex numbers as one of real numbers; leave others as they are.
 
     Without imaginary parts it keeps its size; a Hermitian one is twice as large. A product or a
     factor of matrices becomes a matrix, blocks become a sparse one.
@@ -88,7 +82,7 @@ def _real(cov: Any) -> Any:
 
 
 def _squared(factor: Any) -> Any:
-    """Return the matrix of which a Hermitian factor is given."""
+    """Return the matrix whose Hermitian factor is given."""
     L: Any = factor if sparse.issparse(factor) else np.asarray(factor)
     if L.ndim != 2:
         raise ValueError(f"`factor` must be a matrix, got shape {L.shape}")
@@ -109,7 +103,7 @@ def _as_matrix(block: Any) -> Any:
 
 
 def _variances(given: Any) -> Any:
-    """Return real variances as a matrix; a ValueError says that others are none."""
+    """Return real variances as a matrix; raise a ValueError for complex ones."""
     if np.any(np.imag(given)):
         raise ValueError("`cov` must be real variances, got some with an imaginary part")
     return sparse.diags(np.atleast_1d(given))

@@ -1,8 +1,8 @@
-"""Whiteners: what a covariance C of data is needed for, and all that is needed of it.
+"""Whiteners: all that a forecast needs of a data covariance C.
 
-With C = L L^T, a whitener applies W = L^-1, its transpose, and bounds the length of W e for an e
-of which only the size of the entries is known. C is never inverted and, where it has structure,
-never a matrix: variances are divisions, sparse and banded matrices stay sparse.
+With C = L L^T, a whitener applies W = L^-1 and its transpose, and bounds the length of W e where
+only the sizes of the entries of e are known. C is never inverted. Where C has structure, no dense
+matrix is made: variances become divisions, sparse and banded matrices stay sparse.
 """
 
 from __future__ import annotations
@@ -25,13 +25,7 @@ from derivkit.forecast.factors import (
     lower_factor,
     sparse_factor,
 )
-from derivkit.forecast.structures import (
-    BlockDiagonal,
-    Cholesky,
-    Kronecker,
-    Precision,
-    as_matrix,
-)
+from derivkit.forecast.structures import BlockDiagonal, Cholesky, Kronecker, Precision, as_matrix
 from derivkit.validation import has, shown
 
 __all__ = [
@@ -40,6 +34,7 @@ __all__ = [
     "lengths_of_units",
     "of_sparse",
     "of_variances",
+    "plain",
     "scaled",
     "size_by_signs",
     "size_of",
@@ -50,14 +45,16 @@ __all__ = [
 Array = NDArray[np.float64]
 
 MOST_STEPS, FEW, EXACT = 400, 4, 1e-13
-"""Products with an operator until its root is given up; the last few must add no more than this."""
+"""Most products with an operator in the search for its root; the last few must add no more than
+this fraction."""
 
 SIGNS = 6
-"""Random signs that are tried where the length of a whitened error cannot be bounded entrywise."""
+"""How many random signs are tried where the length of a whitened error cannot be bounded entry by
+entry."""
 
 
 DRAWS = 8
-"""Of random vectors, from which lengths follow to a quarter of themselves."""
+"""Number of random vectors: they give lengths to within a quarter."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +73,7 @@ class Whitener:
     without : callable or None
         Takes a mask (m,); returns the whitener of the data that stay. None: not known.
     squared : callable or None
-        (m, k) -> W^T W X, where W X is compressed to k rows and no adjoint can come back.
+        (m, k) -> W^T W X, where ``whiten`` compresses W X to k rows and so has no adjoint.
     """
 
     m: int
@@ -285,10 +282,10 @@ def size_by_signs(whiten: Callable[[Array], Array], E: Array, tries: int = SIGNS
 
 
 def lengths_of_units(whitener: Whitener) -> Array:
-    """Return about how long one unit of each datum (m,) is after whitening.
+    """Estimate the length of one unit of each datum (m,) after whitening.
 
-    These are the lengths of the columns of W: of W^T y for random y of unit variance, the mean
-    square.
+    These are the lengths of the columns of W: the root mean square of W^T y over random y of unit
+    variance.
     """
     n = len(whitener.whiten(np.zeros((whitener.m, 1))))
     y = np.random.default_rng(whitener.m).standard_normal((n, DRAWS))
@@ -348,6 +345,38 @@ def size_of(cov: Any) -> int | None:
     return int(max(shape)) if shape else None
 
 
+def plain(cov: Any, m: int) -> Any:  # noqa: PLR0911 - a table
+    """Return a covariance of m data as variances (m,), a matrix (m, m), or a sparse one.
+
+    Raises
+    ------
+    TypeError
+        For a LinearOperator, of whose entries nothing is known.
+    """
+    if isinstance(getattr(cov, "matrix", cov), LinearOperator):
+        raise TypeError("`cov` of theta must return numbers, got a LinearOperator")
+    size = size_of(cov) or max(m, 1)
+    if isinstance(cov, Cholesky):
+        L = lower_factor(cov.factor, size, "cov")
+        return L @ L.T
+    if isinstance(cov, Precision):
+        P: Any = cov.matrix
+        P = P.toarray() if hasattr(P, "toarray") else P
+        L = factor_of(checked_matrix(P, size, "cov"), "cov")
+        return linalg.cho_solve((L, True), np.eye(size))
+    if isinstance(cov, Kronecker):
+        return np.kron(as_matrix(cov.first), as_matrix(cov.second))
+    if isinstance(cov, BlockDiagonal):
+        each = [plain(block, size_of(block) or 1) for block in cov.blocks]
+        return sparse.block_diag([sparse.diags(C) if C.ndim == 1 else C for C in each], "csc")
+    if hasattr(cov, "tocsc"):
+        return cov.tocsc()
+    array = as_numbers(cov, "cov")
+    if array.ndim > 1:
+        return checked_matrix(array, size, "cov")
+    return np.broadcast_to(array, size)
+
+
 def joined(parts: Sequence[Whitener]) -> Whitener:
     """Return the whitener of independent parts, one after the other."""
     if len(parts) == 1:
@@ -388,7 +417,7 @@ def joined(parts: Sequence[Whitener]) -> Whitener:
 
 
 def without(part: Whitener, gone: NDArray[np.bool_]) -> Whitener:
-    """Return the whitener of the data that stay, itself where all do or nobody knows."""
+    """Return the whitener of the data that stay, or the same one where it is not known."""
     return part.without(gone) if part.without is not None and gone.any() else part
 
 

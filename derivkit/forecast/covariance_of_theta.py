@@ -1,9 +1,9 @@
 r"""Covariances that depend on theta: what is differentiated of them, and what they tell.
 
-Data x that scatter about mu with covariance C have the log-density
-:math:`-\tfrac12 \ln\det C - \tfrac12 r^T C^{-1} r` with :math:`r = x - \mu`. A forecast has no data
-yet, so that it takes what they are on average, where :math:`r r^T` is
-:math:`C_0 + d\mu\,d\mu^T`. Minus twice the difference to the fiducial point is
+Data x that scatter about mu with covariance C have the log-density :math:`-\tfrac12 \ln\det C -
+\tfrac12 r^T C^{-1} r` with :math:`r = x - \mu`. A forecast has no data yet, so it averages over
+them: the mean of :math:`r r^T` is :math:`C_0 + d\mu\,d\mu^T`. Minus twice the difference to the
+fiducial point is
 
 .. math:: \ln\det C C_0^{-1} + \operatorname{tr}(C^{-1} C_0) - m + d\mu^T C^{-1} d\mu,
 
@@ -19,37 +19,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg, sparse
-from scipy.sparse.linalg import LinearOperator, splu
+from scipy.sparse.linalg import splu
 
-from derivkit.forecast.covariance import (
-    Whitener,
-    of_sparse,
-    of_variances,
-    size_by_signs,
-    size_of,
-)
-from derivkit.forecast.factors import (
-    as_numbers,
-    checked_matrix,
-    checked_variances,
-    factor_of,
-    lower_factor,
-    sparse_factor,
-)
-from derivkit.forecast.structures import (
-    BlockDiagonal,
-    Cholesky,
-    Kronecker,
-    Precision,
-    as_matrix,
-)
+from derivkit.forecast.covariance import Whitener, of_sparse, of_variances, size_by_signs
+from derivkit.forecast.factors import checked_matrix, checked_variances, factor_of, sparse_factor
 
 __all__ = [
     "divergence",
     "entries_of",
     "half_of",
     "of_some_data",
-    "plain",
     "twice",
     "whitener_of_half",
     "whole_of",
@@ -58,39 +37,7 @@ __all__ = [
 Array = NDArray[np.float64]
 
 COLUMNS = 256
-"""Columns of a sparse covariance that are solved for at a time."""
-
-
-def plain(cov: Any, m: int) -> Any:  # noqa: PLR0911 - a table
-    """Return a covariance of m data as variances (m,), a matrix (m, m), or a sparse one.
-
-    Raises
-    ------
-    TypeError
-        For a LinearOperator, of whose entries nothing is known.
-    """
-    if isinstance(getattr(cov, "matrix", cov), LinearOperator):
-        raise TypeError("`cov` of theta must return numbers, got a LinearOperator")
-    size = size_of(cov) or max(m, 1)
-    if isinstance(cov, Cholesky):
-        L = lower_factor(cov.factor, size, "cov")
-        return L @ L.T
-    if isinstance(cov, Precision):
-        P: Any = cov.matrix
-        P = P.toarray() if hasattr(P, "toarray") else P
-        L = factor_of(checked_matrix(P, size, "cov"), "cov")
-        return linalg.cho_solve((L, True), np.eye(size))
-    if isinstance(cov, Kronecker):
-        return np.kron(as_matrix(cov.first), as_matrix(cov.second))
-    if isinstance(cov, BlockDiagonal):
-        each = [plain(block, size_of(block) or 1) for block in cov.blocks]
-        return sparse.block_diag([sparse.diags(C) if C.ndim == 1 else C for C in each], "csc")
-    if hasattr(cov, "tocsc"):
-        return cov.tocsc()
-    array = as_numbers(cov, "cov")
-    if array.ndim > 1:
-        return checked_matrix(array, size, "cov")
-    return np.broadcast_to(array, size)
+"""Number of columns of a sparse covariance that are solved for at a time."""
 
 
 def entries_of(C: Any) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

@@ -24,7 +24,7 @@ from derivkit.forecast.check import GaussianCheck, checked
 from derivkit.forecast.fisher import FisherResult
 from derivkit.forecast.information import Array
 from derivkit.forecast.inputs import check_points
-from derivkit.forecast.report import Report
+from derivkit.forecast.report import Judged
 from derivkit.forecast.samples import Samples, importance_samples
 from derivkit.forecast.verdict import Verdict, worst
 from derivkit.plot.ellipse import Layer
@@ -34,7 +34,8 @@ __all__ = ["DaliResult", "DeltaChi2", "Tensors", "exact_indices", "monomials", "
 
 LETTERS = {1: ("F",), 2: ("D1", "D2"), 3: ("T1", "T2", "T3"), 4: ("Q1", "Q2", "Q3", "Q4")}
 DIFFERENT = 0.15
-"""Fisher's sigma and DALI's may differ by this much before the likelihood is not Gaussian."""
+"""The likelihood counts as Gaussian while DALI's sigmas differ from Fisher's by no more than this
+fraction."""
 
 SAMPLES = 20_000
 AT_SIGMA = 0.1
@@ -42,12 +43,12 @@ AT_SIGMA = 0.1
 
 
 def exact_indices(p: int, order: int) -> list[tuple[int, ...]]:
-    """Return the distinct derivatives of an order: the parameters differentiated by, ascending."""
+    """Return the distinct derivatives of an order, each as its parameters in ascending order."""
     return list(combinations_with_replacement(range(p), order))
 
 
 def multi_indices(p: int, order: int) -> list[tuple[int, ...]]:
-    """Return the distinct derivatives of all orders up to one."""
+    """Return the distinct derivatives of all orders from 1 up to the given one."""
     return [index for k in range(1, order + 1) for index in exact_indices(p, k)]
 
 
@@ -68,10 +69,10 @@ class Tensors(Mapping[str, Array]):
     Attributes
     ----------
     gram : ndarray (n, n)
-        Products of whitened derivatives, or what they may be off.
+        Products of whitened derivatives, or their errors.
     p, order : int
     symmetrize : bool
-        Average over all orders of the indices, which is all that a density sees.
+        Average over all permutations of the indices; a density depends on this average alone.
     """
 
     gram: Array
@@ -144,7 +145,7 @@ class DeltaChi2:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class DaliResult(Report):
+class DaliResult(Judged):
     """A non-Gaussian forecast, from derivatives to ``order``.
 
     Attributes
@@ -155,9 +156,9 @@ class DaliResult(Report):
     root : ndarray (n, n)
         Whitened derivatives, a column for each of `multi_indices`, compressed to n rows.
     gram_error : ndarray (n, n)
-        What the products of its columns may be off.
+        Errors of the products of its columns.
     lengths : ndarray (n,)
-        What its columns may be off.
+        Errors of its columns, as lengths.
 
     Examples
     --------
@@ -193,7 +194,7 @@ class DaliResult(Report):
 
     @property
     def error(self) -> Tensors:
-        """What their entries may be off."""
+        """Errors of the tensors' entries."""
         return Tensors(self.gram_error, len(self.names), self.order, self.symmetrize)
 
     def as_derivkit(self) -> dict[int, tuple[Array, ...]]:
@@ -213,9 +214,9 @@ class DaliResult(Report):
         return log.reshape(points.shape[:-1])[()]
 
     def log_density_error(self, theta: Any) -> Any:
-        """Return what `log_density` may be off for errors of the derivatives, at (..., p).
+        """Return the error of `log_density` that errors of the derivatives cause, at (..., p).
 
-        What orders beyond `order` would add is not in it.
+        It leaves out what orders beyond `order` would add.
         """
         points = check_points("theta", theta, len(self.names))
         d = points.reshape(-1, len(self.names)) - self.fisher.x0
@@ -238,7 +239,7 @@ class DaliResult(Report):
 
     @property
     def _places(self) -> list[int]:
-        """Where its parameters stand among all, of which some may be held."""
+        """The places of its parameters among all, some of which may be fixed."""
         return [self.fisher.point.index(name) for name in self.names]
 
     @typed
@@ -288,11 +289,6 @@ class DaliResult(Report):
             found += [Verdict.TRUSTWORTHY if near else Verdict.NOT_GAUSSIAN, self.check.verdict]
         worse = [verdict for verdict in found if verdict is not Verdict.NOT_CHECKED]
         return worst(worse or found)
-
-    @property
-    def success(self) -> bool:
-        """Whether the derivatives are resolved and the parameters constrained."""
-        return self.verdict.success
 
     @property
     def message(self) -> str:

@@ -17,25 +17,14 @@ from derivkit.forecast import getdist_export as export
 from derivkit.forecast.dali import LETTERS, DeltaChi2
 from derivkit.forecast.information import Array
 from derivkit.forecast.inputs import Point, check_points, known_name, must_be_functions
-from derivkit.forecast.laplace import SKEW, LaplaceResult, inverse_of, laplace, scalar_kit
+from derivkit.forecast.inverse import SKEW, inverse_of
+from derivkit.forecast.laplace import LaplaceResult, laplace, scalar_kit
 from derivkit.forecast.priors import Prior, build_prior, check_bounds, chosen_prior
-from derivkit.forecast.samples import gaussian_samples, importance_samples
+from derivkit.forecast.samples import check_sampling, gaussian_samples, importance_samples
 from derivkit.forecast.verdict import warn_of
-from derivkit.validation import (
-    check_count,
-    check_texts,
-    has,
-    is_count,
-    is_positive,
-    real_numbers,
-    shown,
-    typed,
-)
+from derivkit.validation import check_texts, has, is_count, real_numbers, shown, typed
 
 __all__ = ["DensityCalls"]
-
-LEAST_STEPS = 4
-"""Steps of a chain that must be left: R-hat compares halves of them."""
 
 
 class DensityCalls:
@@ -160,7 +149,7 @@ class DensityCalls:
             If too few samples are inside.
         """
         prior = self._prior(prior_terms, prior_bounds, logprior)
-        _check_sampling(n_samples=n_samples, seed=seed, kernel_scale=kernel_scale)
+        check_sampling(seed, n_samples=n_samples, kernel_scale=kernel_scale)
         if hard_bounds is not None and prior is not None:
             raise ValueError("`hard_bounds` must not be given with a prior; use prior_bounds")
         names, labels = self._names(names, labels)
@@ -201,7 +190,7 @@ class DensityCalls:
         """Return GetDist's weighted samples of a DALI density times a prior."""
         names, labels = self._names(names, labels)
         prior = self._prior(prior_terms, prior_bounds, logprior)
-        _check_sampling(n_samples=n_samples, seed=seed, kernel_scale=kernel_scale)
+        check_sampling(seed, n_samples=n_samples, kernel_scale=kernel_scale)
         density, root = self._dali_density(
             dali, forecast_order, prior, prior_bounds, sampler_bounds
         )
@@ -233,29 +222,11 @@ class DensityCalls:
         """Return emcee's samples of a DALI density times a prior, for GetDist."""
         names, labels = self._names(names, labels)
         prior = self._prior(prior_terms, prior_bounds, logprior)
-        _check_sampling(n_steps=n_steps, thin=thin, seed=seed, init_scale=init_scale)
-        if check_count("burn", burn, least=0) > n_steps - LEAST_STEPS * thin:
-            raise ValueError(
-                f"`n_steps` must be at least {LEAST_STEPS} times thin more than burn, "
-                f"got {n_steps}, {thin} and {burn}"
-            )
-        if n_walkers is not None:
-            check_count("n_walkers", n_walkers, least=2 * len(names))
+        walk = export.Walk(n_steps, burn, thin, n_walkers, init_scale, seed)
         density, root = self._dali_density(
             dali, forecast_order, prior, prior_bounds, sampler_bounds
         )
-        found = export.chain(
-            density,
-            self.varied.values,
-            root,
-            names,
-            n_steps=n_steps,
-            burn=burn,
-            thin=thin,
-            n_walkers=n_walkers,
-            init_scale=init_scale,
-            seed=seed,
-        )
+        found = export.chain(density, self.varied.values, root, names, walk)
         return export.of_samples(found, labels, label, density.bounds)
 
     def _dali_density(
@@ -432,18 +403,6 @@ class DensityCalls:
         """Return the inverse of a positive definite Hessian (p, p)."""
         del rcond
         return inverse_of(hessian, names=self.varied.names)[0]
-
-
-def _check_sampling(seed: int | None, **given: Any) -> None:
-    """Check how many samples are asked for, and how far apart."""
-    if seed is not None:
-        check_count("seed", seed, least=0)
-    for name, value in given.items():
-        if name.endswith("scale"):
-            if not is_positive(value):
-                raise ValueError(f"`{name}` must be positive and finite, got {shown(value)}")
-        else:
-            check_count(name, value)
 
 
 def _up_to(dali: Any, order: int | None) -> dict[int, tuple[Any, ...]]:

@@ -1,19 +1,20 @@
-"""Derivatives as a forecast takes them: with noise of known pattern, without data that are wild.
+"""Derivatives as a forecast uses them: with their noise's pattern, without unresolved data.
 
-An error bar wider than the entries of its column are large says next to nothing of that datum. Few
-such data are left out; where they are many, noise hides the parameter, and its errors say so.
+A datum whose error bar exceeds the size of its column's entries contributes next to nothing. A few
+such data are left out. Where there are many, noise hides the parameter, and its errors say so.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from derivkit.forecast.information import Array
+from derivkit.forecast.covariance import Whitener
+from derivkit.forecast.information import Array, Information
 from derivkit.forecast.noise import apart, noise_patterns
 from derivkit.status import Status
 
@@ -76,6 +77,11 @@ class Derivatives:
         )
 
     @classmethod
+    def plain(cls, value: Array, error: Array, nfev: int = 0) -> Derivatives:
+        """Return derivatives whose errors are no noise of known pattern."""
+        return cls(value, error, np.zeros_like(error), nfev, np.zeros((0, *error.shape)))
+
+    @classmethod
     def below(cls, parts: Sequence[Derivatives]) -> Derivatives:
         """Return the derivatives of several models' data, one after the other."""
         return cls._joined(parts, 0)
@@ -96,30 +102,37 @@ class Derivatives:
 
     def of_rows(self, kept: NDArray[np.bool_]) -> Derivatives:
         """Return the derivatives of some of the data."""
-        if kept.all():
-            return self
-        value, error, noise = self.value[kept], self.error[kept], self.noise[kept]
-        return Derivatives(value, error, noise, self.nfev, self.patterns[:, kept])
+        return self if kept.all() else self._each(lambda array: array[..., kept, :])
 
     def of_columns(self, kept: NDArray[np.bool_]) -> Derivatives:
         """Return those of some of the columns."""
-        if kept.all():
-            return self
-        value, error, noise = self.value[:, kept], self.error[:, kept], self.noise[:, kept]
-        return Derivatives(value, error, noise, self.nfev, self.patterns[..., kept])
+        return self if kept.all() else self._each(lambda array: array[..., kept])
 
     def among(self, p: int, places: list[int]) -> Derivatives:
         """Return p columns, of which these are some and the others are 0."""
-        if places == list(range(p)):
-            return self
 
         def spread(columns: Array) -> Array:
             whole = np.zeros((*columns.shape[:-1], p))
             whole[..., places] = columns
             return whole
 
-        value, error, noise = map(spread, (self.value, self.error, self.noise))
-        return Derivatives(value, error, noise, self.nfev, spread(self.patterns))
+        return self if places == list(range(p)) else self._each(spread)
+
+    def whitened(self, whitener: Whitener, lost: Any, gone: int = 0) -> Information:
+        """Return their information; parameters that are lost (p,) contribute no error.
+
+        Each of the ``gone`` data left out is assumed to tell no more than the best of the others.
+        """
+        error = np.where(lost, 0.0, self.error)
+        rows, dual = whitener.both(self.value)
+        missing = np.sqrt(gone) * np.abs(rows).max(axis=0)
+        of_data = rows, dual, error, self.noise, self.patterns, whitener.size(error), missing, lost
+        return Information.of(*of_data)
+
+    def _each(self, change: Callable[[Array], Array]) -> Derivatives:
+        """Return the derivatives with each array (…, m, p) changed in the same way."""
+        value, error, noise = map(change, (self.value, self.error, self.noise))
+        return Derivatives(value, error, noise, self.nfev, change(self.patterns))
 
     def lost(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Return which data (m,) to leave out, and which parameters (p,) to give up."""

@@ -1,4 +1,4 @@
-"""What is a covariance: checked, and factored.
+"""Covariances given as numbers: checked and factored.
 
 A dense one is scaled to unit diagonal before it is factored, so that variances of 1e-20 beside
 1e20 lose no digits.
@@ -14,7 +14,7 @@ from scipy import sparse
 from scipy.sparse.linalg import splu
 
 from derivkit.forecast.complex_data import of_real_numbers
-from derivkit.validation import check_unmasked, has, shown, without_unit
+from derivkit.validation import check_unmasked, has, real_numbers, shown, without_unit
 
 __all__ = [
     "as_numbers",
@@ -23,6 +23,7 @@ __all__ = [
     "cholesky_factor",
     "factor_of",
     "lower_factor",
+    "semidefinite_root",
     "sparse_factor",
 ]
 
@@ -30,6 +31,9 @@ Array = NDArray[np.float64]
 
 SYMMETRY = 1e-8
 """A covariance may be asymmetric by this part of its diagonal; more is a mistake, not rounding."""
+
+LEAST_EIGENVALUE = 1e-10
+"""Rounding makes an eigenvalue of 0, of a matrix scaled to unit diagonal, no more negative."""
 
 
 def cholesky_factor(cov: Any, m: int, *, name: str = "cov") -> Array:
@@ -64,7 +68,7 @@ def as_numbers(cov: Any, name: str) -> Array:
 
 
 def checked_variances(variances: Array, m: int, name: str) -> Array:
-    """Return m variances; a ValueError names the entry that is none."""
+    """Return m variances; a ValueError names an entry that is not positive and finite."""
     if variances.ndim == 1 and variances.size != m:
         raise ValueError(f"`{name}` must be {m} variances, one a datum, got {variances.size}")
     least = np.finfo(float).tiny  # the root of a smaller one is not exact
@@ -127,6 +131,23 @@ def lower_factor(factor: Any, m: int, name: str) -> Any:
     ).all():
         raise ValueError(f"`{name}` must be a lower triangle with a positive diagonal")
     return L
+
+
+def semidefinite_root(name: str, matrix: Any, n: int) -> Array:
+    """Return R (n, n) with R^T R = a positive semi-definite matrix; a ValueError if it is not."""
+    known = real_numbers(name, matrix)
+    if known.shape != (n, n) or not np.isfinite(known).all():
+        raise ValueError(f"`{name}` must be {n} x {n} finite numbers, got shape {known.shape}")
+    scale = np.sqrt(np.maximum(np.diag(known), 0))
+    scale = np.where(scale > 0, scale, 1.0)
+    scaled = known / np.outer(scale, scale)
+    values, vectors = np.linalg.eigh(0.5 * (scaled + scaled.T))
+    if np.abs(scaled - scaled.T).max() > SYMMETRY or values[0] < -LEAST_EIGENVALUE:
+        raise ValueError(
+            f"`{name}` must be symmetric and positive semi-definite, got {values[0]:.3g} as its "
+            "least eigenvalue, scaled to unit diagonal"
+        )
+    return np.asarray((np.sqrt(np.maximum(values, 0)) * vectors).T * scale)
 
 
 def sparse_factor(C: Any, m: int, name: str) -> tuple[Any, NDArray[np.intp], Array]:

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import chi2, norm
 
-from derivkit.calculus_kit import CalculusKit
 from derivkit.forecast.bias import BiasResult, Data, bias_of
-from derivkit.forecast.figures import Ellipse, Measured, Pivot
+from derivkit.forecast.derived import change_of, differentiated
+from derivkit.forecast.factors import semidefinite_root
+from derivkit.forecast.figures import KINDS, Ellipse, Measured, Pivot, limit_beside_a_bound
 from derivkit.forecast.information import Array, Information
 from derivkit.forecast.inputs import (
     Point,
@@ -24,20 +24,12 @@ from derivkit.forecast.inputs import (
     check_two,
     known_name,
 )
-from derivkit.forecast.report import Report
+from derivkit.forecast.report import Judged
 from derivkit.forecast.verdict import NEAR_A_BOUND, Verdict, worst
 from derivkit.plot.corner import draw_corner
 from derivkit.plot.ellipse import Layer, draw_plane
 from derivkit.results.labels import Labels
-from derivkit.status import Status
-from derivkit.validation import (
-    check_known,
-    check_sequence,
-    has,
-    real_numbers,
-    shown,
-    typed,
-)
+from derivkit.validation import check_known, check_sequence, has, shown, typed
 
 __all__ = ["FisherResult"]
 
@@ -52,7 +44,7 @@ LEAST_SHARE = 1e-3
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class FisherResult(Report):
+class FisherResult(Judged):
     """A Gaussian forecast of k parameters, every number with an error.
 
     Attributes
@@ -249,11 +241,6 @@ class FisherResult(Report):
         return worst([self.gaussian, *(verdict for verdict, _ in self._findings)])
 
     @property
-    def success(self) -> bool:
-        """Whether the numbers are within their errors."""
-        return self.verdict.success
-
-    @property
     def message(self) -> str:
         """What the verdict means, and for which parameters."""
         said = [
@@ -318,22 +305,7 @@ class FisherResult(Report):
             The parameters it is about; by default all that are shown.
         """
         chosen = self.names if names is None else check_names("names", names, self._all_names)
-        known = real_numbers("matrix", matrix)
-        if known.shape != (len(chosen), len(chosen)) or not np.isfinite(known).all():
-            raise ValueError(
-                f"`matrix` must be {len(chosen)} x {len(chosen)} finite numbers, "
-                f"got shape {known.shape}"
-            )
-        scale = np.sqrt(np.maximum(np.diag(known), 0))
-        scale = np.where(scale > 0, scale, 1.0)
-        scaled = known / np.outer(scale, scale)
-        values, vectors = np.linalg.eigh(0.5 * (scaled + scaled.T))
-        if np.abs(scaled - scaled.T).max() > 1e-8 or values[0] < -1e-10:
-            raise ValueError(
-                f"`matrix` must be symmetric and positive semi-definite, got {values[0]:.3g} as "
-                "its least eigenvalue, scaled to unit diagonal"
-            )
-        root = (np.sqrt(np.maximum(values, 0)) * vectors).T * scale
+        root = semidefinite_root("matrix", matrix, len(chosen))
         return self._with_rows(root @ np.array([self._row_of(name) for name in chosen]))
 
     @property
@@ -369,7 +341,7 @@ class FisherResult(Report):
         >>> print(product.names, product.sigma.round(6))
         ('ab',) [0.223607]
         """
-        value, jacobian, error = self._differentiated(functions)
+        value, jacobian, error = differentiated(functions, self.point, self.free, self.bounds)
         return replace(
             self,
             names=tuple(functions),
@@ -398,17 +370,9 @@ class FisherResult(Report):
                 f"{', '.join(self.names)}, got {len(functions)}; use derived(...) for fewer"
             )
         every = {**functions, **hidden}
-        value, jacobian, error = self._differentiated(every)
-        lengths = np.linalg.norm(jacobian * self._steps, axis=1)
-        scaled = jacobian * self._steps / np.where(lengths > 0, lengths, 1.0)[:, None]
-        if not lengths.all() or np.linalg.cond(scaled) > 1e12:
-            raise ValueError(
-                f"`functions` must determine {', '.join(self.free)}, got {', '.join(functions)}, "
-                "which do not"
-            )
-        change = self._steps[:, None] * np.linalg.inv(scaled) / lengths
-        size = np.abs(change)
-        information = self.information.in_basis(change, size @ error @ size)
+        value, jacobian, error = differentiated(every, self.point, self.free, self.bounds)
+        steps = np.asarray(1 / self.information.scale)
+        change, error = change_of(jacobian, error, steps, self.free, functions)
         new = tuple(every)
         outputs = np.eye(len(new))[: len(functions)]
         point = Point((*new, *self.fixed), np.r_[value, list(self.fixed.values())], None)
@@ -421,7 +385,9 @@ class FisherResult(Report):
             self,
             names=tuple(functions),
             x0=value[: len(functions)],
-            information=information.showing(outputs, np.zeros_like(outputs)),
+            information=self.information.in_basis(change, error).showing(
+                outputs, np.zeros_like(outputs)
+            ),
             point=point,
             free=new,
             bounds=limits,
@@ -432,56 +398,6 @@ class FisherResult(Report):
             return -math.inf, math.inf
         low, high = self.bounds[self.point.names.index(function)].tolist()
         return low, high
-
-    @property
-    def _steps(self) -> Array:
-        """Steps (p,) of the free parameters that each move the data by one sigma."""
-        return np.asarray(1 / self.information.scale)
-
-    def _differentiated(self, functions: Mapping[str, Any]) -> tuple[Array, Array, Array]:
-        """Return values (k,) of functions of theta, their Jacobian (k, p), and its errors."""
-        if not functions:
-            raise ValueError("`functions` must be at least one parameter, got none")
-        for name, function in functions.items():
-            if isinstance(function, str):
-                known_name(name, function, self.free)
-            elif not callable(function):
-                raise TypeError(
-                    f"`functions` must be functions or names, got {shown(function)} for {name!r}"
-                )
-        places = [self.point.index(name) for name in self.free]
-        start = self.point.values.copy()
-
-        def together(x: Array) -> Array:
-            theta = start.copy()
-            theta[places] = x
-            given = self.point.given(theta)
-            return np.array(
-                [
-                    theta[self.point.index(f)] if isinstance(f, str) else _number(name, f(given))
-                    for name, f in functions.items()
-                ]
-            )
-
-        value = together(start[places])
-        for name, here in zip(functions, value.tolist(), strict=True):
-            if not math.isfinite(here):
-                raise ValueError(f"`functions` must be finite at theta0, got {here} for {name!r}")
-
-        kit = CalculusKit(
-            together,
-            start[places],
-            names=self.free,
-            bounds=[(low, high) for low, high in self.bounds[places].tolist()],
-        )
-        result = kit.jacobian_result()
-        still = (result.status == Status.CONSTANT).all(axis=1)
-        if still.any():
-            name = list(functions)[int(np.flatnonzero(still)[0])]
-            raise ValueError(
-                f"`functions` must depend on {', '.join(self.free)}, got {name!r}, which does not"
-            )
-        return value, result.value, result.error
 
     # -- what follows ----------------------------------------------------------------------------
 
@@ -501,22 +417,17 @@ class FisherResult(Report):
         if len(wanted) < len(names):
             raise ValueError(f"`names` must be different parameters, got {shown(list(names))}")
         chosen = self.marginalise(*(n for n in self.names if n not in wanted)) if wanted else self
-        powers = {"detf": (1.0, 1.0), "det": (2.0, 1.0)}
-        powers["area"] = (1.0, 1 / (np.pi * chi2.ppf(LEVELS[1], 2)))
-        power, factor = powers[known_name("kind", kind, list(powers))]
-        log, error = chosen.information.log_det_root()
-        value = factor * math.exp(power * log)
-        return Measured(value, value * power * error if np.isfinite(error) else math.inf)
+        known_name("kind", kind, list(KINDS))
+        return Measured.of_merit(*chosen.information.log_det_root(), kind)
 
     @typed
     def pivot(self, w0: str, wa: str) -> Pivot:
         """Return where w0 + (1 - a) wa is best known, w there, and its sigma."""
         i, j = (self.names.index(n) for n in check_two((w0, wa), self.names))
-        C = self.covariance
-        lag = float(-C[i, j] / C[j, j])
         K = self.information.outputs @ self.information.root
-        sigma = float(np.linalg.norm(K[i] + lag * K[j]))
-        return Pivot(1 - lag, float(self.x0[i] + lag * self.x0[j]), sigma)
+        return Pivot.of(
+            self.x0[[i, j]], K[[i, j]], float(-self.covariance[i, j] / self.covariance[j, j])
+        )
 
     @typed
     def ellipse(self, a: str, b: str, level: float = 0.683) -> Ellipse:
@@ -527,10 +438,8 @@ class FisherResult(Report):
         scale = self.sigma[which]
         if not np.isfinite(scale).all():
             raise ValueError(f"{a} and {b} must be constrained to have an ellipse, got sigma = inf")
-        K = (self.information.outputs @ self.information.root)[which] / scale[:, None]
-        u, s, _ = np.linalg.svd(K, full_matrices=False)
-        axes = scale[:, None] * u * s * math.sqrt(chi2.ppf(level, 2))
-        return Ellipse(self.x0[which], axes, level)
+        K = (self.information.outputs @ self.information.root)[which]
+        return Ellipse.of(self.x0[which], K, scale, level)
 
     @typed
     def limits(self, level: float = 0.95) -> dict[str, float]:
@@ -538,10 +447,8 @@ class FisherResult(Report):
         below, above = self._distances()
         found = {}
         for i in np.flatnonzero(self._near_a_bound()).tolist():
-            sigma, near = self.sigma[i], min(below[i], above[i])
-            inside = norm.cdf(near / sigma)
-            reach = sigma * norm.ppf(1 - (1 - level) * inside)
-            found[self.names[i]] = float(self.x0[i] + (reach if below[i] <= above[i] else -reach))
+            sides = below[i], above[i]
+            found[self.names[i]] = limit_beside_a_bound(self.x0[i], self.sigma[i], *sides, level)
         return found
 
     @typed
@@ -680,14 +587,6 @@ class FisherResult(Report):
         ]
 
 
-def _number(name: str, value: Any) -> float:
-    """Return what a function of theta returned as a number."""
-    array = np.asarray(value)
-    if array.size != 1 or array.dtype.kind not in "iuf":
-        raise TypeError(f"`functions` must return a real number, got {shown(value)} for {name!r}")
-    return float(array.reshape(()))
-
-
 def _layers(others: Any) -> list[Layer]:
     """Return the layers of results, given by label or in a row."""
     if not isinstance(others, Mapping):
@@ -697,10 +596,6 @@ def _layers(others: Any) -> list[Layer]:
         if not has(each, "layer"):
             raise TypeError(f"`others` must be forecasts, got {shown(each)}")
     return [each.layer(label) for label, each in others.items()]
-
-
-LEVELS = 0.6827, 0.9545
-"""Probability within one and two sigma of a Gaussian in one dimension, and of contours here."""
 
 
 def _of_direction(found: Mapping[str, Any]) -> str:

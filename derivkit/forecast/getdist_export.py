@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
-from importlib import import_module
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,28 +12,23 @@ import numpy as np
 from derivkit.errors import ForecastWarning, SamplingError, level_of_user
 from derivkit.forecast.information import Array
 from derivkit.forecast.priors import Prior, check_bounds
-from derivkit.forecast.samples import Samples, outside, split_r_hat
+from derivkit.forecast.samples import Samples, check_sampling, outside, split_r_hat
+from derivkit.validation import check_count, optional
 
-__all__ = ["Density", "chain", "gaussian", "of_samples"]
+__all__ = ["Density", "Walk", "chain", "gaussian", "of_samples"]
+
+LEAST_STEPS = 4
+"""Steps of a chain that must be left: R-hat compares halves of them."""
 
 MOST_R_HAT = 1.1
 """A chain whose R-hat is above this has not settled."""
-
-
-def _extra(name: str) -> Any:
-    try:
-        return import_module(name)
-    except ImportError as error:
-        raise ImportError(
-            f"this needs {name}, which is not installed; pip install getdist"
-        ) from error
 
 
 def gaussian(
     mean: Array, covariance: Array, names: Sequence[str], labels: Sequence[str], label: str
 ) -> Any:
     """Return a `getdist.gaussian_mixtures.GaussianND`."""
-    made = _extra("getdist.gaussian_mixtures").GaussianND
+    made = optional("getdist.gaussian_mixtures", "this call").GaussianND
     return made(mean, covariance, names=list(names), labels=list(labels), label=label)
 
 
@@ -50,7 +45,7 @@ def of_samples(
     ):
         if np.isfinite(low) or np.isfinite(high):
             ranges[name] = [low if np.isfinite(low) else None, high if np.isfinite(high) else None]
-    return _extra("getdist").MCSamples(
+    return optional("getdist", "this call").MCSamples(
         samples=found.points[kept],
         weights=weights / weights.max(),
         loglikes=-found.log_density[kept] if loglikes else None,
@@ -93,27 +88,35 @@ class Density:
         return np.where(np.isnan(total), -np.inf, total)
 
 
-def chain(
-    density: Density,
-    start: Array,
-    root: Array,
-    names: Sequence[str],
-    *,
-    n_steps: int,
-    burn: int,
-    thin: int,
-    n_walkers: int | None,
-    init_scale: float,
-    seed: int | None,
-) -> Samples:
+@dataclass(frozen=True)
+class Walk:
+    """How walkers go: the steps they take and those left out, and where they start; checked."""
+
+    n_steps: int
+    burn: int
+    thin: int
+    n_walkers: int | None
+    init_scale: float
+    seed: int | None
+
+    def __post_init__(self) -> None:
+        check_sampling(self.seed, n_steps=self.n_steps, thin=self.thin, init_scale=self.init_scale)
+        if check_count("burn", self.burn, least=0) > self.n_steps - LEAST_STEPS * self.thin:
+            raise ValueError(
+                f"`n_steps` must be at least {LEAST_STEPS} times thin more than burn, "
+                f"got {self.n_steps}, {self.thin} and {self.burn}"
+            )
+
+
+def chain(density: Density, start: Array, root: Array, names: Sequence[str], walk: Walk) -> Samples:
     """Return emcee's samples of a density (Foreman-Mackey et al. 2013, doi:10.1086/670067)."""
-    emcee = _extra("emcee")
-    p = start.size
-    walkers = max(4 * p, 16) if n_walkers is None else n_walkers
-    generator = np.random.default_rng(seed)
+    emcee = optional("emcee", "this call")
+    p, walkers = start.size, walk.n_walkers
+    walkers = max(4 * p, 16) if walkers is None else check_count("n_walkers", walkers, least=2 * p)
+    generator = np.random.default_rng(walk.seed)
     places = np.empty((0, p))
     for _ in range(100):  # until there are walkers enough inside the bounds
-        tried = start + init_scale * generator.standard_normal((walkers, p)) @ root.T
+        tried = start + walk.init_scale * generator.standard_normal((walkers, p)) @ root.T
         places = np.concatenate([places, tried[np.isfinite(density(tried))]])
         if len(places) >= walkers:
             break
@@ -124,8 +127,8 @@ def chain(
         )
     sampler = emcee.EnsembleSampler(walkers, p, density, vectorize=True)
     sampler.random_state = np.random.RandomState(generator.integers(2**31)).get_state()
-    sampler.run_mcmc(places[:walkers], n_steps, skip_initial_state_check=True)
-    r_hat = split_r_hat(sampler.get_chain(discard=burn))
+    sampler.run_mcmc(places[:walkers], walk.n_steps, skip_initial_state_check=True)
+    r_hat = split_r_hat(sampler.get_chain(discard=walk.burn))
     bad = [name for name, r in zip(names, r_hat.tolist(), strict=True) if not r < MOST_R_HAT]
     if bad:
         warnings.warn(
@@ -134,6 +137,6 @@ def chain(
             ForecastWarning,
             stacklevel=level_of_user(),
         )
-    points = sampler.get_chain(discard=burn, thin=thin, flat=True)
-    log = sampler.get_log_prob(discard=burn, thin=thin, flat=True)
+    points = sampler.get_chain(discard=walk.burn, thin=walk.thin, flat=True)
+    log = sampler.get_log_prob(discard=walk.burn, thin=walk.thin, flat=True)
     return Samples(points, np.full(len(points), 1 / len(points)), log, tuple(names), r_hat)

@@ -42,14 +42,16 @@ MOST_NOISE = 0.1
 """First-order errors hold while noise is less than this part of a parameter's information."""
 
 SEPARATE = 0.1
-"""A direction less certain than this fraction of its size is hidden by noise; others are flat."""
+"""While errors move the singular values of B by less than this, a direction whose value lies within
+them is flat; beyond, noise hides it."""
 
 TAKES_PART = 1e-6
-"""A parameter takes part in a direction in which it moves at least this part of its scale."""
+"""A parameter takes part in a direction if it moves by at least this fraction of its scale there.
+"""
 
 
 def compressed(blocks: Iterable[Array]) -> Array:
-    """Return R (n, n) with R^T R = X^T X for rows X that come in blocks; never all at once."""
+    """Return R (n, n) with R^T R = X^T X for rows X that come in blocks, one held at a time."""
     R: Array | None = None
     for block in blocks:
         for start in range(0, max(len(block), 1), CHUNK):
@@ -103,7 +105,7 @@ class Information:
     outputs_error: Array
 
     def __post_init__(self) -> None:
-        """Keep the shape of no prior at all, which JSON does not."""
+        """Restore the shape of an empty prior, which JSON loses."""
         object.__setattr__(self, "prior", self.prior.reshape(-1, self.basis.shape[1]))
 
     @classmethod
@@ -112,19 +114,15 @@ class Information:
         rows: Array,
         dual: Array,
         error: Array,
+        noise: Array,
+        patterns: Array,
         size: Array,
-        noise: Array | None = None,
-        patterns: Array | None = None,
-        missing: Array | None = None,
-        lost: NDArray[np.bool_] | None = None,
+        missing: Array,
+        lost: NDArray[np.bool_],
     ) -> Information:
         """Return the information of derivatives, all of whose parameters are shown."""
         p = rows.shape[1]
         none, one = np.zeros((p, p)), np.eye(p)
-        if noise is None or patterns is None:
-            noise, patterns = np.zeros_like(error), np.zeros((0, *error.shape))
-        lost = np.zeros(p, dtype=bool) if lost is None else lost
-        missing = np.zeros(p) if missing is None else missing
         no_prior = np.zeros((0, p))
         of_data = (rows, dual, error, noise, patterns, size, missing, lost)
         return cls(*of_data, one, none, no_prior, one, none)
@@ -145,8 +143,8 @@ class Information:
     def scale(self) -> Array:
         """Length D (p,) of each parameter's column; 1 where it has none.
 
-        Where other parameters' columns cancel in it, to within what is known of them, that is what
-        is left of a direction in which nothing changes: it is measured by what cancelled.
+        A column of a changed basis can be a sum of columns that cancel to within their errors.
+        Nothing changes in that direction, and the length is that of what cancelled.
         """
         length = np.linalg.norm(self.triangle, axis=0)
         parts = np.linalg.norm(self._data, axis=0) @ np.abs(self.basis)
@@ -166,12 +164,12 @@ class Information:
 
     @cached_property
     def uncertain(self) -> float:
-        """What the singular values of B may be off (Weyl), rounding apart."""
+        """Bound on the errors of the singular values of B (Weyl), without rounding."""
         return float(np.linalg.norm(self.lengths / self.scale))
 
     @cached_property
     def lengths(self) -> Array:
-        """What the columns (p,) may be off, as lengths."""
+        """Errors of the columns (p,), as lengths."""
         known = np.linalg.norm(self._data, axis=1) @ self.basis_error
         return np.asarray(np.abs(self.basis).T @ self.size + known)
 
@@ -182,7 +180,7 @@ class Information:
 
     @cached_property
     def flat(self) -> NDArray[np.bool_]:
-        """Which directions (p,) of B may, within errors, be ones in which nothing changes."""
+        """Which directions (p,) of B may, within errors, change nothing."""
         values = self._svd[0]
         doubt = self.uncertain if self.uncertain < SEPARATE else 0.0
         return np.asarray(values <= max(self.rounding, doubt))
@@ -291,7 +289,7 @@ class Information:
 
     @cached_property
     def fisher_error(self) -> Array:
-        """What ``fisher`` may be off (k, k)."""
+        """Errors of ``fisher`` (k, k)."""
         if self._is_whole:
             error = self._change_of_information(np.eye(len(self.scale)))
             error += 8 * EPS * np.outer(self.scale, self.scale)
@@ -304,7 +302,7 @@ class Information:
 
     @cached_property
     def covariance_error(self) -> Array:
-        """What ``covariance`` may be off (k, k); inf where it is not known."""
+        """Errors of ``covariance`` (k, k); inf where it is not known."""
         x = self.full_covariance @ self.outputs.T
         error = self._change_of_information(x)
         if self.outputs_error.any():
@@ -345,14 +343,14 @@ class Information:
 
     @property
     def relative_rounding(self) -> float:
-        """What rounding may change in a covariance, relative to its diagonal."""
+        """Error of a covariance by rounding, relative to its diagonal."""
         values = self._svd[0]
         least = values[~self.flat].min(initial=values[0])
         return 8 * EPS * float(values[0] / least) if least > 0 else np.inf
 
     @cached_property
     def unknown(self) -> NDArray[np.bool_]:
-        """Which parameters (p,) have derivatives of which nothing is known."""
+        """Which parameters (p,) have unknown derivatives."""
         return np.asarray(np.abs(self.basis).T @ self.lost.astype(float) > 0)
 
     @cached_property

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from derivkit.calculus.parameters import checked_names
 from derivkit.engine.progress import check_progress
 from derivkit.methods.registry import resolve
 from derivkit.validation import (
     check_count,
     check_known,
-    check_printable,
     check_sequence,
     check_workers,
     has,
@@ -79,12 +79,7 @@ class Point:
         array = check_vector("theta0", values)
         if names is None:
             names = [f"p{i}" for i in range(array.size)]
-        names = check_printable("names", names)
-        if len(names) != array.size or len(set(names)) != array.size:
-            raise ValueError(
-                f"`names` must be {array.size} different strings, got {shown(list(names))}"
-            )
-        return cls(tuple(names), array, theta0)
+        return cls(checked_names(names, array.size), array, theta0)
 
     def as_dict(self) -> dict[str, float]:
         """Return the values by name."""
@@ -100,13 +95,13 @@ class Point:
 
     @property
     def _keys(self) -> Iterable[Any]:
-        """What the user calls the parameters in what theta0 was."""
+        """The keys of the parameters in theta0, as the user gave it."""
         if isinstance(self.like, Mapping):
             return self.like
         return self.like.index if has(self.like, "index", "to_numpy") else self.names
 
     def moved(self, name: str, theta: Any) -> Point:
-        """Return another point of the same parameters, given by name as theta0 was or in a row."""
+        """Return another point of the same parameters, given as theta0 was, or as a sequence."""
         if isinstance(theta, Mapping) or (has(theta, "to_dict") and has(self.like, "to_dict")):
             given = theta if isinstance(theta, Mapping) else theta.to_dict()
             values = {str(key): value for key, value in given.items()}
@@ -126,7 +121,7 @@ class Point:
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """The user's model as the derivative kit wants it: an array in, one row of real numbers out.
+    """The user's model as the derivative kit needs it: an array in, one row of real numbers out.
 
     Outputs of any shape are flattened in C order; of complex ones the real parts come first, then
     the imaginary ones.
@@ -169,7 +164,7 @@ def check_two(names: Iterable[Any], known: Sequence[str]) -> list[str]:
 
 
 def check_sigmas(what: str, sigmas: Mapping[str, Any]) -> None:
-    """Raise a ValueError for a standard deviation that is none."""
+    """Raise a ValueError for a standard deviation that is not positive and finite."""
     for name, sigma in sigmas.items():
         if not is_positive(sigma):
             raise ValueError(f"`{what}` of {name} must be positive and finite, got {shown(sigma)}")

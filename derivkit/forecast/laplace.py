@@ -1,4 +1,4 @@
-"""Laplace's approximation: a Gaussian about the maximum of a posterior, and whether it is one."""
+"""Laplace's approximation: a Gaussian about a posterior's maximum, if the point is one."""
 
 from __future__ import annotations
 
@@ -12,31 +12,27 @@ from numpy.typing import NDArray
 from derivkit.calculus_kit import CalculusKit
 from derivkit.forecast.information import Array
 from derivkit.forecast.inputs import Point, check_points
-from derivkit.forecast.report import Report
+from derivkit.forecast.inverse import inverse_of
+from derivkit.forecast.report import Judged
 from derivkit.forecast.verdict import NEAR_A_BOUND, Verdict, quiet
 from derivkit.status import Status
-from derivkit.validation import real_numbers
+from derivkit.validation import check_function
 
-__all__ = ["LaplaceResult", "inverse_of", "laplace", "scalar_kit"]
+__all__ = ["LaplaceResult", "laplace", "scalar_kit"]
 
-FLAT = 1e-10
-"""A curvature below this part of the largest, in scaled parameters, is none."""
 
 MOST_OFF = 1e-3
 """A point within this many sigma of the maximum is the maximum."""
 
 MOST_UNKNOWN = 1.0
-"""Whether a point is the maximum is not known if errors leave room for one as many sigma away."""
+"""It is not known whether a point is the maximum if errors allow one this many sigma away."""
 
 BAR = 20.0
-"""Bars of slopes are about ten times the noise over the step; twice that is safe."""
-
-SKEW = 1e-6
-"""A matrix may be asymmetric by this part of its diagonal, as numerical Hessians are."""
+"""Error bars of slopes are about ten times the noise over the step; twice that is safe."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class LaplaceResult(Report):
+class LaplaceResult(Judged):
     """A Gaussian about a point of least negative log-posterior.
 
     Attributes
@@ -49,8 +45,8 @@ class LaplaceResult(Report):
     hessian, hessian_error : ndarray (p, p)
     covariance, covariance_error : ndarray (p, p)
     newton_step : ndarray (p,)
-        From the point to the maximum, as far as the second order tells; 0 for a parameter on a
-        bound beyond which it would be.
+        From the point to the maximum of the quadratic model; 0 for a parameter on its bound whose
+        step would cross it.
     truncated : tuple of str
         Parameters within two sigma of a bound.
     verdict : Verdict
@@ -88,18 +84,13 @@ class LaplaceResult(Report):
 
     @property
     def sigma_error(self) -> Array:
-        """What they may be off (p,)."""
+        """Errors of the standard deviations (p,)."""
         return np.asarray(0.5 * np.diag(self.covariance_error) / self.sigma)
 
     @property
     def correlation(self) -> Array:
         """The correlation matrix (p, p)."""
         return np.asarray(self.covariance / np.outer(self.sigma, self.sigma))
-
-    @property
-    def success(self) -> bool:
-        """Whether the derivatives are resolved."""
-        return self.verdict.success
 
     @property
     def is_maximum(self) -> bool:
@@ -161,69 +152,10 @@ class LaplaceResult(Report):
         ]  # fmt: skip
 
 
-def inverse_of(
-    matrix: Any, error: Any = None, names: Any = None, what: str = "`hessian`"
-) -> tuple[Array, Array]:
-    """Return the inverse of a positive definite matrix (p, p), and what it may be off.
-
-    Raises
-    ------
-    ValueError
-        If it is not positive definite, naming the direction in which it is not.
-    """
-    H = real_numbers(what.strip("`"), matrix)
-    if H.ndim != 2 or H.shape[0] != H.shape[1]:
-        raise ValueError(f"{what} must be a square matrix, got shape {H.shape}")
-    E = np.zeros_like(H) if error is None else np.asarray(error, dtype=float)
-    names = [f"p{i}" for i in range(len(H))] if names is None else names
-    if len(names) != len(H):
-        raise ValueError(f"{what} must have shape ({len(names)}, {len(names)}), got {H.shape}")
-    if not np.isfinite(H).all():
-        i, j = np.argwhere(~np.isfinite(H))[0].tolist()
-        raise ValueError(f"{what} must be finite, got {H[i, j]} at ({names[i]}, {names[j]})")
-    size = np.sqrt(np.abs(np.diag(H)))
-    size = np.where(size > 0, size, np.sqrt(np.abs(H).max(axis=0)))
-    size = np.where(size > 0, size, 1.0)
-    scaled = H / np.outer(size, size)
-    if np.abs(scaled - scaled.T).max() > SKEW:
-        raise ValueError(f"{what} must be symmetric, got one that is not")
-    scaled = 0.5 * (scaled + scaled.T)
-    values, vectors = np.linalg.eigh(scaled)
-    if values[0] <= len(H) * np.finfo(float).eps * np.abs(values).max():
-        direction = vectors[:, 0] / size
-        direction = direction / np.linalg.norm(direction)
-        share = np.abs(vectors[:, 0])
-        moves = ", ".join(
-            f"{n} {d:+.3g}" for n, d, s in zip(names, direction, share, strict=True) if s > 1e-3
-        )
-        kind = "negative: the negative log-likelihood has no minimum there"
-        if abs(values[0]) <= share @ (E / np.outer(size, size)) @ share:
-            kind = "lost in the errors of the derivatives: look at the noise of the function"
-        if abs(values[0]) <= FLAT * np.abs(values).max():
-            kind = "0: nothing is known there"
-        raise ValueError(
-            f"{what} must be positive definite, got one whose curvature along ({moves}) is {kind}"
-        )
-    root = vectors / np.sqrt(values) / size[:, None]
-    C = root @ root.T
-    part = np.abs(C)
-    known = np.where(np.isfinite(E), E, 0.0)
-    off = part @ known @ part + 8 * np.finfo(float).eps * values[-1] / values[0] * np.outer(
-        np.sqrt(np.diag(C)), np.sqrt(np.diag(C))
-    )
-    loss = part @ (~np.isfinite(E)).astype(float) @ part > 0
-    share = np.diag(off) / np.diag(C)
-    with np.errstate(divide="ignore", invalid="ignore"):  # what higher orders add
-        off = off / np.sqrt(np.outer(1 - share, 1 - share))
-    loss |= np.logical_or.outer(share >= 1, share >= 1)
-    return C, np.where(loss, np.inf, off)
-
-
 def scalar_kit(function: Callable[[Any], Any], point: Point, options: Any) -> CalculusKit:
     """Return the derivative kit of a negative log-posterior."""
-    if not callable(function):
-        raise TypeError(f"`neg_logposterior` must be a function, got {type(function).__name__}")
-    return CalculusKit(_Scalar(function, point), point.values, names=point.names, **options)
+    checked = check_function("neg_logposterior", function)
+    return CalculusKit(_Scalar(checked, point), point.values, names=point.names, **options)
 
 
 def laplace(

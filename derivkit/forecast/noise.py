@@ -49,8 +49,8 @@ FITS = 2.0
 def noise_patterns(result: Any, is_noise: NDArray[np.bool_]) -> Array:
     """Return patterns (c, m, p) of a Jacobian's noise, from the samples along each parameter.
 
-    Those of a parameter without noise are 0. Empty where they are not known: for higher orders, or
-    without samples.
+    A parameter without noise has patterns of 0. There are none (c = 0) where they are not known:
+    for higher orders, or without samples.
     """
     m, p = is_noise.shape
     none = np.zeros((0, m, p))
@@ -93,9 +93,10 @@ def _samples(evaluations: Any, index: int, half_width: float) -> tuple[Array, Ar
 def _contrasts(t: Array, values: Array, sigma: Array) -> tuple[Array, Array] | None:
     """Return contrasts (c, m), and what the next coefficients change in the slopes at 0 (m,).
 
-    Contrasts of values (n, m) are orthonormal, and what polynomials leave. The degree is the least
-    that single data call for, as it is where their derivatives come from: what a polynomial of that
-    degree does not follow hides in each datum's noise. None if no degree is high enough.
+    Contrasts of values (n, m) are orthonormal combinations that no polynomial of some degree
+    changes. The degree is the least that every datum by itself needs, as for its derivative: what a
+    polynomial of that degree does not follow is hidden in the datum's noise. None if no degree is
+    high enough.
     """
     for degree in range(1, len(t) - FEWEST):
         q, r = np.linalg.qr(chebvander(t, degree + 2), mode="complete")
@@ -111,7 +112,7 @@ def _contrasts(t: Array, values: Array, sigma: Array) -> tuple[Array, Array] | N
 def apart(patterns: Sequence[Array], axis: int) -> Array:
     """Return patterns of data one after the other (axis 1), or of columns (2), as of one model.
 
-    Noise of different models is independent, that of the columns was.
+    The noise of different models is independent; that of different columns stays so.
     """
     counts, sizes = ([each.shape[k] for each in patterns] for k in (0, axis))
     shape = list(patterns[0].shape)

@@ -1,7 +1,7 @@
 """A probe: one model with the covariance of its data, and its derivatives as a forecast needs them.
 
-What a user hands over as a model is an array of means with a covariance (`DataBlock`), rates of
-counts (`Poisson`), or a mean and a covariance that both depend on theta (`GaussianMeanCov`).
+A model gives means with a covariance (`DataBlock`), rates of counts (`Poisson`), or a mean and a
+covariance that both depend on theta (`GaussianMeanCov`).
 """
 
 from __future__ import annotations
@@ -19,173 +19,29 @@ from scipy.sparse.linalg import LinearOperator
 from derivkit.batch import outputs_at
 from derivkit.calculus.problem import check_problem
 from derivkit.calculus_kit import CalculusKit
-from derivkit.forecast.complex_data import is_hermitian, of_real_numbers
-from derivkit.forecast.covariance import (
-    Whitener,
-    joined,
-    lengths_of_units,
-    size_of,
-    whitener_of,
-)
+from derivkit.forecast.blocks import DataBlock, GaussianMeanCov, Mean, Pair, Poisson
+from derivkit.forecast.complex_data import is_hermitian
+from derivkit.forecast.covariance import Whitener, joined, lengths_of_units, size_of, whitener_of
 from derivkit.forecast.covariance_of_theta import (
     divergence,
     entries_of,
-    half_of,
     of_some_data,
-    plain,
-    twice,
     whitener_of_half,
     whole_of,
 )
 from derivkit.forecast.derivatives import Derivatives
 from derivkit.forecast.information import Array
-from derivkit.forecast.inputs import Model, Point, chosen_method, must_be_functions
+from derivkit.forecast.inputs import Model, Point, chosen_method
 from derivkit.forecast.verdict import quiet
 from derivkit.methods.protocol import OffersOneVector
-from derivkit.validation import check_flag, shown
+from derivkit.validation import check_flag, check_function, shown
 
-__all__ = [
-    "DataBlock",
-    "GaussianMeanCov",
-    "Poisson",
-    "Probe",
-    "check_no_second_covariance",
-    "probe_of",
-]
+__all__ = ["Probe", "probe_of", "probes_of"]
 
 HESSIAN = 2  # above this order there are many lines: they are judged by all data together
 
 SHARE = 3e-8
 """Above the second order, derivatives are wanted to this fraction of their length over all data."""
-
-
-@dataclass(frozen=True, eq=False)
-class DataBlock:
-    """Data that are independent of all others: a model and its covariance.
-
-    Parameters
-    ----------
-    model : callable
-        The mean of the data, a function of theta.
-    cov : covariance
-        In any form that `ForecastKit` takes.
-
-    Examples
-    --------
-    >>> from derivkit import DataBlock, ForecastKit
-    >>> one, other = DataBlock(lambda t: [t[0]], 1.0), DataBlock(lambda t: [t[0]], 1.0)
-    >>> kit = ForecastKit({"counts": one, "sizes": other}, [1.0])
-    >>> print(kit.fisher_result().sigma.round(6))
-    [0.707107]
-    """
-
-    model: Callable[..., Any]
-    cov: Any
-
-    def __post_init__(self) -> None:
-        must_be_functions(model=self.model)
-
-
-@dataclass(frozen=True, eq=False)
-class Poisson:
-    """Counts with mean ``rate(theta)``: their variance is their mean.
-
-    Parameters
-    ----------
-    rate : callable
-        The mean counts, a function of theta.
-
-    Examples
-    --------
-    >>> from derivkit import ForecastKit, Poisson
-    >>> kit = ForecastKit(Poisson(lambda theta: [100.0 * theta[0]]), [1.0])
-    >>> print(kit.fisher_result().sigma.round(6))
-    [0.1]
-    """
-
-    rate: Callable[..., Any]
-
-    def __post_init__(self) -> None:
-        must_be_functions(rate=self.rate)
-
-
-@dataclass(frozen=True, eq=False)
-class GaussianMeanCov:
-    """Gaussian data whose covariance depends on theta as well.
-
-    ``cov`` is a function of theta, or None where ``mu`` returns the pair (mean, covariance).
-
-    Parameters
-    ----------
-    mu : callable or None
-        The mean of the data; None where only the covariance depends on theta.
-    cov : callable, optional
-        The covariance.
-
-    Examples
-    --------
-    Ten numbers of which only the variance is known: its information is n / (2 t**2).
-
-    >>> import numpy as np
-    >>> from derivkit import ForecastKit, GaussianMeanCov
-    >>> data = GaussianMeanCov(lambda t: np.zeros(10), lambda t: t[0] * np.eye(10))
-    >>> print(ForecastKit(data, [2.0]).gaussian_fisher().round(6))
-    [[1.25]]
-    """
-
-    mu: Callable[..., Any] | None
-    cov: Callable[..., Any] | None = None
-
-    def __post_init__(self) -> None:
-        must_be_functions(mu=self.mu, cov=self.cov)
-
-
-def _both(block: GaussianMeanCov, theta: Any) -> Any:
-    """Return the pair (mean, covariance) of a model without `cov`."""
-    found = block.mu(theta)  # type: ignore[misc]
-    if not isinstance(found, (tuple, list)) or len(found) != 2:
-        raise TypeError(
-            f"`mu` must return (mean, covariance) where there is no `cov`, got {shown(found)}"
-        )
-    return found
-
-
-@dataclass(frozen=True, eq=False)
-class _Pair:
-    """The mean, then half of the covariance's entries, as one model."""
-
-    block: GaussianMeanCov
-    entries: Any = None
-
-    def __call__(self, theta: Any) -> Array:
-        mean, C = self.parts(theta)
-        return np.concatenate([mean, half_of(C, self.entries)])
-
-    def parts(self, theta: Any) -> tuple[Array, Any]:
-        """Return mean (m,), empty without a model, and variances (m,) or matrix, sparse or not."""
-        if self.block.cov is None:
-            mean, C = _both(self.block, theta)
-        else:
-            C = self.block.cov(theta)
-            mean = [] if self.block.mu is None else self.block.mu(theta)
-        means = np.asarray(mean).ravel()
-        hermitian = is_hermitian(C)
-        C = plain(of_real_numbers(C), means.size * (2 if hermitian else 1))
-        if np.iscomplexobj(means):
-            C = C if hermitian else twice(C)
-            means = np.concatenate([means.real, means.imag])
-        return np.asarray(means, dtype=float), C
-
-
-@dataclass(frozen=True, eq=False)
-class _Mean:
-    """The mean of a pair, as a model by itself."""
-
-    block: GaussianMeanCov
-
-    def __call__(self, theta: Any) -> Any:
-        block = self.block
-        return _both(block, theta)[0] if block.cov is None else block.mu(theta)  # type: ignore[misc]
 
 
 @dataclass(frozen=True, eq=False)
@@ -226,7 +82,7 @@ class Probe:
     @cached_property
     def pair_kit(self) -> CalculusKit:
         """The derivative kit of mean and covariance together."""
-        return self._kit(Model(_Pair(self._pair, self._entries), self.point))
+        return self._kit(Model(Pair(self._pair, self._entries), self.point))
 
     @cached_property
     def _entries(self) -> Any:
@@ -259,7 +115,7 @@ class Probe:
             return np.asarray(self.kit.hyper_hessian(order=0))
 
     def call(self) -> int:
-        """Call the model at the fiducial point, unless it was; return how many calls that took."""
+        """Call the model at theta0, unless that is done; return how many calls that took."""
         with quiet():
             return self.kit.hyper_hessian_result(order=0).nfev
 
@@ -297,17 +153,17 @@ class Probe:
         every = Derivatives.of(result)
         p = len(self.point.names)
         index = np.array(list(combinations_with_replacement(range(p), order))).T
-        distinct = np.ravel_multi_index(index, (p,) * order)
-        value, error, noise = (e[:, distinct] for e in (every.value, every.error, every.noise))
-        return Derivatives(value, error, noise, every.nfev, every.patterns[..., distinct])
+        distinct = np.zeros(p**order, dtype=bool)
+        distinct[np.ravel_multi_index(index, (p,) * order)] = True
+        return every.of_columns(distinct)
 
     def _for_one_vector(
         self, method: Any, keywords: Mapping[str, Any]
     ) -> tuple[Any, dict[str, Any]]:
         """Return a method that looks at all data together, if there is one, and a run's keywords.
 
-        A third derivative has many lines, and among many data some derivative is always near 0:
-        its digits would cost calls, and no forecast shows them.
+        A third derivative has many lines, and some of many data always have a derivative near 0:
+        resolving its digits would cost calls, and no forecast depends on them.
         """
         chosen, run = chosen_method(method, keywords)
         if not isinstance(chosen, OffersOneVector):
@@ -329,7 +185,7 @@ class Probe:
     def divergences(
         self, points: Array, kept: NDArray[np.bool_], factor: float, n_workers: int | None = None
     ) -> Array:
-        """Return what stands for chi-square (n,) where the covariance depends on theta.
+        """Return the counterpart of chi-square (n,) where the covariance depends on theta.
 
         At points (n, p), twice `derivkit.forecast.covariance_of_theta.divergence` from the fiducial
         point, of the data that are kept, with C^-1 multiplied by a factor; inf where the model
@@ -421,7 +277,7 @@ class Probe:
     @cached_property
     def covariance_here(self) -> Any:
         """Variances (m,) or matrix (m, m), sparse or not, at the fiducial point."""
-        return _Pair(self._pair).parts(self.point.given(self.point.values.copy()))[1]
+        return Pair(self._pair).parts(self.point.given(self.point.values.copy()))[1]
 
 
 def _is_same(a: Any, b: Any) -> bool:
@@ -449,8 +305,8 @@ def _of_rates(rates: Array) -> Whitener:
     return whitener_of(rates, rates.size)
 
 
-def check_no_second_covariance(blocks: Iterable[Any], cov: Any) -> None:
-    """Raise a ValueError for a covariance of which no block makes use."""
+def _check_no_second_covariance(blocks: Iterable[Any], cov: Any) -> None:
+    """Raise a ValueError for a covariance that no block uses."""
     kinds = {type(each) for each in blocks}
     said_twice = isinstance(cov, str) and kinds == {Poisson}  # "poisson" for Poisson
     if cov is not None and not said_twice and kinds <= {DataBlock, Poisson, GaussianMeanCov}:
@@ -458,6 +314,17 @@ def check_no_second_covariance(blocks: Iterable[Any], cov: Any) -> None:
         raise ValueError(
             f"`cov` must be None beside {names}, got {shown(cov)}; they have their own"
         )
+
+
+def probes_of(
+    function: Any, point: Point, cov: Any, options: Mapping[str, Any]
+) -> dict[str, Probe]:
+    """Return the probes of what a user gave as model, or as models by name, and covariance."""
+    blocks = function if isinstance(function, Mapping) else {"": function}
+    if not blocks:
+        raise ValueError("`function` must be a function or at least one block, got none")
+    _check_no_second_covariance(blocks.values(), cov)
+    return {name: probe_of(each, point, cov, options) for name, each in blocks.items()}
 
 
 def probe_of(function: Any, point: Point, cov: Any, options: Mapping[str, Any]) -> Probe:
@@ -476,10 +343,12 @@ def probe_of(function: Any, point: Point, cov: Any, options: Mapping[str, Any]) 
     if given and not isinstance(function, GaussianMeanCov):
         function = GaussianMeanCov(function, cov)
     if isinstance(function, GaussianMeanCov):
-        mean = None if function.mu is None else _Mean(function)
+        mean = None if function.mu is None else Mean(function)
         return Probe(mean, None, point, options, function)
-    if function is not None and not callable(function):
-        raise TypeError(f"`function` must be callable, got {type(function).__name__}")
-    if cov is None and function is not None:
-        raise ValueError("`cov` must be the data's covariance, got None; counts are Poisson(rate)")
+    if function is not None:
+        check_function("function", function)
+        if cov is None:
+            raise ValueError(
+                "`cov` must be the data's covariance, got None; counts are Poisson(rate)"
+            )
     return Probe(function, cov, point, options)

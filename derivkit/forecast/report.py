@@ -1,4 +1,4 @@
-"""What all results of forecasts can be turned into: table, text, HTML, frame, JSON and back."""
+"""What all results of forecasts have in common: table, text, HTML, frame, and JSON both ways."""
 
 from __future__ import annotations
 
@@ -6,10 +6,20 @@ import dataclasses
 from collections.abc import Mapping
 from enum import Enum
 from types import UnionType
-from typing import TYPE_CHECKING, Any, ClassVar, Self, get_args, get_origin, get_type_hints
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    ClassVar,
+    Protocol,
+    Self,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 import numpy as np
 
+from derivkit.forecast.verdict import Verdict
 from derivkit.results.serialise import is_data, parsed, plain, to_dict, to_frame, to_json
 from derivkit.results.table import html_table, text_table
 from derivkit.validation import typed
@@ -17,7 +27,7 @@ from derivkit.validation import typed
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Report"]
+__all__ = ["Judged", "Report"]
 
 FORMATS = dict.fromkeys(("value", "shift", "second order"), "{:.8g}")
 FORMATS |= dict.fromkeys(("sigma", "others fixed", "Fisher's sigma", "95 % limit"), "{:.6g}")
@@ -82,6 +92,20 @@ class Report:
 
     def _repr_html_(self) -> str:
         return html_table(self.rows(), self.message, self.formats)
+
+
+class _HasVerdict(Protocol):
+    @property
+    def verdict(self) -> Verdict: ...
+
+
+class Judged(Report):
+    """A report with a verdict, the worst that applies."""
+
+    @property
+    def success(self: _HasVerdict) -> bool:
+        """Whether the numbers are within their errors; a Gaussian may still not be one."""
+        return self.verdict.success
 
 
 def _restored(kind: Any, value: Any) -> Any:

@@ -16,18 +16,27 @@ import numpy as np
 from derivkit.errors import SamplingError
 from derivkit.forecast.information import Array
 from derivkit.plot.ellipse import Layer
-from derivkit.validation import check_count, shown
+from derivkit.validation import check_count, is_positive, shown
 
-__all__ = ["Samples", "gaussian_samples", "importance_samples", "outside", "split_r_hat"]
+__all__ = [
+    "Samples",
+    "check_sampling",
+    "gaussian_samples",
+    "importance_samples",
+    "outside",
+    "split_r_hat",
+]
 
 FREEDOM = 5
-"""Proposals have the tails of a t-distribution: lighter ones would miss what a Gaussian misses."""
+"""Degrees of freedom of the proposal, a t-distribution: its heavy tails reach what a Gaussian
+misses."""
 
 SCALES = 1.0, 2.0, 4.0
 """Proposals of several widths at once, so that a density with a long tail has samples in it."""
 
 LEAST, LEAST_PART = 100, 0.01
-"""Effective samples below which there is no answer: in number, and as a part of those drawn."""
+"""With fewer effective samples there is no answer: their number, and their fraction of those drawn.
+"""
 
 LEARNING, MOST_ROUNDS = 2, 8
 """Rounds from whose samples the proposal learns its shape; most rounds until enough count."""
@@ -95,8 +104,8 @@ class Samples:
 def split_r_hat(chain: Array) -> Array:
     """Return R-hat (p,) of walkers (steps, walkers, p), each cut in two.
 
-    It is 1 once all parts of a chain tell of the same density (Gelman et al. 2013, Bayesian Data
-    Analysis, section 11.4).
+    It approaches 1 as all parts of a chain sample the same density (Gelman et al. 2013, Bayesian
+    Data Analysis, section 11.4).
     """
     half = len(chain) // 2
     parts = np.concatenate([chain[:half], chain[half : 2 * half]], axis=1)
@@ -109,6 +118,18 @@ def outside(points: Array, bounds: Any) -> Any:
     """Return which points (..., p) are outside of bounds (p, 2)."""
     limits = np.asarray(bounds, dtype=float)
     return ((points < limits[:, 0]) | (points > limits[:, 1])).any(axis=-1)
+
+
+def check_sampling(seed: int | None, **given: Any) -> None:
+    """Check how many samples are asked for, and how far apart."""
+    if seed is not None:
+        check_count("seed", seed, least=0)
+    for name, value in given.items():
+        if name.endswith("scale"):
+            if not is_positive(value):
+                raise ValueError(f"`{name}` must be positive and finite, got {shown(value)}")
+        else:
+            check_count(name, value)
 
 
 def gaussian_samples(
@@ -155,10 +176,9 @@ def importance_samples(
     SamplingError
         If fewer than 100 samples, or 1 %, count in the end.
     """
-    if check_count("n", n) > MOST_SAMPLES:
+    check_sampling(seed, n=n)
+    if n > MOST_SAMPLES:
         raise ValueError(f"`n` must be at most {MOST_SAMPLES}, got {shown(n)}")
-    if seed is not None:
-        check_count("seed", seed, least=0)
     generator = np.random.default_rng(seed)
     root = scale * root
     for attempt in range(MOST_ROUNDS):
@@ -200,8 +220,8 @@ def _proposed(
 def _reshaped(found: Samples, root: Array) -> tuple[Array, Array]:
     """Return centre and root of a proposal made to the samples that count.
 
-    Few do at first: the root of their weights is taken until a tenth count, lest their own
-    covariance be too narrow.
+    At first few samples count, and their covariance would be too narrow: until a tenth count, the
+    square roots of the weights are used.
     """
     many = found.ess > 0.1 * len(found.weights)
     tempered = found.weights if many else found.weights**0.5

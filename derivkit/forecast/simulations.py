@@ -6,7 +6,7 @@ __all__ = ["factor_of_simulations"]
 
 
 def factor_of_simulations(n: int, m: int, p: int, correction: str) -> tuple[float, str]:
-    """Return what the inverse of a covariance is to be multiplied by, and a note on it.
+    """Return the factor for the inverse of an estimated covariance, and a note that says so.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What is known of a covariance's structure, as a user hands it over: plain records."""
+"""Covariances with a known structure, as users give them: plain records."""
 
 from __future__ import annotations
 
@@ -24,11 +24,13 @@ class Cholesky:
 
     Examples
     --------
+    Two data with variance 4 and covariance 1 know their common mean to within sqrt(2.5):
+
     >>> import numpy as np
     >>> from derivkit import Cholesky, ForecastKit
-    >>> kit = ForecastKit(lambda t: [t[0], t[0]], [1.0], Cholesky([[2.0, 0.0], [0.0, 2.0]]))
-    >>> print(kit.fisher_result().sigma.round(6))
-    [1.414214]
+    >>> L = np.linalg.cholesky([[4.0, 1.0], [1.0, 4.0]])
+    >>> ForecastKit(lambda t: [t[0], t[0]], [1.0], Cholesky(L)).fisher().round(6).tolist()
+    [[0.4]]
     """
 
     factor: Any
@@ -45,11 +47,14 @@ class Precision:
 
     Examples
     --------
-    >>> import numpy as np
-    >>> from derivkit import Precision, ForecastKit
-    >>> kit = ForecastKit(lambda t: [t[0], t[0]], [1.0], Precision(np.diag([0.25, 0.25])))
+    A sparse one, of data that are correlated with their neighbours only, given those:
+
+    >>> from derivkit import ForecastKit, Precision
+    >>> from scipy import sparse
+    >>> P = sparse.diags([-0.5, 1.0, -0.5], [-1, 0, 1], shape=(1000, 1000))
+    >>> kit = ForecastKit(lambda t: [t[0]] * 1000, [1.0], Precision(P))
     >>> print(kit.fisher_result().sigma.round(6))
-    [1.414214]
+    [1.]
     """
 
     matrix: Any
@@ -73,11 +78,13 @@ class BlockDiagonal:
 
     Examples
     --------
-    >>> import numpy as np
+    One datum by itself, and two that are correlated:
+
     >>> from derivkit import BlockDiagonal, ForecastKit
-    >>> kit = ForecastKit(lambda t: [t[0], t[0]], [1.0], BlockDiagonal([[4.0], [4.0]]))
+    >>> C = BlockDiagonal([4.0, [[1.0, 0.5], [0.5, 1.0]]])
+    >>> kit = ForecastKit(lambda t: [t[0], t[1], t[1]], [1.0, 1.0], C)
     >>> print(kit.fisher_result().sigma.round(6))
-    [1.414214]
+    [2.       0.866025]
     """
 
     blocks: Sequence[Any]
@@ -125,7 +132,7 @@ def as_matrix(factor: Any) -> Any:
 
 
 def _is_one_matrix(blocks: Any) -> bool:
-    """Return whether blocks are as many rows of numbers as the rows have numbers."""
+    """Return whether blocks are the rows of one square table of numbers."""
     n = len(blocks)
     if n == 1 or isinstance(blocks, np.ndarray):
         return n > 1 and blocks.shape == (n, n)

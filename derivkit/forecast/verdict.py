@@ -1,12 +1,13 @@
-"""What can be said of a forecast: the verdicts and their texts, in one table, worst last."""
+"""How far a forecast can be trusted: the verdicts, each with its text, from best to worst."""
 
+# ruff: noqa: ISC004 - of each member a word, then its sentence
 from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable
-from enum import Enum
 
 from derivkit.errors import ForecastWarning, UnresolvedWarning, level_of_user
+from derivkit.status import Spoken
 
 __all__ = ["NEAR_A_BOUND", "Verdict", "quiet", "warn_of", "worst"]
 
@@ -14,7 +15,7 @@ NEAR_A_BOUND = 2.0
 """A point within this many sigma of a bound has a Gaussian that is cut off."""
 
 
-class Verdict(Enum):
+class Verdict(Spoken):
     """How far a forecast can be trusted; members stand from best to worst.
 
     The value is the short name; ``text`` says what it means and what to do.
@@ -28,18 +29,40 @@ class Verdict(Enum):
     ('not checked', True)
     """
 
-    TRUSTWORTHY = "trustworthy"
-    NOT_CHECKED = "not checked"
-    NOT_GAUSSIAN = "not Gaussian"
-    OUTSIDE_LINEAR_RANGE = "outside the linear range"
-    TRUNCATED = "truncated"
-    UNCONSTRAINED = "unconstrained"
-    UNRESOLVED = "unresolved"
-
-    @property
-    def text(self) -> str:
-        """One sentence: what it means and, where it is not good news, what to try."""
-        return _TEXTS[self]
+    TRUSTWORTHY = (
+        "trustworthy",
+        "derivatives are resolved, all parameters are constrained, and the likelihood is "
+        "Gaussian out to one sigma",
+    )
+    NOT_CHECKED = (
+        "not checked",
+        "derivatives are resolved and all parameters are constrained; whether the likelihood "
+        "is Gaussian was not checked: call check_gaussian()",
+    )
+    NOT_GAUSSIAN = (
+        "not Gaussian",
+        "the likelihood is not Gaussian at one sigma; use dali_result(), a sampler, or other "
+        "parameters",
+    )
+    OUTSIDE_LINEAR_RANGE = (
+        "outside the linear range",
+        "the model is not linear over the shift; refit instead",
+    )
+    TRUNCATED = (
+        "truncated",
+        "the fiducial point is within two sigma of a bound, where a Gaussian is cut off; use "
+        "the one-sided limit, or a sampler",
+    )
+    UNCONSTRAINED = (
+        "unconstrained",
+        "the data do not constrain every parameter; give a prior, fix a parameter, or choose "
+        "other parameters",
+    )
+    UNRESOLVED = (
+        "unresolved",
+        "derivatives are not known well enough for these errors; look at the model's noise "
+        "near the fiducial point, or fix the parameter",
+    )
 
     @property
     def rank(self) -> int:
@@ -56,26 +79,6 @@ class Verdict(Enum):
         """Whether pictures are hatched and the command line exits with 1."""
         return self.rank >= Verdict.NOT_GAUSSIAN.rank
 
-    def __str__(self) -> str:
-        return self.value
-
-
-_TEXTS = {
-    Verdict.TRUSTWORTHY: "derivatives are resolved, all parameters are constrained, and the "
-    "likelihood is Gaussian out to one sigma",
-    Verdict.NOT_CHECKED: "derivatives are resolved and all parameters are constrained; whether "
-    "the likelihood is Gaussian was not checked: call check_gaussian()",
-    Verdict.NOT_GAUSSIAN: "the likelihood is not Gaussian at one sigma; use dali_result(), a "
-    "sampler, or other parameters",
-    Verdict.OUTSIDE_LINEAR_RANGE: "the model is not linear over the shift; refit instead",
-    Verdict.TRUNCATED: "the fiducial point is within two sigma of a bound, where a Gaussian is "
-    "cut off; use the one-sided limit, or a sampler",
-    Verdict.UNCONSTRAINED: "the data do not constrain every parameter; give a prior, fix a "
-    "parameter, or choose other parameters",
-    Verdict.UNRESOLVED: "derivatives are not known well enough for these errors; look at the "
-    "model's noise near the fiducial point, or fix the parameter",
-}
-
 
 def worst(verdicts: Iterable[Verdict]) -> Verdict:
     """Return the worst of some verdicts."""
@@ -83,14 +86,14 @@ def worst(verdicts: Iterable[Verdict]) -> Verdict:
 
 
 def warn_of(verdict: Verdict, message: str) -> None:
-    """Warn the user, at the place of his call, if a verdict is worse than not Gaussian."""
+    """Warn at the user's own line if a verdict is worse than not Gaussian."""
     if not verdict.success:
         kind = UnresolvedWarning if verdict is Verdict.UNRESOLVED else ForecastWarning
         warnings.warn(message, kind, stacklevel=level_of_user())
 
 
 class quiet(warnings.catch_warnings):  # noqa: N801 - a context
-    """Leave it to the forecast to say what is not resolved."""
+    """Silence warnings of unresolved derivatives: the forecast's verdict reports them."""
 
     def __enter__(self) -> None:
         super().__enter__()

@@ -6,8 +6,7 @@ To first order y scatters about mu(x0, theta) with
           \qquad T = \partial\mu/\partial x,
 
 which depends on theta (Heavens et al. 2014, doi:10.1093/mnras/stu1866). The derivatives of R need
-mixed ones of mu, which come from one kit of x and theta together, not from a Jacobian at each
-theta.
+mixed derivatives of mu: one kit of x and theta together gives them.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ from derivkit.validation import real_numbers, shown
 __all__ = ["Places", "effective"]
 
 LEAST = 1e-10
-"""A correlation matrix may have an eigenvalue this far below 0, by rounding."""
+"""Rounding can make an eigenvalue of a correlation matrix negative by this much."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,7 +136,7 @@ def effective(
     halves = [e + _both(R_error @ inverse @ np.abs(d)) for d, e in zip(dR, dR_error, strict=True)]
     value = np.concatenate([J, np.stack([half_of(d) for d in dR], axis=1)])
     error = np.concatenate([J_error, np.stack([half_of(e) for e in halves], axis=1)])
-    return Derivatives(value, error, np.zeros_like(error), nfev, np.zeros((0, *error.shape))), R
+    return Derivatives.plain(value, error, nfev), R
 
 
 def _bounded(result: Any) -> Array:

@@ -90,7 +90,7 @@ class Plan(Shown):
     @classmethod
     def of(cls, problem: Problem, what: str, arguments: Mapping[str, Any]) -> Plan:
         """Return a plan for a problem whose function is left alone; see `CalculusKit.plan`."""
-        if problem.coordinates is not None:
+        if problem.coordinates:
             raise ValueError("`transform` must be None in a plan, whose points are the function's")
         plan = cls.__new__(cls)
         cls._set_up(plan, replace(problem, model=Model(_elsewhere)), what, arguments)

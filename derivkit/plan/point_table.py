@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from derivkit.engine.plain_numbers import output_numbers
 from derivkit.results.table import plain_cell
-from derivkit.validation import check_sequence, check_texts, shown
+from derivkit.validation import check_sequence, check_texts, optional, shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -81,11 +81,9 @@ class PointTable(np.ndarray[Any, np.dtype[Any]]):
 
     def to_frame(self) -> pd.DataFrame:
         """Return a pandas DataFrame, a row a point, indexed by the points' numbers."""
-        try:
-            import pandas as pd  # noqa: PLC0415 - optional
-        except ImportError as error:
-            raise ImportError(
-                "to_frame needs pandas, which is not installed; pip install pandas"
-            ) from error
-        index = pd.Index(self.numbers, name="point")
-        return pd.DataFrame(np.array(self), index=index, columns=list(self.names))
+        pandas = optional("pandas", "to_frame")
+        index = pandas.Index(self.numbers, name="point")
+        frame: pd.DataFrame = pandas.DataFrame(
+            np.array(self), index=index, columns=list(self.names)
+        )
+        return frame

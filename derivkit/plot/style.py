@@ -13,10 +13,9 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from derivkit.validation import check_known, has, shown
+from derivkit.validation import check_known, has, optional, shown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -89,19 +88,8 @@ _TEXT = ("text.color", "axes.labelcolor", "axes.titlecolor", "xtick.color", "yti
 
 
 def imported(module: str = "") -> Any:
-    """Return matplotlib, or a module of it.
-
-    Raises
-    ------
-    ImportError
-        That says what to install, where it is not there.
-    """
-    try:
-        return import_module(f"matplotlib.{module}" if module else "matplotlib")
-    except ImportError as error:
-        raise ImportError(
-            "pictures need matplotlib, which is not installed; pip install matplotlib"
-        ) from error
+    """Return matplotlib, or a module of it."""
+    return optional(f"matplotlib.{module}" if module else "matplotlib", "a picture")
 
 
 def theme(name: str) -> AbstractContextManager[None]:

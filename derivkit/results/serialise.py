@@ -19,7 +19,7 @@ from derivkit.engine.failures import Raised
 from derivkit.engine.tree_text import as_text, from_text
 from derivkit.results.labels import Labels
 from derivkit.status import Status
-from derivkit.validation import shown
+from derivkit.validation import optional, shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -88,13 +88,8 @@ def to_frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
     ImportError
         If pandas is not installed.
     """
-    try:
-        import pandas as pd  # noqa: PLC0415 - optional
-    except ImportError as error:
-        raise ImportError(
-            "to_frame needs pandas, which is not installed; pip install pandas"
-        ) from error
-    return pd.DataFrame(rows)
+    frame: pd.DataFrame = optional("pandas", "to_frame").DataFrame(rows)
+    return frame
 
 
 def is_data(field: dataclasses.Field[Any]) -> bool:

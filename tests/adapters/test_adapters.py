@@ -288,7 +288,7 @@ def test_a_wrong_keyword_is_refused_when_the_adapter_is_made(adapter, name):
 
 
 def test_a_package_that_is_not_there_is_named(monkeypatch):
-    monkeypatch.setattr("derivkit.adapters.host.import_module", _missing)
+    monkeypatch.setattr("derivkit.validation.packages.import_module", _missing)
     for adapter, name in ((derivkit.as_jax, "jax"), (derivkit.as_torch, "torch")):
         with pytest.raises(ImportError, match=f"this adapter needs '{name}'; pip install {name}"):
             adapter(log_density)

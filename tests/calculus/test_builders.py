@@ -38,6 +38,25 @@ def test_a_functional_form_is_the_kits_method_to_the_bit(build, name, arguments,
     assert built.tobytes() == getattr(CalculusKit(f, X0), name)(*arguments, **keywords).tobytes()
 
 
+def test_a_direction_given_by_name_is_read_by_name_in_any_order():
+    def model(p):
+        return p["a"] ** 2 * p["b"]
+
+    x0, v = {"a": 1.0, "b": 2.0}, {"b": 1.0, "a": 0.0}
+    assert build_directional(model, x0, v) == pytest.approx(1.0)
+    assert build_hvp(model, x0, v)["a"] == pytest.approx(2.0)
+
+
+def test_a_parameter_with_a_transform_keeps_its_name_in_a_mixed_derivative():
+    found = build_mixed(lambda p: p["A"] ** 2, {"A": 3.0}, "A", "A", transform={"A": "log"})
+    assert found == pytest.approx(36.0)  # d^2/dln(A)^2 of A^2 is 4 A^2
+
+
+def test_a_tensor_that_fills_the_memory_is_refused_at_once():
+    with pytest.raises(ValueError, match="at most 10"):
+        build_hyper_hessian(f, X0, order=40)
+
+
 def test_keywords_go_to_the_problem_the_run_and_the_method():
     seen = []
     J = build_jacobian(

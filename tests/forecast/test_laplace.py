@@ -6,7 +6,7 @@ import pytest
 
 from derivkit import ForecastKit, Verdict
 from derivkit.errors import ForecastWarning
-from derivkit.forecast.laplace import inverse_of
+from derivkit.forecast.inverse import inverse_of
 
 
 def laplace(function, theta, **keywords):

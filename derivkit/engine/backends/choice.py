@@ -1,16 +1,17 @@
-"""Where a call runs: what the user asked of the kit or the call, else joblib's configuration."""
+"""Where a call runs: as the user asked of the kit or the call, else as joblib is configured."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from derivkit.engine.backends.deadline import alarm_possible
-from derivkit.engine.backends.serial import SerialWithin, VectorisedWithin, serial, vectorised
+from derivkit.engine.backends.serial import serial, serial_within, vectorised, vectorised_within
 from derivkit.engine.model import Backend, Model
 from derivkit.validation import check_flag, has, is_text, shown
 
@@ -101,7 +102,7 @@ def choose_backend(
     """
     executor, timeout = execution.executor, execution.timeout
     if model.vectorized:
-        return _here(timeout, vectorised, VectorisedWithin)
+        return _here(timeout, vectorised, vectorised_within)
     if executor is not None and not isinstance(executor, str):
         return _through(executor, n_workers, execution)
     if executor is not None or n_workers not in {None, 1} or _joblib_may_be_configured(n_workers):
@@ -109,14 +110,14 @@ def choose_backend(
 
         if (backend := configured(executor, n_workers, timeout, hedge=execution.hedge)) is not None:
             return backend
-    return _here(timeout, serial, SerialWithin)
+    return _here(timeout, serial, serial_within)
 
 
 def _joblib_may_be_configured(n_workers: int | None) -> bool:
     return n_workers is None and "joblib" in sys.modules
 
 
-def _here(timeout: float | None, free: Backend, limited: Callable[[float], Backend]) -> Backend:
+def _here(timeout: float | None, free: Backend, limited: Callable[..., Any]) -> Backend:
     """Return the backend for calls in this thread."""
     if timeout is None:
         return free
@@ -125,7 +126,7 @@ def _here(timeout: float | None, free: Backend, limited: Callable[[float], Backe
             "`timeout` can end a call in this process only in the main thread and on Unix; "
             "use executor='processes'"
         )
-    return limited(timeout)
+    return partial(limited, timeout)
 
 
 def _through(executor: Any, n_workers: int | None, execution: Execution) -> Backend:

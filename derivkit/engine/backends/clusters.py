@@ -1,4 +1,4 @@
-"""Executors of users – Dask, Ray, any other – and how large data reach their workers.
+"""Users' executors – Dask, Ray, any other – and how large data reach their workers.
 
 Dask and Ray are imported only where they are used.
 """
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from derivkit.engine.backends.dask_tasks import DaskTasks
 from derivkit.engine.backends.pools import FAR_AHEAD, UNKNOWN_SIZE, Pool
 from derivkit.engine.backends.shipping import LARGE, SharedFile
+from derivkit.validation import optional
 
 __all__ = ["RayExecutor", "pool_of", "runs_threads", "size_of"]
 
@@ -77,7 +78,7 @@ def _scattered_by(client: Any) -> Callable[[NDArray[np.uint8]], Any]:
 
 
 class _Census:
-    """Counts the threads of a Dask cluster, whose workers may join one by one, or leave."""
+    """Counts the threads of a Dask cluster, whose workers may join or leave at any time."""
 
     def __init__(self, client: Any, given: int | None = None) -> None:
         self._client = client
@@ -149,12 +150,7 @@ class RayExecutor(Executor):
     """
 
     def __init__(self, *, max_retries: int = 3, **options: Any) -> None:
-        try:
-            import ray  # noqa: PLC0415 - an extra
-        except ImportError as error:
-            raise ImportError(
-                "RayExecutor needs Ray, which is not installed; pip install ray"
-            ) from error
+        ray = optional("ray", "RayExecutor")
         if not ray.is_initialized():
             ray.init()
         self._ray = ray

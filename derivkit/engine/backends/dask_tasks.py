@@ -1,9 +1,9 @@
-"""A Dask client's tasks as futures of concurrent.futures that end, whatever becomes of the task.
+"""A Dask client's tasks as futures of concurrent.futures that always end.
 
 Dask's own executor fetches a finished result in a coroutine whose exceptions are lost: if the
-worker dies before that and Dask gives the task up, the future never ends. Here a thread fetches
-results and hands exceptions on. It fetches all that have finished together, since one round trip to
-the cluster takes as long as several tasks.
+worker dies before the fetch and Dask gives up the task, its future never ends. Here a thread
+fetches results and hands exceptions on. It fetches all that have finished together, since one round
+trip to the cluster takes as long as several tasks.
 """
 
 from __future__ import annotations

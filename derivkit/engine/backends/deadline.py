@@ -1,4 +1,4 @@
-"""What interrupts a call, and what must not be interrupted. Standard library only.
+"""Time limits of calls, and blocks that Ctrl-C must not interrupt. Standard library only.
 
 `call_within` limits the time of a call: in a main thread an alarm interrupts it; elsewhere a call
 cannot be interrupted, so it runs in a thread of its own, which is abandoned. `interrupts_wait`

@@ -24,19 +24,20 @@ MOST = 256  # points of a task
 
 
 class Pace:
-    """Watches the workers of a pool.
+    """Decides from the workers' speed how many points a task gets.
 
     Parameters
     ----------
     most : int
-        Most points of a task; 1 where ending a call ends its worker, with all other points.
+        Most points of a task; 1 where ending a call ends its worker, and with it all other points
+        of the task.
     clock : callable
         Returns seconds.
 
     Attributes
     ----------
     points : int
-        How many a task gets.
+        How many points a task gets.
     known : bool
         Whether enough tasks have come back to tell.
     """
@@ -59,11 +60,11 @@ class Pace:
             yield jobs[start : start + size]
 
     def one_by_one(self) -> None:
-        """Give each point a task of its own from now on: one of them ends its worker."""
+        """Give each point a task of its own from now on: a point has ended its worker."""
         self._most = self.points = 1
 
     def heard(self, results: Sequence[Any], workers: int, *, waiting: bool) -> None:
-        """Take notice of a task's results, whose last entries are the seconds of their calls.
+        """Note a task's results; the last entry of each is the duration of its call in seconds.
 
         ``waiting`` tells whether the workers have had enough to do.
         """

@@ -2,8 +2,9 @@
 
 Knows futures, not processes: pools are made in processes.py and clusters.py. A task is one point,
 or several where calls are short (pace.py). If a worker dies, the points of its task go back into
-the queue; a point whose worker dies again, alone in a process, is reported. `joblib.Parallel` needs
-all tasks before it starts, and ends the call when a worker dies; here replies lead to new points.
+the queue; a point whose worker dies again, alone in a process, is reported. Not `joblib.Parallel`:
+it needs all tasks before it starts, and ends the call when a worker dies; here replies lead to new
+points.
 """
 
 from __future__ import annotations
@@ -12,13 +13,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import (
-    BrokenExecutor,
-    CancelledError,
-    Executor,
-    Future,
-    as_completed,
-)
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, as_completed
 from contextlib import closing, nullcontext
 from dataclasses import dataclass, field
 from itertools import count, islice
@@ -42,7 +37,7 @@ from derivkit.validation import text_of
 __all__ = ["Pool", "Pooled", "Submit", "ThroughPool", "outcomes", "task"]
 
 Submit: TypeAlias = Callable[[Executor, Sequence[Job]], "Future[Any]"]
-"""Submits points to an executor as one task, whose result is a list with a reply for each."""
+"""Submits points to an executor as one task; its result is a list of replies, one a point."""
 
 Outcomes: TypeAlias = Generator[tuple[Key, Any], None, list[Job]]
 
@@ -55,7 +50,7 @@ LOOK_UP = 0.5  # seconds; a wait wakes up that often: on some systems it cannot 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
 class Pool:
-    """Workers, and what may be done with them.
+    """Workers, and how they are fed, replaced and ended.
 
     Attributes
     ----------
@@ -106,8 +101,8 @@ class Pool:
 class Pooled:
     """A backend of workers that call the model at several points at a time.
 
-    If a call is left before its end, its workers were killed or may still be calling the model.
-    The next call then gets new ones, where the pool is our own.
+    After a call that was cut short, workers may be dead or still calling the model: the next call
+    gets new ones, if the pool is our own.
 
     Parameters
     ----------
@@ -159,7 +154,7 @@ class ThroughPool(Pooled):
         self._submit: Submit | None = None
 
     def one_by_one(self) -> None:
-        """Give each point a task of its own: what has finished comes back at once."""
+        """Give each point a task of its own: a finished call comes back at once."""
         self._pace.one_by_one()
 
     def _replies(
@@ -203,10 +198,10 @@ class ThroughPool(Pooled):
 
 
 class _Queue(Iterator[Job]):
-    """Points to come; some may be put back.
+    """Points in a queue, into which some may be put back.
 
-    Like the points it is given, it may have more after it was exhausted: `chain` would not look
-    again.
+    Like the points it is given, it may have more after it was exhausted; `itertools.chain` would
+    not look again.
     """
 
     def __init__(self, points: Iterable[Job]) -> None:
@@ -214,7 +209,7 @@ class _Queue(Iterator[Job]):
         self._points = iter(points)
 
     def put_back(self, jobs: Iterable[Job]) -> None:
-        """Have points come next."""
+        """Put points at the front."""
         self._first.extend(jobs)
 
     def __next__(self) -> Job:
@@ -261,7 +256,7 @@ def outcomes(
 
 
 class _Tasks:
-    """The tasks of a pool that are out, and those that were lost."""
+    """The tasks of a pool that are running, and those that were lost."""
 
     def __init__(self, pool: Pool, submit: Submit, pace: Pace, *, hedge: bool) -> None:
         self._pool, self._submit, self._pace, self._hedge = pool, submit, pace, hedge
@@ -274,7 +269,7 @@ class _Tasks:
         self._last_try = False  # one of those is out alone: if it fails, it is to blame
 
     def handed_out(self, points: Iterator[Job]) -> bool:
-        """Submit as many tasks as there is room for; return whether any is out."""
+        """Submit as many tasks as there is room for; return whether any is running."""
         pool, pace = self._pool, self._pace
         ahead = pool.ahead if pace.known else min(pool.ahead, AHEAD)
         room = 0 if self._lost else max(ahead * pool.now, pool.shown) - len(self._out)
@@ -333,12 +328,12 @@ class _Tasks:
                 self._pool.let_go(future)
 
     def cancel(self) -> None:
-        """Give up all that is out."""
+        """Give up all running tasks."""
         for future in self._out:
             future.cancel()
 
     def lost(self) -> list[Job]:
-        """Return the points that were lost with the pool, in the order they were handed out."""
+        """Return the points that were lost with the pool, in the order of their submission."""
         return [job for _, several in sorted(self._lost, key=itemgetter(0)) for job in several]
 
 
@@ -368,9 +363,9 @@ def _infrastructure_error(future: Future[Any]) -> BaseException | None:
 def _isolated(
     alone: Callable[[], Pool], submit: Submit, suspects: Sequence[Job], timeout: float | None
 ) -> Iterator[tuple[Key, Any]]:
-    """Try tasks again, one of which ended its worker: all at once, then one by one.
+    """Try tasks again of which one ended its worker: first all at once, then one by one.
 
-    The second time matters where the memory was too small for all of them.
+    One by one helps where the memory was too small for all of them.
     """
     for job in (yield from _each_alone(alone, submit, suspects, timeout)):
         if (yield from _each_alone(alone, submit, [job], timeout)):
@@ -382,7 +377,7 @@ def _each_alone(
 ) -> Outcomes:
     """Yield results from a worker for each job; return the jobs whose worker died.
 
-    A worker that ended itself, because its call heard no alarm, is a call that took too long.
+    A worker ends itself if its call ignores the alarm: that call took too long.
     """
     pools = [alone() for _ in jobs]
     died: list[Job] = []

@@ -44,11 +44,10 @@ THREADS_OF = (  # what the libraries of linear algebra read when they are loaded
 
 
 class _Workers(LokyExecutor):  # type: ignore[misc]
-    """Loky's workers, for which Python does not wait for ever when it ends.
+    """Loky's workers; Python does not wait for them for ever when it ends.
 
-    Loky waits then until each worker has ended by itself. A worker that is stopped, that is still
-    in a call nobody wants, or that was killed with a lock the others need would keep the program
-    from ending.
+    At exit, Loky waits until each worker has ended by itself. A worker that is stopped, is still in
+    a call nobody wants, or was killed while it held a lock would keep the program from ending.
     """
 
     def submit(self, fn: Callable[..., Any], *args: Any, **keywords: Any) -> Future[Any]:
@@ -61,10 +60,11 @@ class _Workers(LokyExecutor):  # type: ignore[misc]
 
 
 _workers: weakref.WeakKeyDictionary[Any, list[Any]] = weakref.WeakKeyDictionary()
-"""The workers of each of loky's threads. A thread outlives its pool: it waits for them to end."""
+"""The workers of each of loky's threads. A thread outlives its pool, since it waits for them to
+end."""
 
 _unwanted: weakref.WeakSet[Future[Any]] = weakref.WeakSet()
-"""Tasks whose result is not wanted, though they may still run: a copy of them has given it."""
+"""Tasks that may still run, although a copy has already given their result."""
 
 if hasattr(os, "register_at_fork"):  # a forked child has the lists, but not the workers
     os.register_at_fork(after_in_child=_workers.clear)
@@ -231,10 +231,10 @@ def _ended(thread: threading.Thread, seconds: float) -> bool:
 
 
 def _taken_off(end: Any) -> None:
-    """Make this process let go of a pipe, under a descriptor that stays valid.
+    """Close a pipe in this process, but keep its descriptor valid.
 
-    The pool's own thread closes it, perhaps at this moment: closed twice, it could be a file that
-    another thread has just opened.
+    The pool's own thread closes the descriptor, perhaps right now. Closed twice, it could by then
+    belong to a file that another thread has just opened.
     """
     if end is None or end.closed or os.name == "nt":
         return
@@ -245,8 +245,8 @@ def _taken_off(end: Any) -> None:
 class ThroughFork(ThroughPool):
     """A backend of forked processes: they share the model in memory, so nothing is pickled.
 
-    They have what the model had set up before; what it sets up in them is lost when the kit's call
-    ends.
+    They inherit what the model had set up before; what it sets up in them is lost when the kit's
+    call ends.
 
     Parameters
     ----------

@@ -15,17 +15,15 @@ from numpy.typing import NDArray
 
 from derivkit.engine.backends.deadline import call_within
 from derivkit.engine.blocks import Table
-from derivkit.engine.model import FAILURES, Failure, Model, Reply, as_outputs
+from derivkit.engine.model import FAILURES, Failure, Job, Model, Reply, as_outputs
 from derivkit.engine.points import Key, Seconds
 
-__all__ = ["SerialWithin", "VectorisedWithin", "limited_reply", "serial", "vectorised"]
+__all__ = ["limited_reply", "serial", "serial_within", "vectorised", "vectorised_within"]
 
 NUMBERS_OF_CALL = 2**18  # in the (n, p) array of a vectorised call: 2 MB stay in the cache
 
 
-def serial(
-    model: Model, points: Iterable[tuple[Key, NDArray[Any]]], seconds: Seconds
-) -> Iterator[tuple[Key, Reply]]:
+def serial(model: Model, points: Iterable[Job], seconds: Seconds) -> Iterator[tuple[Key, Reply]]:
     """Call the model point by point, in the caller's thread, and nothing else."""
     reply, clock = model.reply, time.perf_counter
     y: Any = None
@@ -39,19 +37,13 @@ def serial(
         y, points = None, ()  # a failure's traceback leads back here: it must not lead in a circle
 
 
-@dataclass(frozen=True, slots=True)
-class SerialWithin:
+def serial_within(
+    timeout: float, model: Model, points: Iterable[Job], seconds: Seconds
+) -> Iterator[tuple[Key, Reply]]:
     """As `serial`; a call that takes longer than ``timeout`` seconds is given up."""
-
-    timeout: float
-
-    def __call__(
-        self, model: Model, points: Iterable[tuple[Key, NDArray[Any]]], seconds: Seconds
-    ) -> Iterator[tuple[Key, Reply]]:
-        """Yield (key, reply) for each point."""
-        for key, x in points:
-            y, seconds[key] = limited_reply(model, x, self.timeout)
-            yield key, y
+    for key, x in points:
+        y, seconds[key] = limited_reply(model, x, timeout)
+        yield key, y
 
 
 def limited_reply(model: Model, x: NDArray[Any], timeout: float | None) -> tuple[Reply, float]:
@@ -66,7 +58,7 @@ def limited_reply(model: Model, x: NDArray[Any], timeout: float | None) -> tuple
 
 
 def vectorised(
-    model: Model, points: Iterable[tuple[Key, NDArray[Any]]], seconds: Seconds
+    model: Model, points: Iterable[Job], seconds: Seconds
 ) -> Iterator[tuple[Key, Reply]]:
     """Call the model once for all points; in several calls where they would fill the memory.
 
@@ -86,18 +78,12 @@ def vectorised(
             rows = None  # the model has kept it, or a part of it: it is the model's
 
 
-@dataclass(frozen=True, slots=True)
-class VectorisedWithin:
+def vectorised_within(
+    timeout: float, model: Model, points: Iterable[Job], seconds: Seconds
+) -> Iterator[tuple[Key, Reply]]:
     """As `vectorised`; a call that takes longer than ``timeout`` seconds is given up."""
-
-    timeout: float
-
-    def __call__(
-        self, model: Model, points: Iterable[tuple[Key, NDArray[Any]]], seconds: Seconds
-    ) -> Iterator[tuple[Key, Reply]]:
-        """Yield (key, reply) for each point."""
-        limited = partial(call_within, self.timeout, model.function)
-        return vectorised(replace(model, function=limited), points, seconds)
+    limited = partial(call_within, timeout, model.function)
+    return vectorised(replace(model, function=limited), points, seconds)
 
 
 def _rows_of_call(batch: int | None, p: int) -> int:
@@ -111,7 +97,7 @@ def _cut(points: Table, batch: int | None) -> Iterator[Table]:
         yield points
         return
     for start in range(0, len(points), most):
-        yield points[start : start + most]
+        yield points.taken(slice(start, start + most))
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +115,7 @@ class _Stack:
         return np.concatenate([self.x, np.repeat(self.x[:1], n - len(self.x), axis=0)])
 
 
-def _stacked(points: Iterable[tuple[Key, NDArray[Any]]], batch: int | None) -> Iterator[_Stack]:
+def _stacked(points: Iterable[Job], batch: int | None) -> Iterator[_Stack]:
     """Yield the points in blocks of one call, without holding all of them twice."""
     rest = iter(points)
     for key, x in rest:

@@ -1,7 +1,7 @@
-"""The model made ready to travel: pickled once, its large arrays apart, so that they can be shared.
+"""The model prepared for workers: pickled once, its large arrays apart so that they can be shared.
 
-cloudpickle (joblib's) takes lambdas, closures, notebook functions and bound methods. What cannot
-be pickled is named, with the ways out; nothing falls back to a serial run in silence.
+cloudpickle (joblib's) takes lambdas, closures, notebook functions and bound methods. An error names
+what cannot be pickled and what to do; no run falls back to serial in silence.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Shipment:
     parts: tuple[NDArray[np.uint8], ...]
 
     def placed(self, place: Callable[[NDArray[np.uint8]], Part]) -> tuple[Part, ...]:
-        """Return the parts, the large ones put where ``place`` says."""
+        """Return the parts, the large ones placed by ``place``."""
         return tuple(place(p) if p.nbytes >= LARGE else p.tobytes() for p in self.parts)
 
 
@@ -82,7 +82,7 @@ def pack(model: Model) -> Shipment:
 
 
 def _dumps(thing: Any, buffer_callback: Callable[[PickleBuffer], Any] | None = None) -> bytes:
-    """Pickle a thing; code keeps the name of its file, which cloudpickle drops since 3.1.3.
+    """Pickle an object; code keeps the name of its file, which cloudpickle drops since 3.1.3.
 
     Without it the traceback of a model that fails in a worker shows neither file nor line.
     """
@@ -144,7 +144,7 @@ def _remove(file: IO[bytes], path: str) -> None:
 
 
 def why_unpicklable(function: Any, error: BaseException) -> str:
-    """Return the sentence that names what in a function cannot be pickled, and the ways out."""
+    """Return a sentence on which part of a function cannot be pickled, and what to do."""
     path, culprit = _culprit(function, "function", DEEPEST)
     return (
         f"`function` cannot be sent to worker processes: `{path}`, a {type(culprit).__qualname__}, "
@@ -155,7 +155,7 @@ def why_unpicklable(function: Any, error: BaseException) -> str:
 
 
 def _culprit(thing: Any, path: str, depth: int) -> tuple[str, Any]:
-    """Return the innermost part of a thing that cannot be pickled."""
+    """Return the innermost part of an object that cannot be pickled."""
     for name, part in _parts(thing) if depth else ():
         try:
             _dumps(part)
@@ -165,7 +165,7 @@ def _culprit(thing: Any, path: str, depth: int) -> tuple[str, Any]:
 
 
 def _parts(thing: Any) -> Iterator[tuple[str, Any]]:
-    """Yield what a thing holds: attributes as ".name", entries as "[key]", variables bare."""
+    """Yield the parts of an object: attributes as ".name", entries as "[key]", variables bare."""
     if isinstance(thing, (ModuleType, BuiltinFunctionType, type)):
         return
     if isinstance(thing, MethodType):

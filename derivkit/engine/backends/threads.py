@@ -120,9 +120,9 @@ def _own_threads(n: int) -> Pool:
 def _whatever_happens(
     model: Model, points: Sequence[NDArray[Any]], timeout: float | None
 ) -> list[tuple[Reply | BaseException, float]]:
-    """Return replies, up to what the model lets through: it is to be raised in the user's thread.
+    """Return replies, the last one an exception to be raised in the user's thread, if there is any.
 
-    It must not end this one, and be lost with it.
+    Raised here, it would end this thread and be lost.
     """
     replies: list[tuple[Reply | BaseException, float]] = []
     for x in points:
@@ -135,7 +135,7 @@ def _whatever_happens(
 
 
 class _OwnOutputs:
-    """A function that must not return the same memory in two threads: one would overwrite it."""
+    """A function that must not return the same memory in two threads: they would overwrite it."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self._function = function
@@ -157,7 +157,7 @@ class _OwnOutputs:
 
 
 def _written_to(y: Any) -> Iterator[NDArray[Any]]:
-    """Yield the arrays that an output is made of, except read-only ones."""
+    """Yield the writable arrays of an output."""
     if isinstance(y, (list, tuple)):
         for each in y:
             yield from _written_to(each)

@@ -1,8 +1,8 @@
 """What runs in a worker: one call of the model. Imports numpy and the standard library only.
 
-`run_one` never raises and returns builtins only: several pools and clusters lose a user's exception
-or object that they cannot pickle, rename it, or wait for it for ever. The model is loaded once and
-kept, so what it sets up in its first call costs once per worker. A worker makes one call of a model
+`run_one` never raises and returns builtins only: pools and clusters lose or rename a user's
+exception or object that they cannot pickle, or wait for it for ever. The model is loaded once and
+kept, so that its set-up in the first call costs once per worker. A worker makes one call of a model
 at a time, even where the pool runs several threads in it.
 """
 
@@ -31,7 +31,7 @@ import numpy as np
 
 from derivkit.engine.backends.deadline import alarm_possible, call_within
 from derivkit.errors import RemoteError
-from derivkit.validation import LONGEST_TEXT, text_of
+from derivkit.validation.words import LONGEST_TEXT, text_of
 
 if TYPE_CHECKING:
     from derivkit.engine.model import Model, Reply
@@ -79,7 +79,7 @@ _watched: set[int] = set()
 
 
 def _begin_unlocked() -> None:
-    """Give a forked process a lock of its own: the thread that held the old one is not in it."""
+    """Give a forked process a lock of its own: the thread that held the old one is not there."""
     global _LOADING  # noqa: PLW0603
     _LOADING = threading.RLock()
 
@@ -131,10 +131,10 @@ def run_several(
     parent: int,
     *parts: Part,
 ) -> list[WireReply]:
-    """Do the same at several points, given as bytes and dtype, up to one that is let through.
+    """Call the model at several points (bytes, dtype), until an exception is let through.
 
-    No two tasks have the same ``_task``: a cluster that takes like arguments for one task would
-    cancel the next call's with those of an interrupted one.
+    ``_task`` differs for every task: a cluster that identifies tasks by their arguments would
+    otherwise cancel the next call's tasks with those of an interrupted one.
     """
     told: list[WireReply] = []
     for x, dtype in points:
@@ -160,7 +160,7 @@ def born(parent: int) -> None:
 
 
 def inherit(token: str, model: Model | None) -> None:
-    """Keep a model for processes that will be forked; None to let it go."""
+    """Keep a model for processes that will be forked; None forgets it."""
     with _LOADING:
         if model is None:
             _LOADED.pop(token, None)
@@ -198,8 +198,8 @@ def _reply(
 def _can_be_ended(process: int) -> bool:  # noqa: ARG001 - a forked child must not inherit an answer
     """Return whether faulthandler can end this forked process when its time is over.
 
-    Where it watches the parent, as pytest has it do, the thread that does is not here, and to set a
-    time is to wait for it for ever. So a child that an alarm ends is asked.
+    If faulthandler watches in the parent, as with pytest, its thread is missing here, and setting a
+    time would wait for it for ever. So a child process tries, and an alarm ends it.
     """
     with catch_warnings():
         simplefilter("ignore", DeprecationWarning)  # other threads run: the child takes no locks
@@ -299,9 +299,9 @@ def _cut(trace: str) -> str:
 
 
 def _pickled(error: BaseException) -> bytes | None:
-    """Return the exception if it survives pickling, and is no burden; many do not survive.
+    """Return the exception if it can be pickled and is small; many cannot.
 
-    Those that it came of are sent along where all of them survive.
+    Its causes are sent along if all of them can.
     """
     came_of = _came_of(error)
     for links in (came_of, came_of[:1]):
@@ -317,7 +317,7 @@ def _pickled(error: BaseException) -> bytes | None:
 
 
 def _came_of(error: BaseException | None) -> list[Link]:
-    """Return the exception, what it came of, and so on: pickle keeps none of this."""
+    """Return the exception, its cause, and so on: pickle keeps none of these."""
     links: list[Link] = []
     while error is not None and len(links) < MOST_LINKS:
         direct = error.__cause__ is not None
@@ -329,7 +329,7 @@ def _came_of(error: BaseException | None) -> list[Link]:
 
 @contextmanager
 def _alone(links: list[Link]) -> Iterator[None]:
-    """Take from exceptions what they came of, and tracebacks: some packages have pickle keep it."""
+    """Remove causes and tracebacks from exceptions: some packages make pickle keep them."""
     kept = [
         (e, e.__cause__, e.__context__, e.__suppress_context__, e.__traceback__) for e, _ in links
     ]
@@ -346,7 +346,7 @@ def _alone(links: list[Link]) -> Iterator[None]:
 def _linked(links: list[Link]) -> BaseException:
     """Return the first exception, with the others as its cause or context.
 
-    Without tracebacks, which some packages have pickle keep: the worker's own goes as text.
+    Tracebacks, which some packages make pickle keep, are removed: the worker's own travels as text.
     """
     for error, _ in links:  # a __reduce__ may make anything of it
         error.with_traceback(None)
@@ -375,7 +375,7 @@ def _end_with(parent: int) -> None:
 def heard(wire: WireReply) -> Reply:
     """Return the output or the failure that a `WireReply` holds.
 
-    What a model lets through is raised, as it would be in the caller's own thread.
+    An exception that is let through is raised, as in the caller's own thread.
     """
     from derivkit.engine.model import Failure, Shaped  # noqa: PLC0415
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -20,7 +19,7 @@ from derivkit.errors import TracingError
 from derivkit.methods.autodiff.protocol import Derivatives
 from derivkit.methods.protocol import BudgetSpentError
 from derivkit.methods.registry import canonical_name
-from derivkit.validation import shown
+from derivkit.validation import optional, shown
 
 __all__ = ["Traced", "check_real", "explained", "imported", "untraceable"]
 
@@ -28,19 +27,8 @@ MOST_QUOTED = 160  # characters of a library's own message; some fill a screen
 
 
 def imported(name: str) -> Any:
-    """Return the library.
-
-    Raises
-    ------
-    ImportError
-        If it is missing; names the package to install.
-    """
-    try:
-        return import_module(name)
-    except ImportError as error:
-        raise ImportError(
-            f"method={name!r} needs the package {name!r}; pip install {name}"
-        ) from error
+    """Return the library; raise an ImportError that says what to install if it is missing."""
+    return optional(name, f"method={name!r}")
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from derivkit import CalculusKit, ModelError
 from derivkit.engine.backends.choice import Execution, choose_backend
 from derivkit.engine.backends.pools import ThroughPool
 from derivkit.engine.backends.processes import ThroughFork
-from derivkit.engine.backends.serial import SerialWithin, serial, vectorised
+from derivkit.engine.backends.serial import serial, serial_within, vectorised
 from derivkit.engine.backends.threads import DaemonThreads, ThroughThreads
 from derivkit.engine.model import Model
 
@@ -116,7 +116,7 @@ def test_a_backend_that_is_not_known_is_called_through_joblib():
 
 def test_a_serial_call_can_have_a_limit_in_the_main_thread():
     backend = choose_backend(MODEL, None, Execution(timeout=3.0))
-    assert backend == SerialWithin(3.0)
+    assert (backend.func, backend.args) == (serial_within, (3.0,))
     kit = CalculusKit(lambda x: time.sleep(20), [1.0], timeout=0.05)
     with pytest.raises(ModelError, match="TimeoutError: the call took longer"):
         kit.gradient(**METHOD)

@@ -7,7 +7,7 @@ import pytest
 import derivkit
 from derivkit import CalculusKit, DerivativeKit, ForecastKit
 from derivkit.calculus.problem import ProblemKeywords, check_problem
-from derivkit.calculus.signatures import called_like, with_keywords_of
+from derivkit.validation import called_like, with_keywords_of
 
 RUN = ("n_workers", "max_evaluations", "progress")
 OPERATORS = [
