@@ -31,9 +31,8 @@ def played(solvers, f):
         except StopIteration as stop:
             answers[k] = stop.value
     while points:
-        for k, places in list(points.items()):
-            if callable(places):  # it waits for the other
-                places = np.empty(0)
+        for k, wanted in list(points.items()):
+            places = np.empty(0) if callable(wanted) else wanted  # it waits for the other
             asked += np.count_nonzero(places)
             values = [np.atleast_1d(f(t, signs[k] * t)) for t in places.tolist()]
             try:
