@@ -18,7 +18,7 @@ from derivkit.methods.auto.informed import InformedSeconds
 from derivkit.methods.auto.moves import likely_after
 from derivkit.methods.auto.search import HIGHEST_ON_RUNGS, Search
 from derivkit.methods.auto.second import BriefSecond
-from derivkit.methods.protocol import BudgetSpentError, Line, Points, Solver, Values
+from derivkit.methods.protocol import BudgetSpentError, Line, Points, Solver
 from derivkit.validation import is_not_negative, shown
 
 __all__ = ["Auto"]
@@ -71,11 +71,11 @@ class Auto:
         search = self._search(line, order)
         try:
             wanted = search.first()
-            values = yield wanted
+            search.take(wanted, (yield wanted))
         except BudgetSpentError:
             search.refuse()
             return search.estimate()
-        return (yield from _followed(search, wanted, values))
+        return (yield from _followed(search))
 
     def solve_together(self, lines: Sequence[Line], order: int) -> list[Solver]:
         """Return a solver for each line; they share the work on their first ladders.
@@ -122,13 +122,17 @@ class Auto:
         except BudgetSpentError:
             return (yield from self.solve(replace(line, budget=0), order))
         if bundle.leave(k, values):
+            del values  # many where there are many outputs: no line holds on to the others'
             yield wanted[:0]
             estimate = bundle.estimate(k)
             if estimate is not None:
                 return estimate
+            values = bundle.taken_back(k)
         search = self._search(line, order)
         search.first()
-        return (yield from _followed(search, wanted, values))
+        search.take(wanted, values)
+        del values
+        return (yield from _followed(search))
 
     def _search(self, line: Line, order: int) -> Search:
         return Search(line, order, Goal(self.rtol, self.atol), self.noise)
@@ -148,9 +152,8 @@ class OneVector(Auto):
         return Search(line, order, Goal(self.rtol, self.atol), self.noise, self.vector)
 
 
-def _followed(search: Search, wanted: Points, values: Values) -> Solver:
-    """Go on from the values of the first ladder to the answer."""
-    search.take(wanted, values)
+def _followed(search: Search) -> Solver:
+    """Go on from the first ladder to the answer."""
     try:
         while (wanted := search.next()).size:
             search.take(wanted, (yield wanted))

@@ -81,10 +81,18 @@ class Bundle:
         self._values[k] = values
         return True
 
+    def taken_back(self, k: int) -> Floats:
+        """Return the values of a line that goes its own way, and keep them no longer."""
+        return self._values.pop(k)
+
     def estimate(self, k: int) -> Estimate | None:
         """Return the answer for line k; None if its first ladder does not settle it."""
         if k not in self._judged:
-            self._judged |= self._judge(sorted(self._values.keys() - self._judged), self._order)
+            new = self._judge(sorted(self._values.keys() - self._judged), self._order)
+            self._judged |= new
+            for n, found in new.items():
+                if found is not None and found.value.size > 1:  # no byproduct will ask for them
+                    del self._values[n]
         found = self._judged[k]
         if found is None:
             return None
@@ -136,8 +144,8 @@ class Bundle:
                     settled[part] &= content(v, self._goal, order).reshape(shape).all(axis=1)
                     if not settled[part].any():
                         break
-        rows = zip(ks, settled.tolist(), map(_Judged, *found), strict=True)
-        return {k: row if ok else None for k, ok, row in rows}
+        rows = map(_Judged, *(found if settled.all() else found[:, settled]))
+        return {k: next(rows) if ok else None for k, ok in zip(ks, settled.tolist(), strict=True)}
 
     def _verdict(self, ks: list[int], block: slice, order: int) -> WindowFit:
         """Return the verdict on a block of the outputs of some lines, side by side."""
