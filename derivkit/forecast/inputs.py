@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from derivkit.engine.plain_numbers import output_numbers
 from derivkit.engine.progress import check_progress
 from derivkit.methods.registry import resolve
 from derivkit.validation import (
@@ -93,7 +94,8 @@ class Point:
     def given(self, values: Array) -> Any:
         """Return values as the user's functions expect them."""
         if isinstance(self.like, Mapping):
-            return dict(zip(self.like, values.tolist(), strict=True))
+            numbers = values.tolist() if isinstance(values, np.ndarray) else list(values)
+            return dict(zip(self.like, numbers, strict=True))
         if hasattr(self.like, "index") and hasattr(self.like, "to_numpy"):
             return type(self.like)(values, index=self.like.index)
         return values
@@ -129,23 +131,49 @@ class Model:
     """The user's model as the derivative kit wants it: an array in, one row of real numbers out.
 
     Outputs of any shape are flattened in C order; of complex ones the real parts come first, then
-    the imaginary ones.
+    the imaginary ones. Automatic differentiation may follow it, and the complex step where outputs
+    are real, unless it is ``numeric``.
     """
 
     function: Callable[..., Any]
     point: Point
     vectorized: bool = False
+    numeric: bool = False
     kinds: set[str] = field(default_factory=set)  # "complex" or "real", once an output was
 
     def __call__(self, theta: Array, *args: Any, **keywords: Any) -> Array:
         """Return the outputs (m,), or (n, m) of a vectorised model."""
+        followed = not isinstance(theta, np.ndarray) or np.iscomplexobj(theta)
+        if followed and self.numeric:
+            raise TypeError(
+                "a covariance of theta is differentiated numerically: use method='auto'"
+            )
         given = theta if self.vectorized else self.point.given(theta)
-        out = np.asarray(self.function(given, *args, **keywords))
+        returned = self.function(given, *args, **keywords)
+        if not isinstance(theta, np.ndarray):
+            return self._traced(returned, len(theta))
+        out = output_numbers("function", returned)
         rows = out.reshape(len(theta), -1) if self.vectorized else out.reshape(-1)
+        if followed:
+            if "complex" in self.kinds:
+                raise TypeError(
+                    "`function` must return real numbers for the complex step, got complex data; "
+                    "use method='auto'"
+                )
+            return rows
         self.kinds.add("complex" if np.iscomplexobj(rows) else "real")
         if np.iscomplexobj(rows):
             rows = np.concatenate([rows.real, rows.imag], axis=-1)
         return rows
+
+    def _traced(self, out: Any, n: int) -> Any:
+        """Return what automatic differentiation follows, flat; lists are joined there."""
+        if not hasattr(out, "reshape"):
+            return out
+        parts = [out.real, out.imag] if "complex" in self.kinds else [out]
+        shape = (n, -1) if self.vectorized else (-1,)
+        flat = [part.reshape(shape) for part in parts]
+        return flat if len(flat) > 1 else flat[0]
 
 
 def known_name(what: str, name: Any, known: Sequence[str]) -> str:

@@ -19,6 +19,7 @@ from scipy.sparse.linalg import LinearOperator
 from derivkit.batch import outputs_at
 from derivkit.calculus.problem import check_problem
 from derivkit.calculus_kit import CalculusKit
+from derivkit.engine.plain_numbers import output_numbers
 from derivkit.forecast.complex_data import is_hermitian, of_real_numbers
 from derivkit.forecast.covariance import (
     Whitener,
@@ -168,7 +169,7 @@ class _Pair:
         else:
             C = self.block.cov(theta)
             mean = [] if self.block.mu is None else self.block.mu(theta)
-        means = np.asarray(mean).ravel()
+        means = output_numbers("mu", mean).ravel()
         hermitian = is_hermitian(C)
         C = plain(of_real_numbers(C), means.size * (2 if hermitian else 1))
         if np.iscomplexobj(means):
@@ -221,12 +222,12 @@ class Probe:
                 "the covariance depends on theta, use gaussian_fisher_result()"
             )
         vectorized = check_flag("vectorized", self.options.get("vectorized", False))
-        return self._kit(Model(self.model, self.point, vectorized, self._kinds))
+        return self._kit(Model(self.model, self.point, vectorized, kinds=self._kinds))
 
     @cached_property
     def pair_kit(self) -> CalculusKit:
         """The derivative kit of mean and covariance together."""
-        return self._kit(Model(_Pair(self._pair, self._entries), self.point))
+        return self._kit(Model(_Pair(self._pair, self._entries), self.point, numeric=True))
 
     @cached_property
     def _entries(self) -> Any:
