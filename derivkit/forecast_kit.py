@@ -15,6 +15,7 @@ from scipy.sparse.linalg import LinearOperator
 from derivkit.calculus.problem import ModelKeywords, check_problem
 from derivkit.calculus.signatures import with_keywords_of
 from derivkit.calculus_kit import CalculusKit, CheckpointKeywords
+from derivkit.engine.calling import CALLS
 from derivkit.engine.plain_numbers import output_numbers
 from derivkit.errors import ForecastWarning, level_of_user
 from derivkit.forecast.bias import Data, check_delta_nu
@@ -34,7 +35,7 @@ from derivkit.forecast.inputs import (
     check_sigmas,
     known_name,
 )
-from derivkit.forecast.probe import Probe, check_no_second_covariance, probe_of
+from derivkit.forecast.probe import Probe, check_no_second_covariance, one_by_one, probe_of
 from derivkit.forecast.probe_table import ProbeTable
 from derivkit.forecast.simulations import factor_of_simulations
 from derivkit.forecast.verdict import warn_of
@@ -91,8 +92,9 @@ class ForecastKit(Shown, DensityCalls):
         the factor that makes it unbiased (Hartlap et al. 2007, doi:10.1051/0004-6361:20066170).
         "percival" also divides it by the factor by which the remaining noise enlarges the
         parameters' variances (Percival et al. 2014, doi:10.1093/mnras/stu112, eq. 18).
-    call : {"same", "array"}
-        What functions of theta get: the type of theta0, or an array.
+    call : {"same", "array", "positional", "keywords"}
+        What functions of theta get: the type of theta0, or an array. Models, covariances and
+        posteriors may also take the parameters one by one, by place or by name.
     **problem
         Keywords of `CalculusKit`: ``bounds``, ``scale``, ``vectorized``, ``checkpoint``, ….
 
@@ -134,13 +136,13 @@ class ForecastKit(Shown, DensityCalls):
         check_keywords(problem, (*inspect.signature(ForecastKit).parameters, *_WITHOUT_EFFECT))
         options = {key: value for key, value in problem.items() if key not in _WITHOUT_EFFECT}
         self._options = options
-        known_name("call", call, ("same", "array"))
+        known_name("call", call, CALLS)
         if options.pop("transform", None) is not None:
             raise ValueError(
                 "`transform` must be None here: fisher_result().reparametrise(…) gives a forecast "
                 "in other parameters"
             )
-        self.point = Point.of(theta0, names)
+        self.point, self._call = Point.of(theta0, names), call
         if call == "array":
             self.point = replace(self.point, like=None)
         wrt = options.pop("wrt", None)
@@ -150,10 +152,12 @@ class ForecastKit(Shown, DensityCalls):
         if not blocks:
             raise ValueError("`function` must be a function or at least one block, got none")
         check_no_second_covariance(blocks.values(), cov)
-        self.probes = {
-            name: probe_of(each, self.point, cov, options) for name, each in blocks.items()
-        }
         self.function, self.theta0, self.cov = function, self.point.values.copy(), cov
+        taken = {name: self._taken(each) for name, each in blocks.items()}
+        self.probes = {
+            name: probe_of(each, self.point, self._taken(cov), options)
+            for name, each in taken.items()
+        }
         self.cross = _checked_cross(cross, list(self.probes))
         self.priors, self.latex = dict(priors or {}), dict(latex or {})
         check_names("priors", self.priors, self.point.names)
@@ -180,7 +184,12 @@ class ForecastKit(Shown, DensityCalls):
     @property
     def cov0(self) -> Any:
         """The data's covariance at theta0."""
-        return self.cov if self.cov_fn is None else self.cov_fn(self.point.given(self.theta0))
+        known = self._taken(self.cov)
+        return known if self.cov_fn is None else known(self.point.given(self.theta0))
+
+    def _taken(self, given: Any) -> Any:
+        """Return functions of theta as they are to be called, and anything else as it is."""
+        return one_by_one(given, self._call, self.point.names)
 
     @property
     def n_observables(self) -> int:

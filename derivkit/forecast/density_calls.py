@@ -48,6 +48,7 @@ class DensityCalls:
     varied: Point
     latex: dict[str, str]
     _options: dict[str, Any]
+    _taken: Callable[[Any], Any]
 
     # -- densities -------------------------------------------------------------------------------
 
@@ -377,7 +378,8 @@ class DensityCalls:
             If the point is not the minimum; the text has the Newton step to it.
         """
         point = self.point if theta_map is None else self.point.moved("theta_map", theta_map)
-        found = laplace(neg_logposterior, point, self._options, method, **keywords)
+        function = self._taken(neg_logposterior)
+        found = laplace(function, point, self._options, method, **keywords)
         if found.success and not found.is_maximum:
             warnings.warn(found.message, ForecastWarning, stacklevel=level_of_user())
         warn_of(found.verdict, found.message)
@@ -422,7 +424,7 @@ class DensityCalls:
     ) -> Array:
         """Return the Hessian (p, p) of a negative log-posterior."""
         point = self.point if theta_map is None else self.point.moved("theta_map", theta_map)
-        kit = scalar_kit(neg_logposterior, point, self._options)
+        kit = scalar_kit(self._taken(neg_logposterior), point, self._options)
         H = kit.hessian_result(method, n_workers=n_workers, **options).value
         varied = [self.point.index(name) for name in self.varied.names]
         return np.asarray(H[np.ix_(varied, varied)])

@@ -26,6 +26,7 @@ from derivkit.validation import (
 
 __all__ = [
     "Model",
+    "OneByOne",
     "Point",
     "check_calls",
     "check_keywords",
@@ -174,6 +175,23 @@ class Model:
         shape = (n, -1) if self.vectorized else (-1,)
         flat = [part.reshape(shape) for part in parts]
         return flat if len(flat) > 1 else flat[0]
+
+
+@dataclass(frozen=True)
+class OneByOne:
+    """A function that takes its parameters one by one, as a function of theta."""
+
+    function: Callable[..., Any]
+    names: tuple[str, ...]
+    call: str
+
+    def __call__(self, theta: Any, *args: Any, **keywords: Any) -> Any:
+        """Return the function's output at theta (p,), or its outputs (n, p) of many."""
+        several = np.ndim(theta) > 1
+        values = theta.values() if isinstance(theta, Mapping) else theta.T if several else theta
+        if self.call == "positional":
+            return self.function(*values, *args, **keywords)
+        return self.function(*args, **dict(zip(self.names, values, strict=True)), **keywords)
 
 
 def known_name(what: str, name: Any, known: Sequence[str]) -> str:

@@ -300,5 +300,8 @@ class _Scalar:
     point: Point
 
     def __call__(self, theta: Array) -> Any:
-        value = np.asarray(self.function(self.point.given(theta)))
+        value = self.function(self.point.given(theta))
+        if not isinstance(theta, np.ndarray):  # automatic differentiation follows it
+            return value
+        value = np.asarray(value)
         return value.reshape(()) if value.size == 1 else value  # the kit refuses the latter

@@ -7,7 +7,7 @@ counts (`Poisson`), or a mean and a covariance that both depend on theta (`Gauss
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from itertools import combinations_with_replacement
 from typing import Any
@@ -40,7 +40,7 @@ from derivkit.forecast.covariance_of_theta import (
 )
 from derivkit.forecast.derivatives import Derivatives
 from derivkit.forecast.information import Array
-from derivkit.forecast.inputs import Model, Point, chosen_method, must_be_functions
+from derivkit.forecast.inputs import Model, OneByOne, Point, chosen_method, must_be_functions
 from derivkit.forecast.verdict import quiet
 from derivkit.methods.protocol import OffersOneVector
 from derivkit.validation import check_flag, shown
@@ -51,6 +51,7 @@ __all__ = [
     "Poisson",
     "Probe",
     "check_no_second_covariance",
+    "one_by_one",
     "probe_of",
 ]
 
@@ -448,6 +449,16 @@ def _of_rates(rates: Array) -> Whitener:
             "leave out data that are always 0"
         )
     return whitener_of(rates, rates.size)
+
+
+def one_by_one(given: Any, call: str, names: tuple[str, ...]) -> Any:
+    """Return a function, or a block's functions, that take parameters one by one, if they do."""
+    if call not in {"positional", "keywords"} or isinstance(given, (LinearOperator, Probe)):
+        return given
+    if isinstance(given, (DataBlock, Poisson, GaussianMeanCov)):
+        parts = {each.name: getattr(given, each.name) for each in fields(given)}
+        return replace(given, **{n: one_by_one(part, call, names) for n, part in parts.items()})
+    return OneByOne(given, names, call) if callable(given) else given
 
 
 def check_no_second_covariance(blocks: Iterable[Any], cov: Any) -> None:

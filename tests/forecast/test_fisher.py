@@ -826,3 +826,39 @@ def test_a_masked_datum_is_left_out():
     result = kit.fisher_result()
     close(result.sigma, alone.fisher_result().sigma, 1e-12)
     assert "1 of 9 data are left out" in result.message
+
+
+def of_two(size, turn):
+    return size * np.sin(turn * K) + K
+
+
+def variances_of_two(size, turn):
+    return 0.01 * size * turn * np.ones(K.size)
+
+
+def of_theta(theta):
+    return of_two(*theta)
+
+
+@pytest.mark.parametrize("theta0", [[2.0, 0.7], {"size": 2.0, "turn": 0.7}])
+@pytest.mark.parametrize("call", ["positional", "keywords"])
+def test_models_may_take_their_parameters_one_by_one(call, theta0):
+    for one_by_one, usual in (
+        ((of_two, 0.01), (of_theta, 0.01)),
+        ((of_two, variances_of_two), (of_theta, lambda theta: variances_of_two(*theta))),
+        ((Poisson(of_two), None), (Poisson(of_theta), None)),
+        (({"a": DataBlock(of_two, 0.01)}, None), ({"a": DataBlock(of_theta, 0.01)}, None)),
+    ):
+        (function, cov), (usual_function, usual_cov) = one_by_one, usual
+        kit = ForecastKit(function, theta0, cov, names=["size", "turn"], call=call)
+        expected = ForecastKit(usual_function, [2.0, 0.7], usual_cov).gaussian_fisher()
+        close(kit.gaussian_fisher(), expected, 1e-12)
+
+
+def test_a_vectorised_model_may_take_columns_by_name():
+    def columns(size, turn):
+        return size[:, None] * np.sin(turn[:, None] * K) + K
+
+    keywords = {"names": ["size", "turn"], "call": "keywords", "vectorized": True}
+    found = ForecastKit(columns, [2.0, 0.7], 0.01, **keywords).fisher()
+    close(found, ForecastKit(of_theta, [2.0, 0.7], 0.01).fisher(), 1e-12)
