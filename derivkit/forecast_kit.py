@@ -16,6 +16,7 @@ from derivkit.calculus.problem import ModelKeywords, check_problem
 from derivkit.calculus.signatures import with_keywords_of
 from derivkit.calculus_kit import CalculusKit, CheckpointKeywords
 from derivkit.engine.calling import CALLS
+from derivkit.engine.names import matrix_in_order
 from derivkit.engine.plain_numbers import output_numbers
 from derivkit.errors import ForecastWarning, level_of_user
 from derivkit.forecast.bias import Data, check_delta_nu
@@ -769,8 +770,10 @@ class ForecastKit(Shown, DensityCalls):
         FloatingPointError
             If ``delta_nu`` is not finite.
         """
-        given = real_numbers("fisher_matrix", fisher_matrix)
-        p = len(self.varied.names)
+        names, p = self.varied.names, len(self.varied.names)
+        given = real_numbers(
+            "fisher_matrix", matrix_in_order("fisher_matrix", fisher_matrix, names)
+        )
         if given.shape != (p, p):
             raise ValueError(f"`fisher_matrix` must have shape ({p}, {p}), got {given.shape}")
         check_calls(method, {"n_workers": n_workers, **options})

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from derivkit.engine.names import matrix_in_order
 from derivkit.errors import ForecastWarning, level_of_user
 from derivkit.forecast import getdist_export as export
 from derivkit.forecast.dali import LETTERS, DeltaChi2
@@ -98,7 +99,7 @@ class DensityCalls:
         return function(d).reshape(points.shape[:-1])[()]
 
     def _matrix(self, fisher: Any) -> Array:
-        F = real_numbers("fisher", fisher)
+        F = real_numbers("fisher", matrix_in_order("fisher", fisher, self.varied.names))
         p = len(self.varied.names)
         if F.shape != (p, p) or not np.isfinite(F).all():
             raise ValueError(f"`fisher` must be ({p}, {p}) finite numbers, got shape {F.shape}")
@@ -433,7 +434,8 @@ class DensityCalls:
     def laplace_covariance(self, hessian: Any, *, rcond: float | None = None) -> Array:
         """Return the inverse of a positive definite Hessian (p, p)."""
         del rcond
-        return inverse_of(hessian, names=self.varied.names)[0]
+        names = self.varied.names
+        return inverse_of(matrix_in_order("hessian", hessian, names), names=names)[0]
 
 
 def _check_sampling(seed: int | None, **given: Any) -> None:

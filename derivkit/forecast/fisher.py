@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy.stats import chi2, norm
 
 from derivkit.calculus_kit import CalculusKit
+from derivkit.engine.names import labels_of, matrix_in_order
 from derivkit.forecast.bias import BiasResult, Data, bias_of
 from derivkit.forecast.figures import Ellipse, Measured, Pivot
 from derivkit.forecast.information import Array, Information
@@ -315,10 +316,11 @@ class FisherResult(Report):
         matrix : array_like (n, n)
             Positive semi-definite.
         names : sequence of n str, optional
-            The parameters it is about; by default all that are shown.
+            The parameters it is about; by default the labels of a DataFrame, or all that are shown.
         """
+        names = labels_of(matrix) if names is None else names
         chosen = self.names if names is None else check_names("names", names, self._all_names)
-        known = real_numbers("matrix", matrix)
+        known = real_numbers("matrix", matrix_in_order("matrix", matrix, chosen))
         if known.shape != (len(chosen), len(chosen)) or not np.isfinite(known).all():
             raise ValueError(
                 f"`matrix` must be {len(chosen)} x {len(chosen)} finite numbers, "
