@@ -94,7 +94,7 @@ class DensityCalls:
         return log - 0.5 * delta_chi2
 
     def _along(self, theta: Any, function: Callable[[Array], Array]) -> Any:
-        points = check_points("theta", theta, len(self.varied.names))
+        points = check_points("theta", theta, self.varied.names)
         d = points.reshape(-1, points.shape[-1]) - self.varied.values
         return function(d).reshape(points.shape[:-1])[()]
 

@@ -203,7 +203,7 @@ class FisherResult(Report):
 
     def log_density(self, theta: Any) -> Any:
         """Return the Gaussian log-density at points (..., k); 0 at the fiducial point."""
-        points = check_points("theta", theta, len(self.names))
+        points = check_points("theta", theta, self.names)
         d = points.reshape(-1, len(self.names)) - self.x0
         F = self.value
         scale = np.sqrt(np.maximum(np.diag(F), 0))

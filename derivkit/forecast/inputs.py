@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from derivkit.engine.names import in_order
 from derivkit.engine.plain_numbers import output_numbers
 from derivkit.engine.progress import check_progress
 from derivkit.methods.registry import resolve
@@ -250,12 +251,31 @@ def must_be_functions(**given: Any) -> None:
             raise TypeError(f"`{name}` must be a function, got {shown(function)}")
 
 
-def check_points(name: str, theta: Any, p: int) -> Array:
-    """Return points (..., p) as an array."""
+def check_points(name: str, theta: Any, names: Sequence[str]) -> Array:
+    """Return points (..., p) as an array; a mapping, Series or frame goes by its names."""
+    named = _by_name(theta)
+    if named is not None:
+        found = in_order(name, named, names, None)
+        gone = [own for own, each in zip(names, found, strict=True) if each is None]
+        if gone:
+            raise ValueError(f"`{name}` must have all parameters, got none for {', '.join(gone)}")
+        theta = np.stack(np.broadcast_arrays(*found), axis=-1)
     points = real_numbers(name, theta)
-    if points.shape[-1:] != (p,):
-        raise ValueError(f"`{name}` must have shape (..., {p}), got {points.shape}")
+    if points.shape[-1:] != (len(names),):
+        raise ValueError(f"`{name}` must have shape (..., {len(names)}), got {points.shape}")
     return points
+
+
+def _by_name(points: Any) -> dict[str, Any] | None:
+    """Return what points have for each parameter; None where they only number them."""
+    if isinstance(points, Mapping):
+        return dict(points)
+    if not has(points, "loc"):
+        return None
+    own = list(points.columns if has(points, "columns") else points.index)
+    if own == list(range(len(own))):
+        return None
+    return {str(each): np.asarray(points[each]) for each in own}
 
 
 def check_vector(name: str, values: Any, size: int | None = None) -> Array:

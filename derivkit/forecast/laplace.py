@@ -145,7 +145,7 @@ class LaplaceResult(Report):
 
     def log_density(self, theta: Any) -> Any:
         """Return the Gaussian log-density at points (..., p); 0 at its centre."""
-        points = check_points("theta", theta, len(self.names))
+        points = check_points("theta", theta, self.names)
         d = points - self.theta_map
         return (-0.5 * np.einsum("...i,ij,...j->...", d, self.hessian, d))[()]
 
