@@ -318,8 +318,10 @@ class FisherResult(Report):
         names : sequence of n str, optional
             The parameters it is about; by default the labels of a DataFrame, or all that are shown.
         """
-        names = labels_of(matrix) if names is None else names
+        labels = labels_of(matrix) if names is None else None
         chosen = self.names if names is None else check_names("names", names, self._all_names)
+        if labels is not None:
+            chosen = check_names("label of matrix", labels, self._all_names)
         known = real_numbers("matrix", matrix_in_order("matrix", matrix, chosen))
         if known.shape != (len(chosen), len(chosen)) or not np.isfinite(known).all():
             raise ValueError(
