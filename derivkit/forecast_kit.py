@@ -14,6 +14,8 @@ from scipy.sparse.linalg import LinearOperator
 
 from derivkit.calculus.problem import ModelKeywords, check_problem
 from derivkit.calculus_kit import CalculusKit, CheckpointKeywords
+from derivkit.engine.calling import CALLS
+from derivkit.engine.names import matrix_in_order
 from derivkit.engine.plain_numbers import output_numbers
 from derivkit.errors import ForecastWarning, level_of_user
 from derivkit.forecast.bias import Data, check_delta_nu
@@ -27,7 +29,7 @@ from derivkit.forecast.experiment import Experiment
 from derivkit.forecast.fisher import FisherResult
 from derivkit.forecast.information import Array
 from derivkit.forecast.inputs import Point, check_calls, check_keywords, check_names, known_name
-from derivkit.forecast.probe import Probe, probes_of
+from derivkit.forecast.probe import Probe, one_by_one, probes_of
 from derivkit.forecast.probe_table import ProbeTable
 from derivkit.forecast.verdict import warn_of
 from derivkit.forecast.xy import Places, effective
@@ -83,8 +85,9 @@ class ForecastKit(Shown, DensityCalls):
         the factor that makes it unbiased (Hartlap et al. 2007, doi:10.1051/0004-6361:20066170).
         "percival" also divides it by the factor by which the remaining noise enlarges the
         parameters' variances (Percival et al. 2014, doi:10.1093/mnras/stu112, eq. 18).
-    call : {"same", "array"}
-        What functions of theta get: the type of theta0, or an array.
+    call : {"same", "array", "positional", "keywords"}
+        What functions of theta get: the type of theta0, or an array. Models, covariances and
+        posteriors may also take the parameters one by one, by place or by name.
     **problem
         Keywords of `CalculusKit`: ``bounds``, ``scale``, ``vectorized``, ``checkpoint``, ….
 
@@ -123,12 +126,12 @@ class ForecastKit(Shown, DensityCalls):
         call: str = "same",
         **problem: Unpack[ForecastKeywords],
     ) -> None:
-        known_name("call", call, ("same", "array"))
-        self.point = Point.of(theta0, names)
+        self.point, self._call = Point.of(theta0, names), known_name("call", call, CALLS)
         if call == "array":
             self.point = replace(self.point, like=None)
         self._options = _options_of_models(problem, self.point)
-        probes = probes_of(function, self.point, cov, self._options)
+        taken = self._taken(function), self.point, self._taken(cov)
+        probes = probes_of(*taken, self._options)
         self.function, self.theta0, self.cov = function, self.point.values.copy(), cov
         self.latex = dict(latex or {})
         check_names("latex", self.latex, self.point.names)
@@ -152,7 +155,12 @@ class ForecastKit(Shown, DensityCalls):
     @property
     def cov0(self) -> Any:
         """The data's covariance at theta0."""
-        return self.cov if self.cov_fn is None else self.cov_fn(self.point.given(self.theta0))
+        known = self._taken(self.cov)
+        return known if self.cov_fn is None else known(self.point.given(self.theta0))
+
+    def _taken(self, given: Any) -> Any:
+        """Return functions of theta as they are to be called, and anything else as it is."""
+        return one_by_one(given, self._call, self.point.names)
 
     @property
     def n_observables(self) -> int:
@@ -558,8 +566,10 @@ class ForecastKit(Shown, DensityCalls):
         FloatingPointError
             If ``delta_nu`` is not finite.
         """
-        given = real_numbers("fisher_matrix", fisher_matrix)
-        p = len(self.varied.names)
+        names, p = self.varied.names, len(self.varied.names)
+        given = real_numbers(
+            "fisher_matrix", matrix_in_order("fisher_matrix", fisher_matrix, names)
+        )
         if given.shape != (p, p):
             raise ValueError(f"`fisher_matrix` must have shape ({p}, {p}), got {given.shape}")
         check_calls(method, {"n_workers": n_workers, **options})

@@ -8,7 +8,7 @@ inverse of the *expected* information; for a negative log-likelihood with Hessia
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +22,7 @@ from derivkit.calculus.hyper_hessian import HyperHessian
 from derivkit.calculus.parameters import check_bounds, must_be_inside, put_inside
 from derivkit.calculus.problem import Problem, check_problem, split_keywords
 from derivkit.engine.memo import Memo
-from derivkit.engine.names import in_order, order_of
+from derivkit.engine.names import in_order, matrix_in_order, order_of
 from derivkit.engine.trees import Branch, flatten
 from derivkit.forecast.covariance import whitener_of
 from derivkit.forecast.derivatives import Derivatives
@@ -332,8 +332,7 @@ def _parameters_covariance(cov: Any, problem: Problem) -> NDArray[np.float64]:
                 f"{', '.join(cov.names)}"
             )
         cov = cov.value[np.ix_(order, order)]
-    if has(cov, "loc", "columns"):  # a frame: by its labels
-        cov = _by_labels(cov, problem.names)
+    cov = matrix_in_order("cov", cov, problem.names)
     C = real_numbers("cov", in_order("cov", cov, problem.names, 0.0))
     if C.shape in {(), (p,)}:
         C = np.diag(np.broadcast_to(C, p))
@@ -346,18 +345,6 @@ def _parameters_covariance(cov: Any, problem: Problem) -> NDArray[np.float64]:
     if np.linalg.eigvalsh(scaled)[0] < -1e-8 * p:
         raise ValueError(f"`cov` must have no negative eigenvalue, got {shown(cov)}")
     return np.asarray(0.5 * C + 0.5 * C.T)
-
-
-def _by_labels(frame: Any, names: Sequence[str]) -> NDArray[Any]:
-    """Return a frame's matrix in the order of the parameters."""
-    rows, columns = ([str(label) for label in axis] for axis in (frame.index, frame.columns))
-    if sorted(rows) != sorted(names) or sorted(columns) != sorted(names):
-        raise ValueError(
-            f"`cov` must have rows and columns {', '.join(names)}, got {', '.join(rows)} and "
-            f"{', '.join(columns)}"
-        )
-    order = np.ix_([rows.index(n) for n in names], [columns.index(n) for n in names])
-    return np.asarray(frame)[order]
 
 
 def _free(result: DerivativeResult, bounds: Any) -> NDArray[np.bool_]:

@@ -295,6 +295,7 @@ def stacked(results: StageResults) -> TensorParts:
     estimates, whole = results.estimates, (*results.shape, len(results.estimates))
     error = _spread([e.error for e in estimates], whole)
     bound = _spread([e.finite_bound for e in estimates], whole)
+    bound = np.where(np.isfinite(error) | np.isnan(bound), error, bound)
     return TensorParts(
         value=_spread([e.value for e in estimates], whole),
         error=error,
@@ -302,7 +303,7 @@ def stacked(results: StageResults) -> TensorParts:
         step=_spread([e.step for e in estimates], whole),
         noise=_spread([e.noise for e in estimates], whole),
         noise_error=_spread([e.noise_error for e in estimates], whole),
-        finite_bound=np.where(np.isfinite(error) | np.isnan(bound), error, bound),
+        finite_bound=bound,
         nfev=np.array(results.nfev_of),
         undefined=np.array(results.undefined_of),
         reach=np.array([e.reach for e in estimates]),

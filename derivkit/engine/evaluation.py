@@ -43,6 +43,9 @@ Owner: TypeAlias = tuple[float, int, complex]
 NEVER = math.inf
 """The round of points that no line has asked for."""
 
+MANY = 10_000
+"""Each line has the values of more outputs than this as an array of its own."""
+
 
 class Evaluation:
     """Answers the requests of the solvers of one stage; implements `rounds.Asker`.
@@ -244,8 +247,10 @@ class Evaluation:
         """Return each line's part of the values at all points of a round."""
         ends = list(accumulate(map(len, requests.values()), initial=0))
         parts = zip(requests, pairwise(ends), strict=True)
-        rows = self.values(keys)
-        if rows.dtype.kind == "c":  # of those lines only that asked for complex places
+        rows = np.empty(0) if math.prod(self.shape) > MANY else self.values(keys)
+        if not rows.size or rows.dtype.kind == "c":
+            # complex ones for those lines only that asked for complex places; an array of its own
+            # for each line where there are many, so that a line that is done lets go of it
             return {line: self.values(keys[start:end]) for line, (start, end) in parts}
         return {line: rows[start:end] for line, (start, end) in parts}
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from derivkit.validation import has, shown
 
-__all__ = ["in_order", "meant_by", "order_of", "within"]
+__all__ = ["in_order", "labels_of", "matrix_in_order", "meant_by", "order_of", "within"]
 
 
 def order_of(own: Sequence[str], wanted: Sequence[str]) -> list[int] | None:
@@ -88,6 +88,35 @@ def in_order(
             f"got {', '.join(sorted(unknown))}"
         )
     return found
+
+
+def labels_of(matrix: Any) -> list[str] | None:
+    """Return the names of a frame's rows; None if it is none, or only has numbered rows."""
+    if not has(matrix, "loc", "columns"):
+        return None
+    own = [list(axis) for axis in (matrix.index, matrix.columns)]
+    numbered = all(axis == list(range(len(axis))) for axis in own)
+    return None if numbered else [str(label) for label in own[0]]
+
+
+def matrix_in_order(argument: str, matrix: Any, names: Sequence[str]) -> Any:
+    """Return a frame's matrix in the order of names; anything else as it is.
+
+    Raises
+    ------
+    ValueError
+        If its rows and columns are named otherwise.
+    """
+    if labels_of(matrix) is None:
+        return matrix
+    rows, columns = ([str(label) for label in axis] for axis in (matrix.index, matrix.columns))
+    order = [order_of(rows, names), order_of(columns, names)]
+    if order[0] is None or order[1] is None:
+        raise ValueError(
+            f"`{argument}` must have rows and columns {', '.join(names)}, got {', '.join(rows)} "
+            f"and {', '.join(columns)}"
+        )
+    return np.asarray(matrix)[np.ix_(order[0], order[1])]
 
 
 def meant_by(word: str, names: Sequence[str]) -> list[int]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from derivkit.engine.plain_numbers import output_numbers
 from derivkit.forecast.complex_data import is_hermitian, of_real_numbers
 from derivkit.forecast.covariance import plain
 from derivkit.forecast.covariance_of_theta import half_of, twice
@@ -128,7 +129,7 @@ class Pair:
         else:
             C = self.block.cov(theta)
             mean = [] if self.block.mu is None else self.block.mu(theta)
-        means = np.asarray(mean).ravel()
+        means = output_numbers("mu", mean).ravel()
         hermitian = is_hermitian(C)
         C = plain(of_real_numbers(C), means.size * (2 if hermitian else 1))
         if np.iscomplexobj(means):

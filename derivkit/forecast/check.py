@@ -149,7 +149,7 @@ class Posterior:
 
     def log_density(self, theta: Any) -> Any:
         """Return it at points (..., p), each a call of the model; 0 at the fiducial point."""
-        points = check_points("theta", theta, len(self.names))
+        points = check_points("theta", theta, self.names)
         flat = points.reshape(-1, len(self.names))
         inside = ((flat >= self.bounds[:, 0]) & (flat <= self.bounds[:, 1])).all(axis=1)
         log = np.full(len(flat), -np.inf)

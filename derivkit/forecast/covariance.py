@@ -330,8 +330,7 @@ def size_of(cov: Any) -> int | None:
     """Return how many real data a covariance is of; None for a number, which is of any."""
     cov = of_real_numbers(cov)
     if isinstance(cov, BlockDiagonal):
-        sizes = [size_of(block) for block in cov.blocks]
-        return None if None in sizes else sum(filter(None, sizes))
+        return sum(size_of(block) or 1 for block in cov.blocks)  # a number is of one datum there
     if isinstance(cov, Kronecker):
         return len(np.atleast_1d(as_numbers(cov.first, "first"))) * len(
             np.atleast_1d(as_numbers(cov.second, "second"))

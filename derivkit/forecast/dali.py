@@ -207,7 +207,7 @@ class DaliResult(Judged):
 
     def log_density(self, theta: Any) -> Any:
         """Return the log-density, priors in it, at points (..., p); 0 at the fiducial point."""
-        points = check_points("theta", theta, len(self.names))
+        points = check_points("theta", theta, self.names)
         d = points.reshape(-1, len(self.names)) - self.fisher.x0
         prior = d @ self.fisher.information.prior.T
         log = -0.5 * (self._chi2(d) + np.sum(prior**2, axis=1))
@@ -218,7 +218,7 @@ class DaliResult(Judged):
 
         It leaves out what orders beyond `order` would add.
         """
-        points = check_points("theta", theta, len(self.names))
+        points = check_points("theta", theta, self.names)
         d = points.reshape(-1, len(self.names)) - self.fisher.x0
         moved = np.abs(monomials(d, self._indices))
         off = np.einsum("ni,ij,nj->n", moved, self.gram_error, moved)

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from derivkit.engine.names import matrix_in_order
 from derivkit.errors import ForecastWarning, level_of_user
 from derivkit.forecast import getdist_export as export
 from derivkit.forecast.dali import LETTERS, DeltaChi2
@@ -37,6 +38,7 @@ class DensityCalls:
     varied: Point
     latex: dict[str, str]
     _options: dict[str, Any]
+    _taken: Callable[[Any], Any]
 
     # -- densities -------------------------------------------------------------------------------
 
@@ -81,12 +83,12 @@ class DensityCalls:
         return log - 0.5 * delta_chi2
 
     def _along(self, theta: Any, function: Callable[[Array], Array]) -> Any:
-        points = check_points("theta", theta, len(self.varied.names))
+        points = check_points("theta", theta, self.varied.names)
         d = points.reshape(-1, points.shape[-1]) - self.varied.values
         return function(d).reshape(points.shape[:-1])[()]
 
     def _matrix(self, fisher: Any) -> Array:
-        F = real_numbers("fisher", fisher)
+        F = real_numbers("fisher", matrix_in_order("fisher", fisher, self.varied.names))
         p = len(self.varied.names)
         if F.shape != (p, p) or not np.isfinite(F).all():
             raise ValueError(f"`fisher` must be ({p}, {p}) finite numbers, got shape {F.shape}")
@@ -348,7 +350,8 @@ class DensityCalls:
             If the point is not the minimum; the text has the Newton step to it.
         """
         point = self.point if theta_map is None else self.point.moved("theta_map", theta_map)
-        found = laplace(neg_logposterior, point, self._options, method, **keywords)
+        function = self._taken(neg_logposterior)
+        found = laplace(function, point, self._options, method, **keywords)
         if found.success and not found.is_maximum:
             warnings.warn(found.message, ForecastWarning, stacklevel=level_of_user())
         warn_of(found.verdict, found.message)
@@ -393,7 +396,7 @@ class DensityCalls:
     ) -> Array:
         """Return the Hessian (p, p) of a negative log-posterior."""
         point = self.point if theta_map is None else self.point.moved("theta_map", theta_map)
-        kit = scalar_kit(neg_logposterior, point, self._options)
+        kit = scalar_kit(self._taken(neg_logposterior), point, self._options)
         H = kit.hessian_result(method, n_workers=n_workers, **options).value
         varied = [self.point.index(name) for name in self.varied.names]
         return np.asarray(H[np.ix_(varied, varied)])
@@ -402,7 +405,8 @@ class DensityCalls:
     def laplace_covariance(self, hessian: Any, *, rcond: float | None = None) -> Array:
         """Return the inverse of a positive definite Hessian (p, p)."""
         del rcond
-        return inverse_of(hessian, names=self.varied.names)[0]
+        names = self.varied.names
+        return inverse_of(matrix_in_order("hessian", hessian, names), names=names)[0]
 
 
 def _up_to(dali: Any, order: int | None) -> dict[int, tuple[Any, ...]]:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from derivkit.engine.names import labels_of, matrix_in_order
 from derivkit.forecast.bias import BiasResult, Data, bias_of
 from derivkit.forecast.derived import change_of, differentiated
 from derivkit.forecast.factors import semidefinite_root
@@ -194,7 +195,7 @@ class FisherResult(Judged):
 
     def log_density(self, theta: Any) -> Any:
         """Return the Gaussian log-density at points (..., k); 0 at the fiducial point."""
-        points = check_points("theta", theta, len(self.names))
+        points = check_points("theta", theta, self.names)
         d = points.reshape(-1, len(self.names)) - self.x0
         F = self.value
         scale = np.sqrt(np.maximum(np.diag(F), 0))
@@ -302,10 +303,13 @@ class FisherResult(Judged):
         matrix : array_like (n, n)
             Positive semi-definite.
         names : sequence of n str, optional
-            The parameters it is about; by default all that are shown.
+            The parameters it is about; by default the labels of a DataFrame, or all that are shown.
         """
+        labels = labels_of(matrix) if names is None else None
         chosen = self.names if names is None else check_names("names", names, self._all_names)
-        root = semidefinite_root("matrix", matrix, len(chosen))
+        if labels is not None:
+            chosen = check_names("label of matrix", labels, self._all_names)
+        root = semidefinite_root("matrix", matrix_in_order("matrix", matrix, chosen), len(chosen))
         return self._with_rows(root @ np.array([self._row_of(name) for name in chosen]))
 
     @property

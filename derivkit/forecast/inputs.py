@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from derivkit.calculus.parameters import checked_names
+from derivkit.engine.names import in_order
+from derivkit.engine.plain_numbers import output_numbers
 from derivkit.engine.progress import check_progress
 from derivkit.methods.registry import resolve
 from derivkit.validation import (
@@ -25,6 +27,7 @@ from derivkit.validation import (
 
 __all__ = [
     "Model",
+    "OneByOne",
     "Point",
     "check_calls",
     "check_keywords",
@@ -88,7 +91,8 @@ class Point:
     def given(self, values: Array) -> Any:
         """Return values as the user's functions expect them."""
         if isinstance(self.like, Mapping):
-            return dict(zip(self.like, values.tolist(), strict=True))
+            numbers = values.tolist() if isinstance(values, np.ndarray) else list(values)
+            return dict(zip(self.like, numbers, strict=True))
         if hasattr(self.like, "index") and hasattr(self.like, "to_numpy"):
             return type(self.like)(values, index=self.like.index)
         return values
@@ -124,23 +128,66 @@ class Model:
     """The user's model as the derivative kit needs it: an array in, one row of real numbers out.
 
     Outputs of any shape are flattened in C order; of complex ones the real parts come first, then
-    the imaginary ones.
+    the imaginary ones. Automatic differentiation may follow it, and the complex step where outputs
+    are real, unless it is ``numeric``.
     """
 
     function: Callable[..., Any]
     point: Point
     vectorized: bool = False
+    numeric: bool = False
     kinds: set[str] = field(default_factory=set)  # "complex" or "real", once an output was
 
     def __call__(self, theta: Array, *args: Any, **keywords: Any) -> Array:
         """Return the outputs (m,), or (n, m) of a vectorised model."""
+        followed = not isinstance(theta, np.ndarray) or np.iscomplexobj(theta)
+        if followed and self.numeric:
+            raise TypeError(
+                "a covariance of theta is differentiated numerically: use method='auto'"
+            )
         given = theta if self.vectorized else self.point.given(theta)
-        out = np.asarray(self.function(given, *args, **keywords))
+        returned = self.function(given, *args, **keywords)
+        if not isinstance(theta, np.ndarray):
+            return self._traced(returned, len(theta))
+        out = output_numbers("function", returned)
         rows = out.reshape(len(theta), -1) if self.vectorized else out.reshape(-1)
+        if followed:
+            if "complex" in self.kinds:
+                raise TypeError(
+                    "`function` must return real numbers for the complex step, got complex data; "
+                    "use method='auto'"
+                )
+            return rows
         self.kinds.add("complex" if np.iscomplexobj(rows) else "real")
         if np.iscomplexobj(rows):
             rows = np.concatenate([rows.real, rows.imag], axis=-1)
         return rows
+
+    def _traced(self, out: Any, n: int) -> Any:
+        """Return what automatic differentiation follows, flat; lists are joined there."""
+        if not hasattr(out, "reshape"):
+            return out
+        parts = [out.real, out.imag] if "complex" in self.kinds else [out]
+        shape = (n, -1) if self.vectorized else (-1,)
+        flat = [part.reshape(shape) for part in parts]
+        return flat if len(flat) > 1 else flat[0]
+
+
+@dataclass(frozen=True)
+class OneByOne:
+    """A function that takes its parameters one by one, as a function of theta."""
+
+    function: Callable[..., Any]
+    names: tuple[str, ...]
+    call: str
+
+    def __call__(self, theta: Any, *args: Any, **keywords: Any) -> Any:
+        """Return the function's output at theta (p,), or its outputs (n, p) of many."""
+        several = np.ndim(theta) > 1
+        values = theta.values() if isinstance(theta, Mapping) else theta.T if several else theta
+        if self.call == "positional":
+            return self.function(*values, *args, **keywords)
+        return self.function(*args, **dict(zip(self.names, values, strict=True)), **keywords)
 
 
 def known_name(what: str, name: Any, known: Sequence[str]) -> str:
@@ -199,12 +246,31 @@ def must_be_functions(**given: Any) -> None:
             raise TypeError(f"`{name}` must be a function, got {shown(function)}")
 
 
-def check_points(name: str, theta: Any, p: int) -> Array:
-    """Return points (..., p) as an array."""
+def check_points(name: str, theta: Any, names: Sequence[str]) -> Array:
+    """Return points (..., p) as an array; a mapping, Series or frame goes by its names."""
+    named = _by_name(theta)
+    if named is not None:
+        found = in_order(name, named, names, None)
+        gone = [own for own, each in zip(names, found, strict=True) if each is None]
+        if gone:
+            raise ValueError(f"`{name}` must have all parameters, got none for {', '.join(gone)}")
+        theta = np.stack(np.broadcast_arrays(*found), axis=-1)
     points = real_numbers(name, theta)
-    if points.shape[-1:] != (p,):
-        raise ValueError(f"`{name}` must have shape (..., {p}), got {points.shape}")
+    if points.shape[-1:] != (len(names),):
+        raise ValueError(f"`{name}` must have shape (..., {len(names)}), got {points.shape}")
     return points
+
+
+def _by_name(points: Any) -> dict[str, Any] | None:
+    """Return what points have for each parameter; None where they only number them."""
+    if isinstance(points, Mapping):
+        return dict(points)
+    if not has(points, "loc"):
+        return None
+    own = list(points.columns if has(points, "columns") else points.index)
+    if own == list(range(len(own))):
+        return None
+    return {str(each): np.asarray(points[each]) for each in own}
 
 
 def check_vector(name: str, values: Any, size: int | None = None) -> Array:

@@ -136,7 +136,7 @@ class LaplaceResult(Judged):
 
     def log_density(self, theta: Any) -> Any:
         """Return the Gaussian log-density at points (..., p); 0 at its centre."""
-        points = check_points("theta", theta, len(self.names))
+        points = check_points("theta", theta, self.names)
         d = points - self.theta_map
         return (-0.5 * np.einsum("...i,ij,...j->...", d, self.hessian, d))[()]
 
@@ -232,5 +232,8 @@ class _Scalar:
     point: Point
 
     def __call__(self, theta: Array) -> Any:
-        value = np.asarray(self.function(self.point.given(theta)))
+        value = self.function(self.point.given(theta))
+        if not isinstance(theta, np.ndarray):  # automatic differentiation follows it
+            return value
+        value = np.asarray(value)
         return value.reshape(()) if value.size == 1 else value  # the kit refuses the latter

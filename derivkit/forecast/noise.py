@@ -15,8 +15,8 @@ with its sign; noise in that adds up as noise does.
 Each of c contrasts, scaled so that every datum's squares add up to 1, is a *pattern*. The noise
 of a sum :math:`\sum_k w_k dJ_k` is then :math:`(\sum_c (\sum_k w_k n_k z_{ck})^2)^{1/2}` with
 :math:`n` the bars: the plain sum of bars for common noise, about the root of the sum of squares for
-independent noise. A size estimated from c contrasts is itself uncertain: a bar that is right for a
-known size is widened as Student's t is. The changes, as parts of the bars, are one more pattern.
+independent noise. That the size of noise is itself uncertain where few contrasts tell it is in the
+bars already, as Student's t. The changes, as parts of the bars, are one more pattern.
 """
 
 from __future__ import annotations
@@ -28,7 +28,6 @@ import numpy as np
 from numpy.polynomial.chebyshev import chebvander
 from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
-from scipy.stats import norm, t as student
 
 __all__ = ["apart", "noise_patterns"]
 
@@ -38,9 +37,6 @@ MOST_NUMBERS = 50_000_000
 """Patterns of more numbers than this are not kept: errors of noise then add up."""
 
 FEWEST = 3  # contrasts
-
-BAR = 2.5
-"""Bars of noisy derivatives are about this many standard deviations wide."""
 
 FITS = 2.0
 """Contrasts are noise if they are no more than this many times what the samples' noise is."""
@@ -71,9 +67,8 @@ def noise_patterns(result: Any, is_noise: NDArray[np.bool_]) -> Array:
             return none
         contrasts, change = told
         size = np.linalg.norm(contrasts, axis=0)
-        wider = student.ppf(norm.cdf(BAR), len(contrasts)) / BAR
         whole = np.zeros((len(contrasts) + 1, m))
-        whole[:-1, which] = wider * contrasts / np.where(size > 0, size, 1.0)
+        whole[:-1, which] = contrasts / np.where(size > 0, size, 1.0)
         whole[-1, which] = change / half_width / error[which, j]
         found.append(whole)
     patterns = np.zeros((max(map(len, found)), m, p))

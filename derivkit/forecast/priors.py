@@ -202,8 +202,8 @@ def build_prior(*, terms: Sequence[Any] | None = None, bounds: Any = None) -> Pr
     Parameters
     ----------
     terms : sequence of (name, keywords) or dict, optional
-        Such as ``("gaussian", {"mean": [0.3], "cov": [[0.01]]})``, or a dict with ``"name"``, and
-        ``"params"`` or the keywords themselves.
+        Such as ``("gaussian", {"mean": [0.3], "cov": [[0.01]]})``, or a dict: from the name to the
+        keywords, or with ``"name"``, and ``"params"`` or the keywords themselves.
     bounds : sequence of p (lower, upper), optional
 
     Raises
@@ -232,6 +232,9 @@ def build_prior(*, terms: Sequence[Any] | None = None, bounds: Any = None) -> Pr
 def _spelt_out(term: Any) -> tuple[str, dict[str, Any], Any]:
     """Return the name, the keywords and the bounds of a term."""
     if isinstance(term, Mapping):
+        if len(term) == 1 and "name" not in term:
+            [term] = term.items()
+            return _spelt_out(term)
         rest = dict(term)
         name, limits = rest.pop("name", None), None
         if name != "uniform":

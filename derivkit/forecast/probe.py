@@ -7,7 +7,7 @@ covariance that both depend on theta (`GaussianMeanCov`).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from itertools import combinations_with_replacement
 from typing import Any
@@ -31,12 +31,12 @@ from derivkit.forecast.covariance_of_theta import (
 )
 from derivkit.forecast.derivatives import Derivatives
 from derivkit.forecast.information import Array
-from derivkit.forecast.inputs import Model, Point, chosen_method
+from derivkit.forecast.inputs import Model, OneByOne, Point, chosen_method
 from derivkit.forecast.verdict import quiet
 from derivkit.methods.protocol import OffersOneVector
 from derivkit.validation import check_flag, check_function, shown
 
-__all__ = ["Probe", "probe_of", "probes_of"]
+__all__ = ["Probe", "one_by_one", "probe_of", "probes_of"]
 
 HESSIAN = 2  # above this order there are many lines: they are judged by all data together
 
@@ -77,12 +77,12 @@ class Probe:
                 "the covariance depends on theta, use gaussian_fisher_result()"
             )
         vectorized = check_flag("vectorized", self.options.get("vectorized", False))
-        return self._kit(Model(self.model, self.point, vectorized, self._kinds))
+        return self._kit(Model(self.model, self.point, vectorized, kinds=self._kinds))
 
     @cached_property
     def pair_kit(self) -> CalculusKit:
         """The derivative kit of mean and covariance together."""
-        return self._kit(Model(Pair(self._pair, self._entries), self.point))
+        return self._kit(Model(Pair(self._pair, self._entries), self.point, numeric=True))
 
     @cached_property
     def _entries(self) -> Any:
@@ -303,6 +303,18 @@ def _of_rates(rates: Array) -> Whitener:
             "leave out data that are always 0"
         )
     return whitener_of(rates, rates.size)
+
+
+def one_by_one(given: Any, call: str, names: tuple[str, ...]) -> Any:
+    """Return a function, or a block's functions, that take parameters one by one, if they do."""
+    if call not in {"positional", "keywords"} or isinstance(given, (LinearOperator, Probe)):
+        return given
+    if isinstance(given, Mapping):
+        return {name: one_by_one(each, call, names) for name, each in given.items()}
+    if isinstance(given, (DataBlock, Poisson, GaussianMeanCov)):
+        parts = {each.name: getattr(given, each.name) for each in fields(given)}
+        return replace(given, **{n: one_by_one(part, call, names) for n, part in parts.items()})
+    return OneByOne(given, names, call) if callable(given) else given
 
 
 def _check_no_second_covariance(blocks: Iterable[Any], cov: Any) -> None:

@@ -11,7 +11,7 @@ from scipy.ndimage import gaussian_filter, gaussian_filter1d
 from scipy.stats import chi2, norm
 
 from derivkit.plot.canvas import given_or_new, readable
-from derivkit.plot.style import headline, palette, styled
+from derivkit.plot.style import headline, imported, palette, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 __all__ = ["LEVELS", "Layer", "curve", "draw_plane", "name_axis", "plane", "power_of", "reach"]
 
 LEVELS = 0.683, 0.954
-FILL = 0.55, 0.22  # opacity inside one and two sigma
+FILL = 0.65, 0.22
+"""Share of a layer's colour inside one and two sigma; the rest is paper. Nothing shines through, so
+layers over each other keep their colours; outlines lie above all of them."""
+
 TURN = np.linspace(0, 2 * np.pi, 200)
 VISIBLE = 0.02
 """An error of a sigma is drawn, as an inner and an outer ellipse, from this part of it."""
@@ -27,6 +30,7 @@ VISIBLE = 0.02
 BINS, SMOOTH = 100, 2.2  # of a histogram of samples, and its smoothing in bins
 MARGIN = 0.3  # of samples around the picture, in which contours close
 SIGMAS = 3.2  # how far a picture reaches
+OUTER = float(np.sqrt(chi2.ppf(LEVELS[1], 2)))  # sigmas, of the outer contour
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,12 +90,19 @@ def plane(ax: Axes, layer: Layer, a: str, b: str, colour: str) -> None:
         size = np.sqrt(chi2.ppf(level, 2))
         x, y = layer.centre[which][:, None] + size * axes @ np.stack([np.cos(TURN), np.sin(TURN)])
         hatch = "////" if layer.hatched and level == LEVELS[0] else None
-        ax.fill(x, y, facecolor=colour, alpha=fill, lw=0, zorder=2)
+        ax.fill(x, y, facecolor=_tint(colour, fill), lw=0, zorder=2)
         ax.fill(x, y, facecolor="none", edgecolor=colour, hatch=hatch, lw=1.2, zorder=3)
         if VISIBLE < slack < 1:
             for factor in (1 - slack, 1 + slack):
                 near = (np.stack([x, y]) - layer.centre[which][:, None]) * factor
-                ax.plot(*(layer.centre[which][:, None] + near), color=colour, lw=0.7, ls=":")
+                places = layer.centre[which][:, None] + near
+                ax.plot(*places, color=colour, lw=0.7, ls=":", zorder=3)
+
+
+def _tint(colour: str, share: float) -> tuple[float, ...]:
+    """Return a colour with paper in it."""
+    ink, paper = (np.array(imported("colors").to_rgb(c)) for c in (colour, palette().paper))
+    return tuple((share * ink + (1 - share) * paper).tolist())
 
 
 def _contours(ax: Axes, layer: Layer, a: str, b: str, colour: str) -> None:
@@ -121,8 +132,8 @@ def curve(ax: Axes, layer: Layer, name: str, colour: str) -> None:
     if layer.points is None:
         x = np.linspace(low, high, 300)
         y = np.exp(-0.5 * ((x - layer.at(name)) / layer.sigma(name)) ** 2)
-        ax.fill_between(x, y, color=colour, alpha=FILL[1], lw=0)
-        ax.plot(x, y, color=colour)
+        ax.fill_between(x, y, color=_tint(colour, FILL[1]), lw=0, zorder=2)
+        ax.plot(x, y, color=colour, zorder=3)
         return
     values = layer.points[:, layer.names.index(name)]
     edges = np.linspace(low, high, BINS + 1)
@@ -130,20 +141,25 @@ def curve(ax: Axes, layer: Layer, name: str, colour: str) -> None:
     edges = np.concatenate([low - more[::-1], edges, high + more])  # lest it end in the air
     counts, edges = np.histogram(values, edges, weights=layer.weights)
     smooth = gaussian_filter1d(counts, SMOOTH)
-    ax.plot(0.5 * (edges[1:] + edges[:-1]), smooth / smooth.max(), color=colour, ls="-")
+    ax.plot(0.5 * (edges[1:] + edges[:-1]), smooth / smooth.max(), color=colour, ls="-", zorder=3)
 
 
 def reach(layers: list[Layer], name: str) -> tuple[float, float]:
-    """Return the limits of an axis: a bit more than three sigma of the widest layer."""
+    """Return the limits of an axis: a bit more than three sigma of the widest layer.
+
+    Samples reach as much farther than their outer contour as a Gaussian does; tails beyond that
+    would leave the picture empty.
+    """
     spans = []
     for layer in layers:
         if layer.points is not None and layer.weights is not None:
             values = layer.points[:, layer.names.index(name)]
             order = np.argsort(values)
             share = np.cumsum(layer.weights[order])
-            tail = float(norm.sf(SIGMAS))
-            ends = np.searchsorted(share / share[-1], [tail, 1 - tail])
-            spans.append(tuple(values[order][np.minimum(ends, len(order) - 1)].tolist()))
+            found = np.searchsorted(share / share[-1], norm.cdf([-OUTER, 0.0, OUTER]))
+            low, middle, high = values[order][np.minimum(found, len(order) - 1)].tolist()
+            more = SIGMAS / OUTER
+            spans.append((middle + more * (low - middle), middle + more * (high - middle)))
         elif layer.has(name):
             half = SIGMAS * layer.sigma(name)
             spans.append((layer.at(name) - half, layer.at(name) + half))

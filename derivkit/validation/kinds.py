@@ -31,8 +31,10 @@ def has(value: object, *names: str) -> bool:
 
 def is_positive(number: object) -> bool:
     """Tell whether it is a finite number above 0."""
+    if isinstance(number, np.generic):  # no float32 holds the largest float
+        number = number.item()
     return (
-        isinstance(number, (int, float, np.integer, np.floating))
+        isinstance(number, (int, float, np.longdouble))
         and not isinstance(number, bool)
         and bool(0 < number <= sys.float_info.max)
     )

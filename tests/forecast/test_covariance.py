@@ -46,6 +46,10 @@ KINDS = {
         np.kron(np.diag(np.arange(1.0, 6.0)), C[:6, :6]),
     ),
     "blocks": (BlockDiagonal([C[:10, :10], np.arange(1.0, 21.0)]), MIXED),
+    "blocks in blocks": (
+        BlockDiagonal([C[:10, :10], BlockDiagonal(np.arange(1.0, 21.0).tolist())]),
+        MIXED,
+    ),
     "an operator": (aslinearoperator(np.linalg.inv(np.linalg.cholesky(C))), C),
 }
 

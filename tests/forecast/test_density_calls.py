@@ -86,3 +86,38 @@ def test_how_samples_are_drawn_is_checked(call, keywords, says):
     given = {"fisher": F} if "fisher" in call else {"dali": DALI}
     with pytest.raises(ValueError, match=says):
         getattr(KIT, call)(**given, **keywords)
+
+
+def test_matrices_of_parameters_go_by_their_labels():
+    pd = pytest.importorskip("pandas")
+    kit = ForecastKit(lambda t: [t["a"], 3 * t["b"]], {"a": 1.0, "b": 2.0}, 1.0)
+    F = pd.DataFrame([[9.0, 0.0], [0.0, 1.0]], index=["b", "a"], columns=["b", "a"])
+    theta = [2.0, 2.0]
+    assert np.isclose(kit.delta_chi2_fisher(theta=theta, fisher=F), 1.0)
+    assert np.isclose(kit.delta_chi2_fisher(theta=theta, fisher=pd.DataFrame(F.to_numpy())), 9.0)
+    assert np.allclose(kit.fisher_bias(fisher_matrix=F, delta_nu=[0.5, 3.0])[1], [0.5, 1.0])
+    assert np.allclose(kit.laplace_covariance(F), np.diag([1.0, 1 / 9]))
+    result = kit.fisher_result()
+    assert np.allclose(result.with_information(F).value, np.diag([2.0, 18.0]))
+    assert np.allclose(result.with_information(F.loc[["b"], ["b"]]).value, np.diag([1.0, 18.0]))
+    with pytest.raises(ValueError, match="must have rows and columns a, b, got c, a and b, a"):
+        kit.delta_chi2_fisher(theta=theta, fisher=F.rename(index={"b": "c"}))
+
+
+def test_points_go_by_their_names():
+    pd = pytest.importorskip("pandas")
+    kit = ForecastKit(lambda t: [t["a"], 3 * t["b"]], {"a": 1.0, "b": 2.0}, 1.0)
+    fisher, dali = kit.fisher_result(), kit.dali_result(2)
+    for density in (kit.posterior, fisher, dali):
+        exact = density.log_density([[2.0, 2.0], [1.0, 3.0]])
+        np.testing.assert_allclose(exact, [-0.5, -4.5], rtol=1e-9)
+        assert density.log_density({"b": 2.0, "a": 2.0}) == exact[0]
+        assert density.log_density(pd.Series({"b": 2.0, "a": 2.0})) == exact[0]
+        assert density.log_density(pd.Series([2.0, 2.0])) == exact[0]
+        frame = pd.DataFrame({"b": [2.0, 3.0], "a": [2.0, 1.0]})
+        np.testing.assert_array_equal(density.log_density(frame), exact)
+    assert np.isclose(kit.delta_chi2_fisher(theta={"b": 3.0, "a": 1.0}, fisher=fisher.value), 9.0)
+    with pytest.raises(ValueError, match="must have all parameters, got none for a"):
+        fisher.log_density({"b": 2.0})
+    with pytest.raises(ValueError, match="among a, b, got c"):
+        fisher.log_density({"a": 1.0, "b": 2.0, "c": 2.0})

@@ -782,3 +782,83 @@ def test_a_plane_has_two_different_parameters():
 def test_a_nested_theta0_is_told_what_to_do():
     with pytest.raises(TypeError, match=r"one number a parameter, got .* for 'v'; give"):
         ForecastKit(lambda t: t["v"], {"v": np.ones(2)}, 1.0)
+
+
+def spiral(theta, xp=np):
+    return theta["size"] * xp.exp(1j * theta["turn"] * K)
+
+
+@pytest.mark.parametrize("kind", ["array", "list", "dict", "complex", "vectorized"])
+def test_a_forecast_follows_a_model_written_with_jax(kind):
+    jnp = pytest.importorskip("jax.numpy")
+    models = {
+        "array": (lambda xp: lambda t: t[0] * xp.exp(-t[1] * K), [2.0, 0.7]),
+        "list": (lambda xp: lambda t: [t[0] * xp.exp(-t[1] * k) for k in K[:3]], [2.0, 0.7]),
+        "dict": (lambda xp: lambda t: t["a"] * xp.exp(-t["b"] * K), {"a": 2.0, "b": 0.7}),
+        "complex": (lambda xp: lambda t: spiral(t, xp), {"size": 2.0, "turn": 0.7}),
+        "vectorized": (lambda xp: lambda t: t[:, :1] * xp.exp(-t[:, 1:] * K), [2.0, 0.7]),
+    }
+    written, theta0 = models[kind]
+    keywords = {"vectorized": kind == "vectorized"}
+    found = ForecastKit(written(jnp), theta0, 0.01, **keywords).fisher_result("jax")
+    exact = ForecastKit(written(np), theta0, 0.01, **keywords).fisher_result()
+    close(found.sigma, exact.sigma, 1e-10)
+    assert (found.sigma_error < 1e-12 * found.sigma).all()
+
+
+def test_a_forecast_takes_the_complex_step_of_real_data():
+    kit = ForecastKit(lambda t: t[0] * np.exp(-t[1] * X), [2.0, 0.7], SIGMA**2)
+    close(kit.fisher_result("complex_step").sigma, kit.fisher_result().sigma, 1e-11)
+    with pytest.raises(ModelError, match="must return real numbers for the complex step"):
+        ForecastKit(spiral, {"size": 2.0, "turn": 0.7}, 0.01).fisher_result("complex_step")
+
+
+def test_a_covariance_of_theta_is_differentiated_numerically_alone():
+    kit = ForecastKit(line, [1.0, 0.5], lambda t: t[0] ** 2 * SIGMA**2)
+    with pytest.raises(ModelError, match="use method='auto'"):
+        kit.gaussian_fisher_result("complex_step")
+
+
+def test_a_masked_datum_is_left_out():
+    mask = np.arange(X.size) == 4
+    kit = ForecastKit(lambda t: np.ma.array(line(t), mask=mask), [1.0, 0.5], SIGMA**2)
+    alone = ForecastKit(lambda t: line(t)[~mask], [1.0, 0.5], SIGMA[~mask] ** 2)
+    result = kit.fisher_result()
+    close(result.sigma, alone.fisher_result().sigma, 1e-12)
+    assert "1 of 9 data are left out" in result.message
+
+
+def of_two(size, turn):
+    return size * np.sin(turn * K) + K
+
+
+def variances_of_two(size, turn):
+    return 0.01 * size * turn * np.ones(K.size)
+
+
+def of_theta(theta):
+    return of_two(*theta)
+
+
+@pytest.mark.parametrize("theta0", [[2.0, 0.7], {"size": 2.0, "turn": 0.7}])
+@pytest.mark.parametrize("call", ["positional", "keywords"])
+def test_models_may_take_their_parameters_one_by_one(call, theta0):
+    for one_by_one, usual in (
+        ((of_two, 0.01), (of_theta, 0.01)),
+        ((of_two, variances_of_two), (of_theta, lambda theta: variances_of_two(*theta))),
+        ((Poisson(of_two), None), (Poisson(of_theta), None)),
+        (({"a": DataBlock(of_two, 0.01)}, None), ({"a": DataBlock(of_theta, 0.01)}, None)),
+    ):
+        (function, cov), (usual_function, usual_cov) = one_by_one, usual
+        kit = ForecastKit(function, theta0, cov, names=["size", "turn"], call=call)
+        expected = ForecastKit(usual_function, [2.0, 0.7], usual_cov).gaussian_fisher()
+        close(kit.gaussian_fisher(), expected, 1e-12)
+
+
+def test_a_vectorised_model_may_take_columns_by_name():
+    def columns(size, turn):
+        return size[:, None] * np.sin(turn[:, None] * K) + K
+
+    keywords = {"names": ["size", "turn"], "call": "keywords", "vectorized": True}
+    found = ForecastKit(columns, [2.0, 0.7], 0.01, **keywords).fisher()
+    close(found, ForecastKit(of_theta, [2.0, 0.7], 0.01).fisher(), 1e-12)

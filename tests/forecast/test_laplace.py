@@ -124,3 +124,24 @@ def test_a_misspelt_keyword_of_the_call_is_not_taken_for_an_option_of_the_method
     kit = ForecastKit(None, [1.0], np.eye(1))
     with pytest.raises(TypeError, match="no keyword 'theta_mpa'; did you mean 'theta_map'"):
         kit.laplace_result(neg_logposterior=lambda t: t[0] ** 2, theta_mpa=[0.0])
+
+
+@pytest.mark.parametrize("call", ["positional", "keywords"])
+def test_a_posterior_may_take_its_parameters_one_by_one(call):
+    def nlp(a, b):
+        return 0.5 * a**2 + 2 * b**2
+
+    found = laplace(nlp, {"a": 0.0, "b": 0.0}, call=call)
+    np.testing.assert_allclose(found.sigma, [1.0, 0.5], rtol=1e-10)
+    kit = ForecastKit(None, {"a": 0.0, "b": 0.0}, call=call)
+    H = kit.laplace_hessian(neg_logposterior=nlp)
+    np.testing.assert_allclose(H, [[1.0, 0.0], [0.0, 4.0]], atol=1e-9)
+
+
+def test_a_posterior_written_with_jax_is_followed():
+    jnp = pytest.importorskip("jax.numpy")
+    kit = ForecastKit(None, {"a": 0.0, "b": 1.0})
+    found = kit.laplace_result(
+        neg_logposterior=lambda t: jnp.cosh(t["a"]) + 2 * (t["b"] - 1) ** 2, method="jax"
+    )
+    np.testing.assert_allclose(found.sigma, [1.0, 0.5], rtol=1e-14)

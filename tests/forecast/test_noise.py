@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from derivkit.forecast.noise import _contrasts
+from derivkit import CalculusKit, Status
+from derivkit.forecast.noise import _contrasts, noise_patterns
 
 T = np.linspace(-1, 1, 13)
 
@@ -26,3 +27,16 @@ def test_without_a_curve_the_changes_are_noise():
     values, sigma = noisy(T)
     change = _contrasts(T, values, sigma)[1]
     assert abs(np.mean(change)) < 4 * np.std(change) / np.sqrt(change.size)
+
+
+def test_contrasts_make_no_datum_noisier_than_its_bar_says():
+    x, generator = np.linspace(0.0, 1.0, 20), np.random.default_rng(0)
+
+    def decay(t):
+        return np.exp(-x * t[0]) + 1e-4 * generator.standard_normal(x.size)
+
+    result = CalculusKit(decay, [0.7]).jacobian_result()
+    noisy = result.status == Status.NOISE_LIMITED
+    patterns = noise_patterns(result, noisy)
+    assert noisy.any()
+    np.testing.assert_allclose(np.sum(patterns[:-1] ** 2, axis=0)[noisy], 1.0)  # the last: changes

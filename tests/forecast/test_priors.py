@@ -28,6 +28,8 @@ def test_priors_of_all_parameters():
     assert np.isclose(gaussian([0.3, 0.2]), -0.065)
     inverse = build_prior(terms=[{"name": "gaussian", "mean": [0, 0], "inv_cov": 4 * np.eye(2)}])
     assert np.isclose(inverse([0.3, 0.2]), -0.26)
+    short = build_prior(terms=[{"gaussian": {"mean": [0, 0], "inv_cov": 4 * np.eye(2)}}])
+    assert short([0.3, 0.2]) == inverse([0.3, 0.2])
     apart = build_prior(terms=[("gaussian_diag", {"mean": [0, 0], "sigma": [0.5, 0.5]})])
     assert np.isclose(apart([0.3, 0.2]), -0.26)
     assert build_prior()([0.3, 0.2]) == 0

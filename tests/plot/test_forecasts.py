@@ -51,6 +51,26 @@ def test_a_corner_has_every_plane_and_every_parameter(result):
     assert "±" in grid[1, 1].get_title()
 
 
+def test_forecasts_over_each_other_keep_their_colours(result):
+    ax = result.plot("b", "c", others={"known": result.with_prior(b=1e-4)})
+    fills = [patch for patch in ax.patches if patch.get_facecolor()[3] > 0]
+    assert {patch.get_facecolor()[3] for patch in fills} == {1.0}  # nothing shines through
+    outlines = [patch for patch in ax.patches if patch not in fills]
+    assert min(p.get_zorder() for p in outlines) > max(p.get_zorder() for p in fills)
+
+
+def test_a_long_tail_of_samples_leaves_no_picture_empty():
+    generator = np.random.default_rng(0)
+    points = np.stack([generator.exponential(size=40_000), generator.standard_normal(40_000)], 1)
+    weights = np.full(len(points), 1 / len(points))
+    layer = Layer("tail", ("a", "b"), np.zeros(2), np.eye(2), np.zeros(2), False, points, weights)
+    ax = draw_plane([layer], "a", "b", {})
+    farthest = max(
+        path.vertices[:, 0].max() for drawn in ax.collections for path in drawn.get_paths()
+    )
+    assert farthest < ax.get_xlim()[1] < 1.5 * farthest  # 1.7 where the last of 1500 lies
+
+
 def test_what_is_not_trusted_is_hatched(result):
     curved = ForecastKit(lambda t: [t[0] + t[0] ** 2, t[1]], [0.0, 1.0], 1.0, names=["a", "b"])
     fisher = curved.check_gaussian().fisher

@@ -1,9 +1,9 @@
-"""How values and the texts of exceptions are shown, whatever they do."""
+"""How values and the texts of exceptions are shown, whatever they do; what is a number."""
 
 import numpy as np
 import pytest
 
-from derivkit.validation import shown, text_of
+from derivkit.validation import is_positive, shown, text_of
 
 
 class HostileError(ValueError):
@@ -57,3 +57,15 @@ def test_the_text_of_an_exception_is_bounded_and_can_be_written_to_a_file():
     assert text_of(HostileError()) == "(its text could not be made)"
     assert text_of(ValueError("caf\udce9 \x1b[31m\nline")) == "caf\\udce9 \\x1b[31m\nline"
     assert len(text_of(ValueError("x" * 10**7))) == 10_001
+
+
+@pytest.mark.parametrize(
+    "kind", [np.float16, np.float32, np.float64, np.longdouble, np.int8, np.uint64]
+)
+def test_numbers_of_any_size_may_be_positive(kind):
+    assert is_positive(kind(2))
+    assert not is_positive(kind(0))
+    assert not is_positive(np.bool_(True))
+    if kind not in (np.int8, np.uint64):
+        assert not is_positive(kind("inf"))
+        assert not is_positive(kind("nan"))

@@ -78,11 +78,11 @@ class Auto(CourseMethod):
         search = self.search(line, order)
         try:
             wanted = search.first()
-            values = yield wanted
+            search.take(wanted, (yield wanted))
         except BudgetSpentError:
             search.refuse()
             return (yield from search.estimate())
-        return (yield from _followed(search, wanted, values))
+        return (yield from _followed(search))
 
     def solve_together(self, lines: Sequence[Line], order: int) -> list[Solver]:
         """Return a solver for each line; their samples are judged in one go, to be driven together.
@@ -181,9 +181,10 @@ class _Lines:
         except BudgetSpentError:
             return (yield from self._refused(k))
         self._bundle.leave(k, values)
+        del values  # many where there are many outputs: no line holds on to the others'
         yield NOTHING
         estimate = self._bundle.estimate(k)
-        return estimate or (yield from self._followed(k, ladder, values))
+        return estimate or (yield from self._followed(k, ladder, self._bundle.taken_back(k)))
 
     def _first(self, k: int, shared: SharedNoise) -> Waiting:
         """Follow the first line through its x0, which shows the others the noise."""
@@ -194,13 +195,16 @@ class _Lines:
             shared.awaited = False
             return (yield from self._refused(k))
         self._bundle.leave(k, values)
+        del values
         if self._bundle.calm(k):
             shared.awaited = False
             with suppress(BudgetSpentError):
                 yield shared.has_company  # to be judged with it
         estimate = self._bundle.estimate(k)
         shared.awaited &= estimate is None
-        return estimate or (yield from self._followed(k, ladder, values, shared=shared))
+        return estimate or (
+            yield from self._followed(k, ladder, self._bundle.taken_back(k), shared=shared)
+        )
 
     def _another(self, k: int, shared: SharedNoise) -> Waiting:
         """Follow a line of which the first one tells beforehand whether the model is noisy."""
@@ -217,20 +221,19 @@ class _Lines:
             noisy = shared.rules(values.shape[1])
             if noisy:
                 rest = where_noise_rules(line, ladder[1:], self._order)
-            more = yield rest
+            values = np.concatenate([values, (yield rest)])
         except BudgetSpentError:
             return (yield from self._followed(k, begun, values, refused=True))
         finally:
             shared.alone = False
-        heard = shared.confirmed(np.abs(more[0] - values[0])) if noisy else NOTHING_HEARD
-        values = np.concatenate([values, more])
-        if not noisy:
-            self._bundle.leave(k, values)
-            yield NOTHING
-            estimate = self._bundle.estimate(k)
-            if estimate is not None:
-                return estimate
-        return (yield from self._followed(k, np.concatenate([begun, rest]), values, heard))
+        if noisy:
+            heard = shared.confirmed(np.abs(values[BEGUN] - values[0]))
+            return (yield from self._followed(k, np.concatenate([begun, rest]), values, heard))
+        self._bundle.leave(k, values)
+        del values
+        yield NOTHING
+        estimate = self._bundle.estimate(k)
+        return estimate or (yield from self._followed(k, ladder, self._bundle.taken_back(k)))
 
     def _refused(self, k: int) -> Solver:
         """Follow a line for which there are no calls."""
@@ -249,16 +252,14 @@ class _Lines:
         """Go on by its own samples."""
         search = self._method.search(self._lines[k], self._order, heard)
         search.first()
+        search.take(wanted, values)
         if refused:
             search.refuse()
-        return solved(_followed(search, wanted, values, shared), self._pool, k)
+        return solved(_followed(search, shared), self._pool, k)
 
 
-def _followed(
-    search: Search, wanted: Points, values: Values, shared: SharedNoise | None = None
-) -> Course:
-    """Go on from the values of the first ladder to the answer; ``shared`` hears what they show."""
-    search.take(wanted, values)
+def _followed(search: Search, shared: SharedNoise | None = None) -> Course:
+    """Go on from the first ladder to the answer; ``shared`` hears what the samples show."""
     try:
         while True:
             wanted = yield from search.next()

@@ -97,13 +97,21 @@ class Bundle:
         calm = left <= MAGNIFIED * EPS * np.abs(values).max(axis=0)
         return bool(np.all(calm))
 
+    def taken_back(self, k: int) -> Floats:
+        """Return the values of a line that goes its own way, and keep them no longer."""
+        return self._values.pop(k)
+
     def estimate(self, k: int) -> Estimate | None:
         """Return the answer for line k; None if its first ladder does not settle it.
 
         It does not where f is undefined at a place: no comparison with nan holds.
         """
         if k not in self._judged:
-            self._judged |= self._judge(sorted(self._values.keys() - self._judged), self._order)
+            new = self._judge(sorted(self._values.keys() - self._judged), self._order)
+            self._judged |= new
+            for n, found in new.items():
+                if found is not None and found.value.size > 1:  # no byproduct will ask for them
+                    del self._values[n]
         found = self._judged[k]
         if found is None:
             return None
@@ -162,8 +170,8 @@ class Bundle:
                         break
         for n in np.flatnonzero(settled & some_flat).tolist():
             settled[n] = not self._flat(ks[n], slice(None)).all()
-        rows = zip(ks, settled.tolist(), map(_Judged, *found), strict=True)
-        return {k: row if ok else None for k, ok, row in rows}
+        rows = map(_Judged, *(found if settled.all() else found[:, settled]))
+        return {k: next(rows) if ok else None for k, ok in zip(ks, settled.tolist(), strict=True)}
 
     def _flat(self, k: int, block: slice) -> NDArray[np.bool_]:
         """Return which outputs of line k do not move at all: of many, some do not depend on x."""
