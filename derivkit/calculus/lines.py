@@ -40,7 +40,7 @@ def axis_lines(
     )
     rays = RayTable(problem.x0, moving, start, np.ones(start.shape), lower, upper)
     return rays, [
-        Line(scale, low, high, x, given, share, step, begin)
+        Line(scale, low, high, x, given, share, step, begin, eager=problem.execution.eager)
         for scale, low, high, x, given, step, begin in rows
     ]
 

@@ -137,7 +137,7 @@ def requested(
     call = {key: value for key, value in arguments.items() if key not in takes}
     call |= {"n_workers": 1, "progress": None}
     tensors = OPERATORS[name](problem, **own)
-    here = replace(problem, execution=Execution(speculate=speculate))
+    here = replace(problem, execution=Execution(speculate=speculate, eager=True))
 
     def compute(memo: Memo) -> Any:
         several = tensors if isinstance(tensors, tuple) else (tensors,)

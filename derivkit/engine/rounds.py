@@ -68,8 +68,8 @@ def drive(
         values = asker.ask(asked)
         for line in asked.keys() - values.keys():
             answers[line] = ended(solvers[line], refusal)
-        for line, each in values.items():
-            requests[line] = _send(solvers[line], line, each, answers)
+        for line in list(values):  # many where there are many outputs: none are held on to
+            requests[line] = _send(solvers[line], line, values.pop(line), answers)
         requests = {line: r for line, r in requests.items() if line not in answers}
     return [answers[line] for line in range(len(solvers))]
 

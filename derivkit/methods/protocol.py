@@ -81,6 +81,9 @@ class Line:
         method that looks for its steps may begin there.
     point : int
         Which of several x0 the line passes through.
+    eager : bool
+        Whether a round costs more than its calls: what is most often needed next is asked for at
+        once. No answer depends on it.
     """
 
     scale: float = 1.0
@@ -92,6 +95,7 @@ class Line:
     step: float | None = None
     begin: float | None = None
     point: int = 0
+    eager: bool = False
 
     def realised(self, t: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the steps that floating point really makes: (origin + t) - origin."""

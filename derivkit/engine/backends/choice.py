@@ -65,6 +65,8 @@ class Execution:
         Whether idle workers may call the model at points that may turn out not to be needed.
     hedge : bool
         Whether idle workers may repeat calls that are still running elsewhere.
+    eager : bool
+        Whether rounds cost more than calls, as where each waits a day in a queue.
 
     Raises
     ------
@@ -76,6 +78,7 @@ class Execution:
     timeout: float | None = None
     speculate: bool = False
     hedge: bool = False
+    eager: bool = False
 
     def __post_init__(self) -> None:
         _check_executor(self.executor)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from derivkit.methods.auto.bundle import BEGUN, Bundle
+from derivkit.methods.auto.bundle import BEGUN, TOGETHER, Bundle
 from derivkit.methods.auto.criteria import Goal, Vector
 from derivkit.methods.auto.crossed import crossed
 from derivkit.methods.auto.informed import InformedSeconds
@@ -211,7 +211,7 @@ class _Lines:
         ladder, line = self._bundle.ladder(k), self._lines[k]
         begun, rest = ladder[:BEGUN], ladder[BEGUN:]
         try:
-            values = yield begun
+            values = yield (ladder if line.eager else begun)
         except BudgetSpentError:
             shared.alone = False
             return (yield from self._refused(k))
@@ -221,9 +221,10 @@ class _Lines:
             noisy = shared.rules(values.shape[1])
             if noisy:
                 rest = where_noise_rules(line, ladder[1:], self._order)
-            values = np.concatenate([values, (yield rest)])
+            if noisy or not line.eager:
+                values = np.concatenate([values[:BEGUN], (yield rest)])
         except BudgetSpentError:
-            return (yield from self._followed(k, begun, values, refused=True))
+            return (yield from self._followed(k, ladder[: len(values)], values, refused=True))
         finally:
             shared.alone = False
         if noisy:
@@ -255,7 +256,8 @@ class _Lines:
         search.take(wanted, values)
         if refused:
             search.refuse()
-        return solved(_followed(search, shared), self._pool, k)
+        many = values.shape[1] > TOGETHER  # company gains nothing, and all would wait with samples
+        return solved(_followed(search, shared), None if many else self._pool, k)
 
 
 def _followed(search: Search, shared: SharedNoise | None = None) -> Course:

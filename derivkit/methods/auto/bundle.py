@@ -25,7 +25,7 @@ from derivkit.methods.fit.orthogonal import Basis, basis, side_by_side
 from derivkit.methods.fit.window import EPS, WindowFit, judge_by
 from derivkit.methods.protocol import Estimate, Line
 
-__all__ = ["BEGUN", "Bundle"]
+__all__ = ["BEGUN", "TOGETHER", "Bundle"]
 
 Floats = NDArray[np.float64]
 

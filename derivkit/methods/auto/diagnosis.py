@@ -100,8 +100,9 @@ class Diagnosis(Output):
         if not self._probed(fine).size:
             yield from self._ask(probes)
         still = max(LOUD * max(seen.near.sigma, seen.near.misfit), 10 * seen.near.floor)
-        if self._alone and VISIBLE * seen.near.floor < self._most_moved(fine) <= still:
-            yield from self._ask(self._one(2.5 * fine, side))  # noise may be calm once, by chance
+        heard = VISIBLE * seen.near.floor < self._most_moved(fine) <= still
+        if heard and self._alone and other != side:  # noise may be calm once, by chance
+            yield from self._ask(self._one(fine, side))
         moved = self._most_moved(fine)
         if moved > OUT_OF_PROPORTION * seen.loudest:
             yield from self._move(ladder(self.line, self.column, half_way(fine, low)))

@@ -76,7 +76,8 @@ def test_a_vectorised_model_may_write_into_its_points_whose_memory_is_used_again
     places = []
 
     def model(x):
-        places.append(x.ctypes.data)
+        if len(x) == 10:  # as many as there are in a call; the last ones have fewer
+            places.append(x.ctypes.data)
         y = np.sin(x).sum(axis=1)
         x[:] = np.nan
         return y
@@ -85,8 +86,8 @@ def test_a_vectorised_model_may_write_into_its_points_whose_memory_is_used_again
     found = CalculusKit(model, x0, vectorized=True).gradient()
     plain = CalculusKit(lambda x: np.sin(x).sum(axis=1), x0, vectorized=True).gradient()
     assert found.tolist() == plain.tolist()
-    assert len(places) > 2
-    assert len(set(places[:-1])) == 1  # the last call has fewer points
+    assert len(places) == 2
+    assert len(set(places)) == 1
 
 
 def test_a_vectorised_call_that_raises_is_repeated_point_by_point():

