@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from derivkit import Auto, CalculusKit, gradients
+from derivkit import Auto, CalculusKit, Plan, gradients
 from derivkit.methods.auto.ladder import two_sided
 from derivkit.methods.auto.moves import WIDEST
 from derivkit.methods.auto.shared_noise import AWAITED
@@ -216,3 +216,17 @@ def test_a_start_nearby_costs_no_more_calls_in_noise():
 def test_a_line_by_itself_asks_for_its_whole_ladder():
     _, calls, rounds = follow(math.exp, 1.0)
     assert (calls, rounds) == (8, 1)
+
+
+def test_a_plan_whose_rounds_are_dear_asks_for_whole_ladders_and_answers_as_the_kit():
+    f = shaken(wave, 1e-6)
+    plan = Plan("gradient_result", X0)
+    assert len(plan.points()) == 8 * len(X0) + 1
+    rounds = 0
+    while not plan.done:
+        plan.tell([f(x) for x in plan.points()])
+        rounds += 1
+    kit = CalculusKit(f, X0).gradient_result()
+    assert plan.result().value.tobytes() == kit.value.tobytes()
+    assert plan.result().error.tobytes() == kit.error.tobytes()
+    assert rounds <= 4
