@@ -129,6 +129,7 @@ def _followed_together(
     found: dict[int, Estimate] = {}
     for _ in range(MOST_REQUESTS * len(lines)):
         ready = [k for k in sorted(running) if not callable(wanted[k]) or wanted[k]()]
+        ready = ready or sorted(running)  # nobody is left to wait for
         k = ready[-1] if last else ready[0]
         rests = callable(wanted[k]) or not len(wanted[k])
         values = np.empty((0, 1)) if rests else _values(functions[k], wanted[k])

@@ -160,7 +160,10 @@ class _Stream(Generic[Answer]):
 
     def _go_on(self) -> None:
         """Take all lines as far as they get, then find work for workers that have none."""
-        while self._ready or self._resting:
+        while self._ready or self._resting or (self._held and not self._out):
+            if not (self._ready or self._resting):  # nobody is left to wait for
+                self._resting.extend(line for held in self._held.values() for line in held)
+                self._held.clear()
             if not self._ready:
                 self._ready, self._resting = self._resting, self._ready
             line = self._ready.popleft()

@@ -194,6 +194,21 @@ def test_who_waits_for_others_goes_on_once_they_have_been_told_enough():
     assert stream([first(), waits()], evaluation) == [None, 3]
 
 
+def test_who_waits_for_nobody_goes_on_in_the_end_and_may_ask_for_more():
+    def waits():
+        yield lambda: False
+        return (yield np.array([0.5])).tolist()
+
+    def other():
+        yield np.array([1.0])
+
+    for i, solvers in enumerate([[waits(), other()], [other(), waits()]]):
+        rays = [AxisRay(X0, k, X0[k]) for k in (0, 1)]
+        threads = ThroughThreads(DaemonThreads(1), 1)
+        evaluation = Evaluation(Model(model, (), False), rays, threads, Memo(), ("a", "b"))
+        assert stream(solvers, evaluation)[i] == [[model(X0 + 0.5 * np.eye(len(X0))[i])]]
+
+
 # -- working ahead --------------------------------------------------------------------------
 
 

@@ -154,7 +154,8 @@ class _Lines:
 
     def solvers(self) -> list[Solver]:
         """Return a solver for each line."""
-        company = Counter(line.point for line in self._lines)
+        taken = [k for k in range(len(self._lines)) if self._bundle.takes(k)]
+        company = Counter(self._lines[k].point for k in taken)
         shared: dict[int, SharedNoise] = {}
         found: list[Any] = []
         for k, line in enumerate(self._lines):
@@ -175,16 +176,13 @@ class _Lines:
 
     def _alone(self, k: int) -> Solver:
         """Follow the only line through its x0, beside those of other points."""
-        ladder = self._bundle.ladder(k)
         try:
-            values = yield ladder
+            values = yield self._bundle.ladder(k)
         except BudgetSpentError:
             return (yield from self._refused(k))
         self._bundle.leave(k, values)
         del values  # many where there are many outputs: no line holds on to the others'
-        yield NOTHING
-        estimate = self._bundle.estimate(k)
-        return estimate or (yield from self._followed(k, ladder, self._bundle.taken_back(k)))
+        return (yield from self._left(k))
 
     def _first(self, k: int, shared: SharedNoise) -> Waiting:
         """Follow the first line through its x0, which shows the others the noise."""
@@ -232,8 +230,12 @@ class _Lines:
             return (yield from self._followed(k, np.concatenate([begun, rest]), values, heard))
         self._bundle.leave(k, values)
         del values
+        return (yield from self._left(k))
+
+    def _left(self, k: int) -> Solver:
+        """Have a whole ladder that was left judged with the others', and go on where it must."""
         yield NOTHING
-        estimate = self._bundle.estimate(k)
+        estimate, ladder = self._bundle.estimate(k), self._bundle.ladder(k)
         return estimate or (yield from self._followed(k, ladder, self._bundle.taken_back(k)))
 
     def _refused(self, k: int) -> Solver:

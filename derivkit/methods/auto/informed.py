@@ -22,10 +22,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from derivkit.methods.protocol import Estimate, Line, Method, Points, Solver, Values
+from derivkit.methods.together import NOTHING
 from derivkit.methods.weights import fornberg_weights, per_power
 from derivkit.status import Status
 
-__all__ = ["NOTHING", "SURPRISE", "InformedSeconds", "rule", "short", "symmetric_nodes", "weighted"]
+__all__ = ["SURPRISE", "InformedSeconds", "rule", "short", "symmetric_nodes", "weighted"]
 
 Floats = NDArray[np.float64]
 
@@ -37,7 +38,6 @@ MOST_STEPS = 3  # ladders taken where outputs differ in the step that suits them
 SURPRISE = 8.0  # the error may be this many times what was expected before it is looked into
 GOOD_ENOUGH = 1e-9  # of the amplitude: an error below is never looked into
 RATIO_SAFETY = 4.0  # on the first truncation term guessed from the ratio of the two before
-NOTHING = np.empty(0)
 TERMS = 8.0
 """The bound on the first truncation term, of order n, has 2**n terms of one sign and of the largest
 size. A sum of functions along the axes has two; more than this number are seldom left of them."""

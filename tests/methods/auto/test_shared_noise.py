@@ -202,6 +202,16 @@ def test_bits_depend_neither_on_workers_nor_on_who_answers_first():
         assert pooled.nfev == serial.nfev
 
 
+def test_a_first_line_without_company_is_followed_alike_by_any_number_of_workers():
+    f = lambda x: math.exp(1e3 * x[1])  # the other line is too near its bound for a common ladder
+    x0, bounds = [1.0, 1e-3], [(None, None), (0.0009999, None)]
+    serial = CalculusKit(f, x0, bounds=bounds).gradient_result()
+    pooled = CalculusKit(f, x0, bounds=bounds, executor="threads").gradient_result(n_workers=3)
+    assert serial.status[0] is pooled.status[0] is Status.CONSTANT
+    assert pooled.value.tobytes() == serial.value.tobytes()
+    assert pooled.nfev == serial.nfev
+
+
 def test_a_start_nearby_costs_no_more_calls_in_noise():
     x1, calls = np.array(X0) * 1.001, []
     for seed in range(7):
