@@ -185,7 +185,7 @@ def above(
     radius = min(factor * top, cap)
     if radius < 1.5 * top:
         return NOTHING
-    return _wide_pairs(line, radius) if noisy and order > 1 else _pairs(line, top, radius)
+    return _pairs_in_noise(line, top, radius, order) if noisy else _pairs(line, top, radius)
 
 
 def _pairs(line: Line, top: float, radius: float) -> Floats:
@@ -195,8 +195,9 @@ def _pairs(line: Line, top: float, radius: float) -> Floats:
     return both_sides([high, low], line.origin)
 
 
-def _wide_pairs(line: Line, radius: float) -> Floats:
-    return spread(radius, line.origin, WIDE_PAIRS)
+def _pairs_in_noise(line: Line, top: float, radius: float, order: int) -> Floats:
+    """Return the pairs that tell most of a derivative of this order."""
+    return spread(radius, line.origin, WIDE_PAIRS) if order > 1 else _pairs(line, top, radius)
 
 
 def resolution(line: Line, low: float) -> float:
@@ -215,7 +216,7 @@ def where_noise_rules(line: Line, steps: Floats, order: int) -> Floats:
     room = min(-line.lower, line.upper, WIDEST * line.scale, FARTHEST_UP * top)
     pairs = steps[2:6]
     if line.begin is None and room >= 1.5 * top:
-        pairs = _pairs(line, top, room) if order == 1 else _wide_pairs(line, room)
+        pairs = _pairs_in_noise(line, top, room, order)
     return np.append(resolution(line, top), pairs)
 
 
@@ -230,7 +231,6 @@ def likely_after(first: Floats, line: Line, order: int) -> Floats:
         return np.empty(0)  # bounds, or a wall: too many ways
     top = float(steps.max())
     down = two_sided(float(steps.min()) / 2, line.origin)
-    radius = min(FARTHEST_UP * top, WIDEST * line.scale)
-    up = _pairs(line, top, radius) if order == 1 else _wide_pairs(line, radius)
+    up = _pairs_in_noise(line, top, min(FARTHEST_UP * top, WIDEST * line.scale), order)
     places = np.concatenate([down[:4], up[2:], up[:2], down[4:]])
     return places[(places >= line.lower) & (places <= line.upper)]
