@@ -78,8 +78,8 @@ class Computation:
         stages = {}
         start = 0
         for k, running in list(self._running.items()):
-            share = None
-            if answers is not None:
+            share = answers
+            if answers is not None and len(self._sizes) > 1:
                 share = answers.of(range(start, start + self._sizes[k]))
                 start += self._sizes[k]
             try:

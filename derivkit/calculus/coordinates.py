@@ -64,6 +64,8 @@ class Coordinates:
 
     def shown(self) -> tuple[str, ...]:
         """Return the names of the coordinates: "ln(As)"."""
+        if not self.kinds:
+            return self.names
         named = {i: f"{COORDINATES[kind].name}({self.names[i]})" for i, kind in self.kinds.items()}
         return tuple(named.get(i, name) for i, name in enumerate(self.names))
 

@@ -120,13 +120,13 @@ class RayTable(Sequence[Ray]):
         ]
         keys: list[Key] = list(zip(*columns, strict=True))
         stays = moved == x0.take(where)
-        still = np.flatnonzero(stays.any(axis=1))
         if moving.shape[1] == 1:  # x0 itself, on every line of a gradient, or one of many x0
+            still = stays.ravel().nonzero()[0]
             at = [0] * len(still) if origin is None else origin[still].tolist()
             for n, k in zip(still.tolist(), at, strict=True):
                 keys[n] = (k * p, self._x0[k, 0].item()) if k else AT_X0
             return keys
-        for n in still.tolist():
+        for n in np.flatnonzero(stays.any(axis=1)).tolist():
             pairs = zip(where[n][~stays[n]].tolist(), moved[n][~stays[n]].tolist(), strict=True)
             keys[n] = tuple(entry for pair in pairs for entry in pair) or AT_X0
         return keys

@@ -77,6 +77,8 @@ class Raised:
 
 def summed(found: Sequence[Raised]) -> tuple[Raised, ...]:
     """Return one record a type: the first, with the number of points of all."""
+    if not found:
+        return ()
     first = {each.type: each for each in reversed(found)}
     counts = Counter[str]()
     for each in found:

@@ -81,7 +81,7 @@ def stream(
     solvers : sequence of generators
         As for `rounds.drive`. One that asks for nothing is resumed when all others that have their
         values have been sent them: it waits for no call. One that yields a function is resumed
-        when that returns True.
+        when that returns True; the points of its ``meanwhile`` are evaluated before.
     evaluation : Evaluation
         Of which ``workers`` calls run at a time.
     likely : callable, optional
@@ -183,8 +183,10 @@ class _Stream(Generic[Answer]):
             self._asked.pop(line, None)
             return
         if callable(points):
-            self._held.setdefault(points, []).append(line)
+            self._held.setdefault(getattr(points, "until", points), []).append(line)
             self._asked[line] = NOTHING
+            early = getattr(points, "meanwhile", NOTHING)
+            self._hand_out(self._evaluation.open(line, early, self._asked_before[line] + 1)[1])
             return
         self._asked[line] = points
         self._asked_before[line] += points.size > 0

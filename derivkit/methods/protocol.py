@@ -23,6 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
@@ -40,6 +41,7 @@ __all__ = [
     "Points",
     "Solver",
     "Values",
+    "Wait",
     "Waiting",
     "likely",
     "solvers",
@@ -152,7 +154,28 @@ class Estimate:
 Solver: TypeAlias = Generator[Points, Values, Estimate]
 """What `Method.solve` returns."""
 
-Waiting: TypeAlias = Generator[Points | Callable[[], bool], Values, Estimate]
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Wait:
+    """What a solver yields to wait for others.
+
+    Attributes
+    ----------
+    until : callable
+        Returns whether the solver may go on.
+    meanwhile : ndarray (m,)
+        Places that it will ask for in any case; where calls run side by side they are made now.
+    """
+
+    until: Callable[[], bool]
+    meanwhile: Points = field(default_factory=partial(np.empty, 0))
+
+    def __call__(self) -> bool:
+        """Return whether the solver may go on."""
+        return self.until()
+
+
+Waiting: TypeAlias = Generator[Points | Wait, Values, Estimate]
 """One that also waits for others: see `solvers`."""
 
 
@@ -161,8 +184,8 @@ def solvers(method: Method, lines: Sequence[Line], order: int) -> list[Solver]:
 
     A method may offer ``solve_together(lines, order)`` beside `Method.solve`: solvers to be driven
     together, in which they may rest: ask for nothing (an empty array) to be resumed when all others
-    have been sent the values that have come. Or they wait for each other: they yield a function,
-    and are resumed, with no values, once it returns True. How many values have come must not change
+    have been sent the values that have come. Or they wait for each other: they yield a `Wait`, and
+    are resumed, with no values, once it returns True. How many values have come must not change
     an answer, to the bit. It must answer as `Method.solve` would, to rounding; only the model's
     noise may be shown by the first line through an x0 (`Line.point`) to the others.
     """

@@ -155,7 +155,7 @@ def resolve(method: object, options: dict[str, Any]) -> Any:
         For an unknown option, for options beside a method value, or for another kind of thing.
     """
     if method is None:
-        method = "auto"
+        return _build("auto", options)
     if isinstance(method, str):
         return _build(canonical_name(method), options)
     if isinstance(method, type) or not (has(method, "solve") or _whole(method)):

@@ -17,7 +17,7 @@ from derivkit.engine.model import Model
 from derivkit.engine.points import AxisRay, ObliqueRay
 from derivkit.engine.rounds import drive
 from derivkit.engine.streaming import stream
-from derivkit.methods.protocol import BudgetSpentError, Estimate
+from derivkit.methods.protocol import BudgetSpentError, Estimate, Wait
 
 PATIENCE = 120.0  # seconds after which something that should happen is taken not to
 
@@ -192,6 +192,33 @@ def test_who_waits_for_others_goes_on_once_they_have_been_told_enough():
     threads = ThroughThreads(DaemonThreads(1), 1)
     evaluation = Evaluation(Model(model, (), False), rays, threads, Memo(), ("a", "b"))
     assert stream([first(), waits()], evaluation) == [None, 3]
+
+
+def test_what_will_be_asked_for_in_any_case_is_called_while_others_are_waited_for():
+    early, told, calls = threading.Event(), [], []
+
+    def model(x):
+        calls.append(x.tolist())
+        if x[1] == 1.5:
+            early.set()
+        if x[0] == 2.0 and not early.wait(PATIENCE):
+            raise RuntimeError("the second line has waited for the first")
+        return x[0] + x[1]
+
+    def first():
+        told.append((yield np.array([1.0])))
+
+    def second():
+        yield Wait(lambda: bool(told), meanwhile=np.array([0.5]))
+        return (yield np.array([0.5, 0.75])).ravel().tolist()
+
+    x0 = np.array([1.0, 1.0])
+    rays = [AxisRay(x0, i, 1.0) for i in (0, 1)]
+    threads = ThroughThreads(DaemonThreads(2), 2)
+    evaluation = Evaluation(Model(model, (), False), rays, threads, Memo(), ("a", "b"))
+    assert stream([first(), second()], evaluation) == [None, [2.5, 2.75]]
+    assert len(calls) == 4  # x0 among them
+    assert evaluation.nfev_of == [1, 2]
 
 
 def test_who_waits_for_nobody_goes_on_in_the_end_and_may_ask_for_more():

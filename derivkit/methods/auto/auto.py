@@ -24,7 +24,15 @@ from derivkit.methods.auto.output import Level
 from derivkit.methods.auto.search import HIGHEST_ON_RUNGS, NOTHING_HEARD, Search
 from derivkit.methods.auto.second import BriefSecond
 from derivkit.methods.auto.shared_noise import SharedNoise
-from derivkit.methods.protocol import BudgetSpentError, Line, Points, Solver, Values, Waiting
+from derivkit.methods.protocol import (
+    BudgetSpentError,
+    Line,
+    Points,
+    Solver,
+    Values,
+    Wait,
+    Waiting,
+)
 from derivkit.methods.together import NOTHING, Course, CourseMethod, Pool, solved
 from derivkit.validation import is_not_negative, shown
 
@@ -197,7 +205,7 @@ class _Lines:
         if self._bundle.calm(k):
             shared.awaited = False
             with suppress(BudgetSpentError):
-                yield shared.has_company  # to be judged with it
+                yield Wait(shared.has_company)  # to be judged with it
         estimate = self._bundle.estimate(k)
         shared.awaited &= estimate is None
         return estimate or (
@@ -206,28 +214,24 @@ class _Lines:
 
     def _another(self, k: int, shared: SharedNoise) -> Waiting:
         """Follow a line of which the first one tells beforehand whether the model is noisy."""
-        ladder, line = self._bundle.ladder(k), self._lines[k]
-        begun, rest = ladder[:BEGUN], ladder[BEGUN:]
+        wanted, line = self._bundle.ladder(k), self._lines[k]
+        begun = wanted[:BEGUN]
         try:
-            values = yield (ladder if line.eager else begun)
-        except BudgetSpentError:
-            shared.alone = False
-            return (yield from self._refused(k))
-        try:
+            if line.eager:
+                yield wanted
             if shared.awaited:
-                yield shared.is_known
-            noisy = shared.rules(values.shape[1])
-            if noisy:
-                rest = where_noise_rules(line, ladder[1:], self._order)
-            if noisy or not line.eager:
-                values = np.concatenate([values[:BEGUN], (yield rest)])
+                yield Wait(shared.is_known, meanwhile=begun)
+            if shared.noisy:
+                farther = where_noise_rules(line, wanted[1:], self._order)
+                wanted = np.concatenate([begun, farther])
+            values = yield wanted
         except BudgetSpentError:
-            return (yield from self._followed(k, ladder[: len(values)], values, refused=True))
+            return (yield from self._refused(k))
         finally:
             shared.alone = False
-        if noisy:
+        if shared.noisy:
             heard = shared.confirmed(np.abs(values[BEGUN] - values[0]))
-            return (yield from self._followed(k, np.concatenate([begun, rest]), values, heard))
+            return (yield from self._followed(k, wanted, values, heard))
         self._bundle.leave(k, values)
         del values
         return (yield from self._left(k))
@@ -250,14 +254,11 @@ class _Lines:
         heard: Mapping[int, Level] = NOTHING_HEARD,
         *,
         shared: SharedNoise | None = None,
-        refused: bool = False,
     ) -> Solver:
         """Go on by its own samples."""
         search = self._method.search(self._lines[k], self._order, heard)
         search.first()
         search.take(wanted, values)
-        if refused:
-            search.refuse()
         many = values.shape[1] > TOGETHER  # company gains nothing, and all would wait with samples
         return solved(_followed(search, shared), None if many else self._pool, k)
 

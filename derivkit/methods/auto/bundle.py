@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache, partial
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,15 +47,6 @@ TOGETHER = 1024
 """About this many columns are judged at a time, and values are gathered for no more."""
 
 
-class _Judged(NamedTuple):
-    """The verdict on one line, (q,) each; errors with what selection adds."""
-
-    value: Floats
-    error: Floats
-    sigma: Floats
-    noise_part: Floats
-
-
 class Bundle:
     """The first ladders of many lines, most of which are the same but for their scale."""
 
@@ -74,8 +64,8 @@ class Bundle:
         self._order = order
         self._goal = goal
         self._values: dict[int, Floats] = {}
-        self._judged: dict[int, _Judged | None] = {}
-        self._seconds: dict[int, _Judged | None] = {}
+        self._judged: dict[int, Floats | None] = {}
+        self._seconds: dict[int, Floats | None] = {}
 
     def takes(self, k: int) -> bool:
         """Whether line k is like the others."""
@@ -95,7 +85,7 @@ class Bundle:
         values = self._values[k]
         left = np.abs(HIGHEST[self._phases[k]] @ values).max(axis=0)
         calm = left <= MAGNIFIED * EPS * np.abs(values).max(axis=0)
-        return bool(np.all(calm))
+        return bool(calm.all())
 
     def taken_back(self, k: int) -> Floats:
         """Return the values of a line that goes its own way, and keep them no longer."""
@@ -110,21 +100,22 @@ class Bundle:
             new = self._judge(sorted(self._values.keys() - self._judged), self._order)
             self._judged |= new
             for n, found in new.items():
-                if found is not None and found.value.size > 1:  # no byproduct will ask for them
+                if found is not None and found.shape[1] > 1:  # no byproduct will ask for them
                     del self._values[n]
-        found = self._judged[k]
-        if found is None:
+        judged = self._judged[k]
+        if judged is None:
             return None
+        value, error, sigma, noise_part = judged
         radius = float(self._ladders[k, 1])
         return Estimate(
-            found.value,
-            found.error,
+            value,
+            error,
             step=radius,
-            noise=found.sigma,
+            noise=sigma,
             reach=radius,
-            noise_error=found.noise_part,
-            finite_bound=found.error,
-            also=self._also(k) if found.value.size == 1 else {},
+            noise_error=noise_part,
+            finite_bound=error,
+            also=self._also(k) if value.size == 1 else {},
         )
 
     def _also(self, k: int) -> Mapping[int, tuple[Floats, Floats]]:
@@ -138,40 +129,45 @@ class Bundle:
             self._seconds = self._judge(sorted(settled), 2)
         found = self._seconds[k]
         assert found is not None  # noqa: S101 - other orders are judged whatever comes out
-        return found.value, found.error
+        return found[0], found[1]
 
-    def _judge(self, ks: list[int], order: int) -> dict[int, _Judged | None]:
+    def _judge(self, ks: list[int], order: int) -> dict[int, Floats | None]:
         """Return what the ladders of lines say; None where the first order leaves an output open.
 
         Some columns are worked out at a time: the many arrays that this takes stay in the cache.
         """
         ks = sorted(ks, key=self._phases.__getitem__)  # not as the workers finished
         q = self._values[ks[0]].shape[1]
-        found = np.empty((4, len(ks), q))
-        settled, some_flat = np.ones(len(ks), dtype=bool), np.zeros(len(ks), dtype=bool)
         lines = max(1, TOGETHER // max(q, 1))
+        judged: dict[int, Floats | None] = {}
         for first in range(0, len(ks), lines):
-            part = slice(first, first + lines)
-            for start in range(0, q, TOGETHER):
-                block = slice(start, start + TOGETHER)
-                v = self._verdict(ks[part], block, order)
-                shape = len(ks[part]), -1
-                error, noise_part = (each * (1 + SELECTION) for each in (v.error, v.noise_part))
-                for field, column in enumerate((v.value, error, v.sigma, noise_part)):
-                    found[field, part, block] = column.reshape(shape)
-                if order == self._order:
-                    enough = content(v, self._goal, order).reshape(shape)
-                    if q > FEW and not enough.all():
-                        flat = np.array([self._flat(k, block) for k in ks[part]])
-                        some_flat[part] |= (flat & ~enough).any(axis=1)
-                        enough |= flat
-                    settled[part] &= enough.all(axis=1)
-                    if not settled[part].any():
-                        break
-        for n in np.flatnonzero(settled & some_flat).tolist():
+            judged |= self._judge_some(ks[first : first + lines], q, order)
+        return judged
+
+    def _judge_some(self, ks: list[int], q: int, order: int) -> dict[int, Floats | None]:
+        """Return value, error, noise of f and the error's noise part (4, q) of each line."""
+        found = np.empty((4, len(ks), q))
+        settled = np.full(len(ks), fill_value=True)
+        some_flat = np.zeros_like(settled)
+        for start in range(0, q, TOGETHER):
+            block = slice(start, start + TOGETHER)
+            v = self._verdict(ks, block, order)
+            columns = np.array((v.value, v.error, v.sigma, v.noise_part))
+            found[..., block] = columns.reshape(4, len(ks), -1)
+            if order == self._order:
+                enough = content(v, self._goal, order).reshape(len(ks), -1)
+                if q > FEW and not enough.all():
+                    flat = np.array([self._flat(k, block) for k in ks])
+                    some_flat |= (flat & ~enough).any(axis=1)
+                    enough |= flat
+                settled &= enough.all(axis=1)
+                if not settled.any():
+                    break
+        for n in (settled & some_flat).nonzero()[0].tolist():
             settled[n] = not self._flat(ks[n], slice(None)).all()
-        rows = map(_Judged, *(found if settled.all() else found[:, settled]))
-        return {k: next(rows) if ok else None for k, ok in zip(ks, settled.tolist(), strict=True)}
+        found[1::2] *= 1 + SELECTION
+        each = zip(ks, found.swapaxes(0, 1), settled.tolist(), strict=True)
+        return {k: said if ok else None for k, said, ok in each}
 
     def _flat(self, k: int, block: slice) -> NDArray[np.bool_]:
         """Return which outputs of line k do not move at all: of many, some do not depend on x."""

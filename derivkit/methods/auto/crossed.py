@@ -24,7 +24,7 @@ from derivkit.methods.auto.informed import (
     symmetric_nodes,
     weighted,
 )
-from derivkit.methods.protocol import Estimate, Line, Values, Waiting
+from derivkit.methods.protocol import Estimate, Line, Values, Wait, Waiting
 from derivkit.methods.weights import per_power
 from derivkit.status import Status
 
@@ -67,7 +67,7 @@ class _Couple:
                 self._values[side] = values
             finally:
                 self._answered += 1  # also where it is refused
-            yield self._are_both_answered
+            yield Wait(self._are_both_answered)
             if len(self._values) == 2:
                 value, error = self._judged(values, self._values[1 - side])
                 return Estimate(

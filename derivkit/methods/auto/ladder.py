@@ -93,6 +93,7 @@ def to_side(step: float, side: float, origin: float) -> float:
     return right if side > 0 else -_beside(LEFT * right, origin)
 
 
+@np.errstate(all="ignore")
 def two_sided_rungs(
     radii: Floats, origins: Floats
 ) -> tuple[Floats, NDArray[np.int64], NDArray[np.bool_]]:
@@ -134,12 +135,11 @@ def _rung(e: int) -> float:
     return math.ldexp(MANTISSAS[e % PHASES], e)
 
 
-@np.errstate(all="ignore")
 def _all_beside(steps: Floats, sizes: Floats) -> Floats:
     ends = sizes + steps
     grain = np.spacing(ends)
-    free = (sizes == 0) | np.isinf(ends)  # beyond the floats: no place, and so no rounding
-    return np.asarray(np.where(free, steps, np.rint(steps / grain) * grain))
+    rounded = np.rint(steps / grain) * grain
+    return np.asarray(np.where(np.isinf(ends), steps, rounded))  # beyond the floats: no place
 
 
 def _beside(step: float, origin: float) -> float:

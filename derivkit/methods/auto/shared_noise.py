@@ -5,7 +5,7 @@ without near samples, which say nothing in noise: seven calls instead of thirtee
 them is a probe at the resolution of x. Where that shows no noise, the line is followed as if it
 were alone; where the fit leaves more than noise, closer in.
 
-The others do not stand idle: meanwhile they take the pair that they need either way.
+Workers do not stand idle: meanwhile they take the pairs that the others need either way.
 """
 
 from __future__ import annotations
@@ -44,12 +44,15 @@ class SharedNoise:
         Whether the first line may still show noise.
     alone : bool
         Whether none of the others has come as far as its first ladder.
+    noisy : bool
+        Whether so many of the outputs are that near samples say nothing.
     levels : dict of int to Level
-        The noise of the outputs that are noisy.
+        The noise of those outputs.
     """
 
     def __init__(self) -> None:
         self.awaited = self.alone = True
+        self.noisy = False
         self.levels: dict[int, Level] = {}
         self._rounds = 0
 
@@ -68,12 +71,9 @@ class SharedNoise:
         if self.awaited and not (probing and self._rounds <= AWAITED):
             self.awaited = False
             self.levels = search.noise_levels()
+            self.noisy = len(self.levels) >= MOSTLY * search.samples.values.shape[1] > 0
 
     def confirmed(self, moved: Floats) -> Mapping[int, Level]:
         """Return the levels if a probe on another line moves most of the outputs by as much."""
         loud = sum(bool(moved[j] > LOUD * level) for j, (level, _) in self.levels.items())
         return self.levels if loud >= MOSTLY * len(self.levels) else NOTHING_HEARD
-
-    def rules(self, outputs: int) -> bool:
-        """Whether so many of the outputs are noisy that near samples say nothing."""
-        return len(self.levels) >= MOSTLY * outputs > 0

@@ -72,7 +72,7 @@ def test_the_points_that_a_vectorised_model_keeps_stay_as_they_were(kept, monkey
 
 
 def test_a_vectorised_model_may_write_into_its_points_whose_memory_is_used_again(monkeypatch):
-    monkeypatch.setattr(backends, "NUMBERS_OF_CALL", 30)
+    monkeypatch.setattr(backends, "NUMBERS_OF_CALL", 40)
     places = []
 
     def model(x):
@@ -82,7 +82,7 @@ def test_a_vectorised_model_may_write_into_its_points_whose_memory_is_used_again
         x[:] = np.nan
         return y
 
-    x0 = np.array([1.0, 2.0, 3.0])
+    x0 = np.array([1.0, 2.0, 3.0, 4.0])
     found = CalculusKit(model, x0, vectorized=True).gradient()
     plain = CalculusKit(lambda x: np.sin(x).sum(axis=1), x0, vectorized=True).gradient()
     assert found.tolist() == plain.tolist()

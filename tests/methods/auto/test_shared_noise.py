@@ -112,19 +112,18 @@ def test_what_noise_does_not_explain_closer_in_either_is_looked_into():
         assert result.error[1] == math.inf
 
 
-def test_a_calm_model_is_asked_for_the_widest_pair_while_the_first_line_is_awaited():
+def test_the_widest_pair_may_be_taken_while_the_first_line_is_awaited():
     first, second = Auto().solve_together([Line(), Line(scale=2.0)], 1)
     ladders = [[0.0, *two_sided(scale / 12, 0.0).tolist()] for scale in (1.0, 2.0)]
     assert next(first).tolist() == ladders[0]
-    assert next(second).tolist() == ladders[1][:3]
-    values = np.exp(ladders[1])[:, None]
-    is_known = second.send(values[:3])
+    is_known = next(second)
+    assert is_known.meanwhile.tolist() == ladders[1][:3]
     assert not is_known()
     has_company = first.send(np.exp(ladders[0])[:, None])
     assert is_known()
-    assert second.send(np.empty((0, 1))).tolist() == ladders[1][3:]
+    assert second.send(np.empty((0, 1))).tolist() == ladders[1]
     assert not has_company()
-    assert second.send(values[3:]).size == 0
+    assert second.send(np.exp(ladders[1])[:, None]).size == 0
     assert has_company()
     for solver in (first, second):
         with pytest.raises(StopIteration) as stop:
@@ -135,9 +134,8 @@ def test_a_calm_model_is_asked_for_the_widest_pair_while_the_first_line_is_await
 def test_structure_that_takes_many_probes_is_not_awaited():
     stepped = lambda t: math.floor(t * 1e6) * 1e-6
     first, second = Auto().solve_together([Line(), Line()], 1)
-    wanted, asked = next(first), next(second)
+    wanted, is_known = next(first), next(second)
     rounds = 0
-    is_known = second.send(np.exp(asked)[:, None])
     while not is_known():
         wanted = first.send(np.array([[math.exp(stepped(t))] for t in wanted]).reshape(-1, 1))
         rounds += len(wanted) > 0  # it also rests, to be judged
