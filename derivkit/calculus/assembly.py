@@ -240,6 +240,9 @@ _OF_FIXED: dict[str, Any] = {
 }
 _OF_ENTRY = tuple(name for name in _ARRAYS if name not in {"nfev", "undefined", "reach"})
 
+_OF_ESTIMATE = ("value", "error", "step", "noise", "noise_error", "finite_bound")
+"""Numbers of an `Estimate` that a tensor has for each entry."""
+
 
 Stages: TypeAlias = Generator[Stage, StageResults, TensorParts]
 """A tensor at work: yields stages, is sent their results, returns its parts."""
@@ -293,17 +296,12 @@ def followed(rays: Sequence[Ray], lines: Sequence[Line], method: Method, order: 
 def stacked(results: StageResults) -> TensorParts:
     """Put one estimate a line side by side: arrays (*out, lines)."""
     estimates, whole = results.estimates, (*results.shape, len(results.estimates))
-    error = _spread([e.error for e in estimates], whole)
-    bound = _spread([e.finite_bound for e in estimates], whole)
-    bound = np.where(np.isfinite(error) | np.isnan(bound), error, bound)
+    found = {name: _spread([getattr(e, name) for e in estimates], whole) for name in _OF_ESTIMATE}
+    error, bound = found["error"], found["finite_bound"]
+    found["finite_bound"] = np.where(np.isfinite(error) | np.isnan(bound), error, bound)
     return TensorParts(
-        value=_spread([e.value for e in estimates], whole),
-        error=error,
+        **found,
         status=_statuses(estimates, whole),
-        step=_spread([e.step for e in estimates], whole),
-        noise=_spread([e.noise for e in estimates], whole),
-        noise_error=_spread([e.noise_error for e in estimates], whole),
-        finite_bound=bound,
         nfev=np.array(results.nfev_of),
         undefined=np.array(results.undefined_of),
         reach=np.array([e.reach for e in estimates]),

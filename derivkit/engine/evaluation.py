@@ -258,8 +258,8 @@ class Evaluation:
         """Return the points that are still to be evaluated, each once."""
         last = len(block) - 1
         first = dict(zip(reversed(block.keys), range(last, -1, -1), strict=True))
-        if not first.keys().isdisjoint(self._memo):
-            first = {key: n for key, n in first.items() if key not in self._memo}
+        for known in first.keys() & self._memo.keys():
+            del first[known]
         return block if len(first) == len(block) else block.taken(sorted(first.values()))
 
     # -- a point at a time ------------------------------------------------------------------
