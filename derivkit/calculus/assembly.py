@@ -296,7 +296,9 @@ def followed(rays: Sequence[Ray], lines: Sequence[Line], method: Method, order: 
 def stacked(results: StageResults) -> TensorParts:
     """Put one estimate a line side by side: arrays (*out, lines)."""
     estimates, whole = results.estimates, (*results.shape, len(results.estimates))
-    found = {name: _spread([getattr(e, name) for e in estimates], whole) for name in _OF_ESTIMATE}
+    found: dict[str, Any] = {
+        name: _spread([getattr(e, name) for e in estimates], whole) for name in _OF_ESTIMATE
+    }
     error, bound = found["error"], found["finite_bound"]
     found["finite_bound"] = np.where(np.isfinite(error) | np.isnan(bound), error, bound)
     return TensorParts(

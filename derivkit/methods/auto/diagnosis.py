@@ -31,6 +31,7 @@ from derivkit.methods.auto.output import (
     Over,
 )
 from derivkit.methods.auto.questions import FitQuestion, SidesQuestion
+from derivkit.methods.auto.treads import tread
 from derivkit.methods.fit.window import EPS, Finding
 from derivkit.status import Status
 
@@ -269,8 +270,8 @@ class Diagnosis(Output):
                 calm = middle
         c = self.column
         seen = self.seen
-        tread = self._tread()  # x0 may lie beside the end of one
-        flat = tread >= calm and seen is not None and sigma * BRACKET**-2 > 8 * seen.near.floor
+        width = tread(c)  # x0 may lie beside the end of one
+        flat = width >= calm and seen is not None and sigma * BRACKET**-2 > 8 * seen.near.floor
         largest = float(np.max(np.abs(c.f[np.abs(c.t) <= moves])))
         x0 = abs(self.line.origin)
         beside_x0 = x0 > 0 and moves < ARITHMETIC * max(x0, OF_ONE) and sigma < RIPPLE * largest
@@ -279,7 +280,7 @@ class Diagnosis(Output):
         if flat:
             yield from self._keep_to_flat_side()
         if flat or arithmetic:
-            moves = max(moves, tread)
+            moves = max(moves, width)
             self._inner = max(self._inner, 1.01 * moves)  # also of shorter steps, to the left
             yield from self._noise_above(moves, sigma, arithmetic=arithmetic, wide=True)
         else:

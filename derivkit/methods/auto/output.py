@@ -28,6 +28,7 @@ from derivkit.methods.auto.moves import (
     first_radius,
 )
 from derivkit.methods.auto.questions import FitQuestion, Question, Reply
+from derivkit.methods.auto.treads import OF_A_STEP, error_of_walk, step_beside, walk
 from derivkit.methods.fit.samples import Column, Samples
 from derivkit.methods.fit.window import EPS, Finding, window
 from derivkit.methods.protocol import Line
@@ -105,6 +106,7 @@ class Output:
         self._lowest_wish = float(np.min(steps[steps > 0], initial=math.inf))  # of its ladders
         self._wish_before = 0.0  # the same before something unexplained was looked into
         self._inner = 0.0  # samples nearer than this lie on x0's own tread
+        self._bend = 0.0  # the derivative of the next order, where that is so
         self._branch = (-math.inf, math.inf)  # where f is the polynomial that x0 lies on
         self._probes = 0
         self._explained: Finding | None = None  # what was last looked into
@@ -209,7 +211,31 @@ class Output:
         """Note the level of the noise, from where it is best determined."""
         if self.seen is not None:
             self.noise = self.seen.firmest
+            least = OF_A_STEP * self._step
+            if self.noise[0] < least:
+                self.noise = least, FIRM
             yield from self.look()
+
+    @property
+    def _step(self) -> float:
+        """How high the step beside x0 is; 0 where x0 does not lie on a tread."""
+        if self.seen is None:
+            return 0.0
+        v = self.seen.best
+        slope = v.value if self.order == 1 else self._slope
+        return step_beside(self.column, slope)
+
+    @property
+    def on_tread(self) -> bool:
+        """Whether f has an answer, and yet stands still at x0."""
+        return bool(self._step and self.result()[2].resolved)
+
+    def heed_tread(self) -> Course:
+        """Know the noise of treads, whatever was seen, and that x0 lies anywhere on its tread."""
+        if self.noise is None or self.noise[0] < OF_A_STEP * self._step:
+            yield from self._take_for_noise()
+        bend = yield self._question(self.order + 1, grains=False)
+        self._bend = 0.0 if bend is None else abs(bend.best.value)
 
     def _is_louder(self, v: Finding) -> bool:
         """Whether a fit leaves more than the noise that is known from another line.
@@ -287,14 +313,6 @@ class Output:
         """Whether f is at this distance what it is at x0."""
         return self._holds(distance) and self._chord_at(distance) == 0.0
 
-    def _tread(self) -> float:
-        """Return how far f is what it is at x0, on both sides together."""
-        c = self.column
-        moved = c.t[c.f != c.value_at(0.0)]
-        left = np.max(moved[moved < 0], initial=-np.inf)
-        right = np.min(moved[moved > 0], initial=np.inf)
-        return float(np.ptp(c.t[(c.t > left) & (c.t < right)]))
-
     # -- the answer ----------------------------------------------------------------------------
 
     def result(self) -> tuple[float, float, Status]:
@@ -345,14 +363,26 @@ class Output:
         return float(ALLOWED * PER_ORDER ** (self.order - 1) * rounding)
 
     def _error_of(self, seen: Selection) -> float:
-        return seen.best.error * (1 + SELECTION * seen.compared)
+        error = seen.best.error * (1 + SELECTION * seen.compared)
+        return error + self._of_treads(seen.best, self.order)
+
+    def _of_treads(self, v: Finding, order: int) -> float:
+        """Return what treads do to a derivative, beside noise that is new at every place."""
+        slope = v.value if order == 1 else self._slope
+        step = step_beside(self.column, slope)
+        if not step or self.noise is None:
+            return 0.0
+        walked = walk(self.column, step, slope, v.radius, self.noise[0])
+        shifted = self._bend * 0.5 * step / abs(slope) if order == self.order else 0.0
+        return error_of_walk(walked, v.radius, order) + shifted
 
     @property
     def noise_error(self) -> float:
         """The part of the error that is noise."""
         if self.seen is None:
             return math.nan
-        return self.seen.best.noise_part * (1 + SELECTION * self.seen.compared)
+        own = self.seen.best.noise_part * (1 + SELECTION * self.seen.compared)
+        return own + self._of_treads(self.seen.best, self.order)
 
     @property
     def finite_bound(self) -> float:
@@ -374,4 +404,5 @@ class Output:
         seen = yield self._question(order, grains=False)
         if seen is None:
             return math.nan, math.inf
-        return seen.best.value, seen.best.error * (1 + SELECTION * seen.compared)
+        error = seen.best.error * (1 + SELECTION * seen.compared)
+        return seen.best.value, error + self._of_treads(seen.best, order)

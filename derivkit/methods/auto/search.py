@@ -246,6 +246,10 @@ class Search:
         with np.errstate(all="ignore"):
             open_ = [j for j, track in self._tracks.items() if not track.result()[2].resolved]
         yield from self._look([j for j in open_ if self._tracks[j].takes_all()])
+        with np.errstate(all="ignore"):
+            on_tread = [j for j, track in self._tracks.items() if track.on_tread]
+        courses = {j: self._tracks[j].heed_tread() for j in on_tread}
+        yield from self._driven(courses, dict.fromkeys(on_tread))
 
     def _look(self, outputs: list[int]) -> Asking[Any]:
         return self._driven({j: self._tracks[j].look() for j in outputs}, dict.fromkeys(outputs))
