@@ -145,9 +145,8 @@ class Checkpoint:
             told: Told = None, f"{type(reply.error).__name__}: {text_of(reply.error)}"
         else:
             told = reply, None
-        with self.store.lock:
-            self._unsaved[place] = told
-            self.flush()
+        self._unsaved[place] = told
+        self.flush()
 
     def flush(self, *, now: bool = False) -> None:
         """Write what is in memory only.
@@ -165,8 +164,9 @@ class Checkpoint:
             try:
                 if waiting:
                     self.store.patience(BRIEFLY)
-                for place in [place for place in self._unsaved if place not in self._aside]:
-                    self._write(place)
+                for place in list(self._unsaved):
+                    if place not in self._aside:
+                        self._write(place)
                 self._retry_at = float("-inf")
             except Exception as error:  # noqa: BLE001 - nothing about the file ends the run
                 self._put_off(error)

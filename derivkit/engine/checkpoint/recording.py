@@ -145,26 +145,26 @@ class _Unknown(Iterator[Job]):
 
         Each may lead to new points, of which the file may know more.
         """
-        while len(self.next) < self._ahead and self._look():
-            pass
+        self._look(self._ahead)
         known, self._known = self._known, []
         return known
 
     def __next__(self) -> Job:
         """Return the next point that is to be evaluated."""
-        if not (self.next or self._look()):
+        self._look(1)
+        if not self.next:
             raise StopIteration
         return self.next.popleft()
 
-    def _look(self) -> bool:
-        """Find the next point of which nothing is known; False if there is none at the moment."""
-        for key, x in self._points:
+    def _look(self, enough: int) -> None:
+        """Find points of which nothing is known until there are enough, or none at the moment."""
+        while len(self.next) < enough and (job := next(self._points, None)):
+            key, x = job
             place = place_of(x)
             output = self._file.find(place)
             lost = self._has_aux and key == AT_X0 and getattr(output, "aux", None) is None
             if output is None or lost:
                 self.asked[key] = place
-                self.next.append((key, x))
-                return True
-            self._known.append((key, output))
-        return False
+                self.next.append(job)
+            else:
+                self._known.append((key, output))
