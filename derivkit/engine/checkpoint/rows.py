@@ -13,14 +13,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from hashlib import blake2b
-from struct import pack
-from typing import Any
+from struct import pack, unpack
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from derivkit.engine.model import Output, Shaped
-from derivkit.engine.points import COMPLEX, FLOATS, place_of, point_at
+from derivkit.engine.points import COMPLEX, FLOATS
 from derivkit.engine.tree_text import as_text, from_text
 from derivkit.engine.trees import Tree
 
@@ -98,6 +98,8 @@ def output_of(
         return replace(_shaped(values, tree), aux=found.get("aux"))
     if dtype not in DTYPES or (dtype == "<c16" and not complex_allowed):
         raise ValueError(f"unexpected type of numbers {dtype!r}")
+    if dtype == "<f8" and not shape and len(value) == 8:  # the usual case
+        return cast("float", unpack("<d", value)[0])
     sides = tuple(map(int, shape.split(","))) if shape else ()
     numbers = np.frombuffer(value, dtype=dtype)
     if numbers.size != math.prod(sides):
@@ -160,11 +162,13 @@ def place_from(origin: Origin | None, moved: bytes) -> bytes:
     """
     if origin is None:
         return bytes(moved)
-    is_complex = len(moved) % 4 == 1
-    n = len(moved) // (20 if is_complex else 12)
-    x = origin.x.astype(complex) if is_complex else origin.x.copy()
-    x[np.frombuffer(moved[: 4 * n], INDICES)] = point_at(moved[4 * n :])
-    return place_of(x)
+    end = len(moved) // 4 * 4
+    mark = moved[end:]  # of a complex point
+    dtype = COMPLEX if mark else FLOATS
+    n = end // (INDICES.itemsize + dtype.itemsize)
+    x = origin.x.astype(dtype)
+    x[np.frombuffer(moved, INDICES, n)] = np.frombuffer(moved[:end], dtype, offset=4 * n)
+    return x.tobytes() + mark
 
 
 def checksum(*parts: bytes | str) -> bytes:
