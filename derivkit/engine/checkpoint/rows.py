@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from hashlib import blake2b
 from struct import pack, unpack
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,7 @@ from derivkit.engine.tree_text import as_text, from_text
 from derivkit.engine.trees import Tree
 
 __all__ = [
+    "Near",
     "Origin",
     "bytes_of",
     "checksum",
@@ -56,6 +57,10 @@ class Origin:
     number: int
     x: NDArray[np.float64]
     sum: bytes
+
+
+Near: TypeAlias = tuple[Origin | None, bytes]
+"""What a point is stored beside, None if it is stored whole; and what differs, or all of it."""
 
 
 def bytes_of(output: Output | Shaped) -> tuple[bytes, str, str]:
@@ -127,11 +132,12 @@ def _shaped(values: NDArray[Any], tree: Tree) -> Shaped:
     return Shaped(values, tree)
 
 
-def difference(place: bytes, origins: Sequence[Origin]) -> tuple[Origin | None, bytes] | None:
+def difference(place: bytes, origins: Sequence[Origin]) -> Near | None:
     """Return an origin and what differs from it; None if none is near, so that one is needed.
 
     Examples
     --------
+    >>> from derivkit.engine.points import place_of
     >>> origin = Origin(1, np.arange(100.0), b"")
     >>> moved = origin.x.copy()
     >>> moved[7] = 0.5

@@ -19,6 +19,7 @@ from pathlib import Path
 from threading import RLock
 
 from derivkit.engine.checkpoint.rows import (
+    Near,
     Origin,
     bytes_of,
     checksum,
@@ -229,7 +230,12 @@ class Store:
         return output_of(value, shape, dtype, complex_allowed=len(place) % 8 == 1)
 
     def add(
-        self, model: int, place: bytes, output: Output | Shaped | None, message: str | None
+        self,
+        model: int,
+        place: bytes,
+        output: Output | Shaped | None,
+        message: str | None,
+        near: Near | None = None,
     ) -> int:
         """Write one evaluation, for good: a transaction of its own. Return its number.
 
@@ -244,12 +250,14 @@ class Store:
         output : Output, Shaped or None
         message : str or None
             Why there is no output.
+        near : Near, optional
+            What `near` has returned for the point.
         """
         status = "ok" if output is not None else "failed"
         value, shape, dtype = (b"", "", "") if output is None else bytes_of(output)
         with self.lock:
             connection = self._connection
-            origin, moved = self._beside(place)
+            origin, moved = near or self._beside(place)
             total = checksum_of_row(origin, moved, status, value, shape, dtype)
             row = (
                 model,
@@ -272,21 +280,25 @@ class Store:
                 connection.execute(f"pragma synchronous = {self._quick}")
         return added or 0
 
-    def _beside(self, place: bytes) -> tuple[Origin | None, bytes]:
-        """Return what a point is stored beside, and what differs; write an origin if need be."""
-        near = difference(place, self._origins)
-        if near is None:
-            x = point_at(place).real
-            data = place_of(x)
-            add = "insert into origin values (null, ?, ?)"
-            number = self._connection.execute(add, (data, checksum(data))).lastrowid or 0
-            self._origins.appendleft(Origin(number, x, checksum(data)))
-            return self._beside(place)
-        origin = near[0]
-        if origin is not None and origin is not self._origins[0]:
-            self._origins.remove(origin)
-            self._origins.appendleft(origin)
-        return near
+    def near(self, place: bytes) -> Near | None:
+        """Return what a point is to be stored beside; None if an origin has to be written."""
+        with self.lock:
+            near = difference(place, self._origins)
+            if near and near[0] and near[0] is not self._origins[0]:
+                self._origins.remove(near[0])
+                self._origins.appendleft(near[0])
+            return near
+
+    def _beside(self, place: bytes) -> Near:
+        """Return what a point is stored beside; write an origin if need be."""
+        if near := self.near(place):
+            return near
+        x = point_at(place).real
+        data = place_of(x)
+        add = "insert into origin values (null, ?, ?)"
+        number = self._connection.execute(add, (data, checksum(data))).lastrowid or 0
+        self._origins.appendleft(Origin(number, x, checksum(data)))
+        return self._beside(place)
 
     def _origin(self, number: int | None) -> Origin | None:
         """Return an origin by its number, checked."""
