@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 
 __all__ = [
     "AT_X0",
+    "COMPLEX",
+    "FLOATS",
     "AxisRay",
     "Key",
     "ObliqueRay",
@@ -34,6 +36,7 @@ AT_X0: Key = ()
 Seconds: TypeAlias = dict[Key, float]
 """Durations of model calls in seconds, by their point."""
 
+FLOATS, COMPLEX = np.dtype("<f8"), np.dtype("<c16")  # of places: the same on every machine
 MOST_LISTED = 8  # coordinates listed in a key; beyond, a digest is shorter
 
 
@@ -158,12 +161,12 @@ def place_of(x: NDArray[Any]) -> bytes:
     Little-endian; −0 is 0, and a complex point is marked.
     """
     if x.dtype.kind == "c":
-        return (x + 0.0).astype("<c16", copy=False).tobytes() + b"c"
-    return (x + 0.0).astype("<f8", copy=False).tobytes()
+        return (x + 0.0).astype(COMPLEX, copy=False).tobytes() + b"c"
+    return (x + 0.0).astype(FLOATS, copy=False).tobytes()
 
 
 def point_at(place: bytes) -> NDArray[Any]:
     """Return the point that `place_of` names, as a fresh array."""
     if len(place) % 8:
-        return np.frombuffer(place[:-1], dtype="<c16").astype(complex)
-    return np.frombuffer(place, dtype="<f8").astype(float)
+        return np.frombuffer(place[:-1], COMPLEX).astype(complex)
+    return np.frombuffer(place, FLOATS).astype(float)

@@ -23,6 +23,7 @@ from typing import Any, TypeAlias
 
 from derivkit.engine.calling import Calling
 from derivkit.engine.checkpoint.fingerprint import Fingerprint, fingerprint
+from derivkit.engine.checkpoint.rows import Near
 from derivkit.engine.checkpoint.store import PATIENCE, Store
 from derivkit.engine.model import Failure, Model, Output, Reply, Shaped
 from derivkit.errors import (
@@ -40,8 +41,8 @@ LONGEST_NAME = 1000  # characters of a path; what most systems can open
 BRIEFLY = 0.05  # seconds to wait for a lock once it has been waited for in vain
 MOST_TRACKED = 10_000_000  # bytes captured by a model, beyond which its state is not followed
 
-Told: TypeAlias = tuple[Output | Shaped | None, str | None]
-"""An output; or None, and why there is none."""
+Told: TypeAlias = tuple[Output | Shaped | None, str | None, Near | None]
+"""An output; or None, and why there is none. And what the point is near, if that is known."""
 
 _grown_from: dict[str, str] = {}  # a model's state after its last calls: the one before the first
 
@@ -139,15 +140,14 @@ class Checkpoint:
         if damaged:
             self._warn(f"has {damaged} damaged rows; those points are evaluated again")
 
-    def keep(self, place: bytes, reply: Reply) -> None:
+    def keep(self, place: bytes, reply: Reply, near: Near | None = None) -> None:
         """Write a reply; keep it in memory if that fails, and try again later."""
         if isinstance(reply, Failure):
-            told: Told = None, f"{type(reply.error).__name__}: {text_of(reply.error)}"
+            why = f"{type(reply.error).__name__}: {text_of(reply.error)}"
+            self._unsaved[place] = None, why, near
         else:
-            told = reply, None
-        with self.store.lock:
-            self._unsaved[place] = told
-            self.flush()
+            self._unsaved[place] = reply, None, near
+        self.flush()
 
     def flush(self, *, now: bool = False) -> None:
         """Write what is in memory only.
@@ -165,8 +165,9 @@ class Checkpoint:
             try:
                 if waiting:
                     self.store.patience(BRIEFLY)
-                for place in [place for place in self._unsaved if place not in self._aside]:
-                    self._write(place)
+                for place in list(self._unsaved):
+                    if place not in self._aside:
+                        self._write(place)
                 self._retry_at = float("-inf")
             except Exception as error:  # noqa: BLE001 - nothing about the file ends the run
                 self._put_off(error)

@@ -14,12 +14,14 @@ from os import PathLike
 from typing import Any
 
 from derivkit.engine.checkpoint.checkpoint import Checkpoint, open_checkpoint
+from derivkit.engine.checkpoint.rows import Near
 from derivkit.engine.memo import ForwardingMemo
 from derivkit.engine.model import Backend, Job, Model, Output, Reply, Shaped, workers_of
 from derivkit.engine.points import AT_X0, Key, Seconds, place_of
 
 __all__ = ["CheckpointBackend", "open_memo"]
 
+AT_ONCE = 8  # points looked up in one go where calls wait for each other: cheaper than one by one
 REFRESH = 1.0  # seconds after which it is looked up what other processes have written meanwhile
 
 
@@ -49,7 +51,7 @@ class CheckpointBackend:
     ) -> Iterator[tuple[Key, Reply]]:
         """Yield (key, reply) for each point."""
         self._file.refresh()
-        rest = _Unknown(self._file, iter(points), max(1, self.workers), has_aux=model.has_aux)
+        rest = _Unknown(self._file, iter(points), self.workers, has_aux=model.has_aux)
         try:
             while True:
                 while known := rest.found():
@@ -71,10 +73,12 @@ class CheckpointBackend:
         look_again = time.monotonic() + REFRESH
         try:
             for key, reply in replies:
-                self._file.keep(points.asked.pop(key), reply)
+                place, near = points.asked.pop(key)
+                self._file.keep(place, reply, near)
                 yield key, reply
                 if time.monotonic() > look_again:
                     self._file.refresh()
+                    points.look_again()
                     look_again = time.monotonic() + REFRESH
                 while known := points.found():
                     yield from known
@@ -115,56 +119,67 @@ class _Unknown(Iterator[Job]):
     file : Checkpoint
     points : iterator of Job
         May have more after it was exhausted.
-    ahead : int
-        How many unknown points are enough to keep all workers busy.
+    workers : int
+        How many calls run at a time; 0 where each waits for the one before.
     has_aux : bool
         Whether something stands beside outputs: where the file does not have that of x0, the model
         is called there once more.
 
     Attributes
     ----------
-    asked : dict of Key to bytes
-        The points that were handed out or are next, as the file names them.
+    asked : dict of Key to (bytes, Near)
+        The points that were handed out or are next: how the file names them, and stores them.
     next : deque of Job
         Unknown points that have been found and come next.
     """
 
     def __init__(
-        self, file: Checkpoint, points: Iterator[Job], ahead: int, *, has_aux: bool = False
+        self, file: Checkpoint, points: Iterator[Job], workers: int, *, has_aux: bool = False
     ) -> None:
         self._has_aux = has_aux
         self._file = file
         self._points = points
-        self._ahead = ahead
+        self._least, self._most = workers or 1, workers or AT_ONCE
         self._known: list[tuple[Key, Output | Shaped]] = []
         self.next: deque[Job] = deque()
-        self.asked: dict[Key, bytes] = {}
+        self.asked: dict[Key, tuple[bytes, Near | None]] = {}
 
     def found(self) -> list[tuple[Key, Output | Shaped]]:
         """Return what the file knew, until there is work for all workers or no point is left.
 
         Each may lead to new points, of which the file may know more.
         """
-        while len(self.next) < self._ahead and self._look():
-            pass
+        if len(self.next) < self._least:
+            self._look(self._most)
         known, self._known = self._known, []
         return known
 
     def __next__(self) -> Job:
         """Return the next point that is to be evaluated."""
-        if not (self.next or self._look()):
+        if not self.next:
+            self._look(1)
+        if not self.next:
             raise StopIteration
         return self.next.popleft()
 
-    def _look(self) -> bool:
-        """Find the next point of which nothing is known; False if there is none at the moment."""
-        for key, x in self._points:
-            place = place_of(x)
-            output = self._file.find(place)
-            lost = self._has_aux and key == AT_X0 and getattr(output, "aux", None) is None
-            if output is None or lost:
-                self.asked[key] = place
-                self.next.append((key, x))
-                return True
+    def look_again(self) -> None:
+        """Look up what comes next once more: the file may have it by now."""
+        jobs, self.next = self.next, deque()
+        for job in jobs:
+            self._look_up(job)
+
+    def _look(self, enough: int) -> None:
+        """Find points of which nothing is known until there are enough, or none at the moment."""
+        while len(self.next) < enough and (job := next(self._points, None)):
+            self._look_up(job)
+
+    def _look_up(self, job: Job) -> None:
+        key, x = job
+        place = place_of(x)
+        output = self._file.find(place)
+        lost = self._has_aux and key == AT_X0 and getattr(output, "aux", None) is None
+        if output is None or lost:
+            self.asked[key] = place, self._file.store.near(place)
+            self.next.append(job)
+        else:
             self._known.append((key, output))
-        return False

@@ -13,22 +13,32 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from hashlib import blake2b
-from struct import pack
-from typing import Any
+from struct import pack, unpack
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from derivkit.engine.model import Output, Shaped
-from derivkit.engine.points import place_of, point_at
+from derivkit.engine.points import COMPLEX, FLOATS
 from derivkit.engine.tree_text import as_text, from_text
 from derivkit.engine.trees import Tree
 
-__all__ = ["Origin", "bytes_of", "checksum", "difference", "output_of", "place_from"]
+__all__ = [
+    "Near",
+    "Origin",
+    "bytes_of",
+    "checksum",
+    "checksum_of_row",
+    "difference",
+    "output_of",
+    "place_from",
+]
 
 LONGEST_AUX = 2**16  # characters of what stands beside an output; only that at x0 is needed
 MOST_WHOLE = 64  # bytes of a point that is stored whole: 8 parameters
 DTYPES = ("<f8", "<c16")
+INDICES = np.dtype("<u4")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +57,10 @@ class Origin:
     number: int
     x: NDArray[np.float64]
     sum: bytes
+
+
+Near: TypeAlias = tuple[Origin | None, bytes]
+"""What a point is stored beside, None if it is stored whole; and what differs, or all of it."""
 
 
 def bytes_of(output: Output | Shaped) -> tuple[bytes, str, str]:
@@ -89,6 +103,8 @@ def output_of(
         return replace(_shaped(values, tree), aux=found.get("aux"))
     if dtype not in DTYPES or (dtype == "<c16" and not complex_allowed):
         raise ValueError(f"unexpected type of numbers {dtype!r}")
+    if dtype == "<f8" and not shape and len(value) == 8:  # the usual case
+        return cast("float", unpack("<d", value)[0])
     sides = tuple(map(int, shape.split(","))) if shape else ()
     numbers = np.frombuffer(value, dtype=dtype)
     if numbers.size != math.prod(sides):
@@ -116,11 +132,12 @@ def _shaped(values: NDArray[Any], tree: Tree) -> Shaped:
     return Shaped(values, tree)
 
 
-def difference(place: bytes, origins: Sequence[Origin]) -> tuple[Origin | None, bytes] | None:
+def difference(place: bytes, origins: Sequence[Origin]) -> Near | None:
     """Return an origin and what differs from it; None if none is near, so that one is needed.
 
     Examples
     --------
+    >>> from derivkit.engine.points import place_of
     >>> origin = Origin(1, np.arange(100.0), b"")
     >>> moved = origin.x.copy()
     >>> moved[7] = 0.5
@@ -131,13 +148,13 @@ def difference(place: bytes, origins: Sequence[Origin]) -> tuple[Origin | None, 
     if len(place) <= MOST_WHOLE:
         return None, place
     mark = place[len(place) // 8 * 8 :]  # of a complex point
-    x = np.frombuffer(place[: -len(mark)] if mark else place, "<c16" if mark else "<f8")
+    x = np.frombuffer(place[:-1], COMPLEX) if mark else np.frombuffer(place, FLOATS)
     for origin in origins:
-        if origin.x.shape != x.shape:
+        if origin.x.size != x.size:
             continue
         where = (x != origin.x).nonzero()[0]
         if 2 * where.size <= x.size:
-            return origin, where.astype("<u4").tobytes() + x[where].tobytes() + mark
+            return origin, where.astype(INDICES).tobytes() + x[where].tobytes() + mark
     return None
 
 
@@ -151,20 +168,45 @@ def place_from(origin: Origin | None, moved: bytes) -> bytes:
     """
     if origin is None:
         return bytes(moved)
-    is_complex = len(moved) % 4 == 1
-    n = len(moved) // (20 if is_complex else 12)
-    x = origin.x.astype(complex) if is_complex else origin.x.copy()
-    x[np.frombuffer(moved[: 4 * n], "<u4")] = point_at(moved[4 * n :])
-    return place_of(x)
+    end = len(moved) // 4 * 4
+    mark = moved[end:]  # of a complex point
+    dtype = COMPLEX if mark else FLOATS
+    n = end // (INDICES.itemsize + dtype.itemsize)
+    x = origin.x.astype(dtype)
+    x[np.frombuffer(moved, INDICES, n)] = np.frombuffer(moved[:end], dtype, offset=4 * n)
+    return x.tobytes() + mark
 
 
 def checksum(*parts: bytes | str) -> bytes:
     """Return 8 bytes that tell whether anything has changed; no secret, and no proof of origin."""
-    framed = [_framed_text(p) if isinstance(p, str) else pack("<Q", len(p)) + p for p in parts]
-    return blake2b(b"".join(framed), digest_size=8).digest()
+    return _digest(b"".join(map(_framed, parts)))
 
 
-@lru_cache(maxsize=64)  # the same few in all rows: statuses, shapes and types
-def _framed_text(part: str) -> bytes:
-    data = part.encode()
+def checksum_of_row(
+    origin: Origin | None, moved: bytes, status: str, value: bytes, shape: str, dtype: str
+) -> bytes:
+    """Return the checksum of these parts, with the origin's own for the origin."""
+    mark = origin.sum if origin else b""
+    before, between, after = _around(mark, len(moved), status, len(value), shape, dtype)
+    return _digest(before + moved + between + value + after)
+
+
+@lru_cache(maxsize=64)
+def _around(
+    mark: bytes, moved: int, status: str, value: int, shape: str, dtype: str
+) -> tuple[bytes, bytes, bytes]:
+    """Return what stands around a point and a value of these lengths: the same in most rows."""
+    return (
+        _framed(mark) + pack("<Q", moved),
+        _framed(status) + pack("<Q", value),
+        _framed(shape) + _framed(dtype),
+    )
+
+
+def _framed(part: bytes | str) -> bytes:
+    data = part.encode() if isinstance(part, str) else part
     return pack("<Q", len(data)) + data
+
+
+def _digest(data: bytes) -> bytes:
+    return blake2b(data, digest_size=8).digest()

@@ -19,9 +19,11 @@ from pathlib import Path
 from threading import RLock
 
 from derivkit.engine.checkpoint.rows import (
+    Near,
     Origin,
     bytes_of,
     checksum,
+    checksum_of_row,
     difference,
     output_of,
     place_from,
@@ -63,22 +65,27 @@ create table if not exists evaluation (
     checksum blob not null   -- of the origin's and of what stands before "message"
 );
 """
-ADD = "insert into evaluation values (null, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+ADD = "insert into evaluation values (null, ?, ?, ?, ?, ?, ?, ?, nullif(?, ''), ?, ?)"
 COLUMNS = "origin, x, status, value, shape, dtype, checksum"
-LOG_PAGES = 4000  # of 4 KiB: how long the write-ahead log grows before it is worked in
+PAGE = 1024  # bytes: a row costs a page in the log, and most rows are short
+LOG_PAGES = 16_000  # how long the write-ahead log grows before it is worked in
 
 _inherited: list[sqlite3.Connection] = []  # the parent's, in a forked process: never to be closed
 _stores: weakref.WeakSet[Store] = weakref.WeakSet()
 
 
-def _begin_unlocked() -> None:
-    """Give a forked process locks of its own: who held the old ones may not have come along."""
+def _begin_anew() -> None:
+    """Give a forked process locks and connections of its own.
+
+    Who held the old locks may not have come along; an inherited connection must not be used.
+    """
     for store in _stores:
         store.lock = RLock()
+        store.leave()
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_begin_unlocked)
+if hasattr(os, "register_at_fork"):  # where processes can be forked
+    os.register_at_fork(after_in_child=_begin_anew)
 
 
 class Store:
@@ -109,28 +116,33 @@ class Store:
         self._synced = time.monotonic()
         self._origins: deque[Origin] = deque(maxlen=MOST_ORIGINS)  # the last used first
         self._by_number: dict[int, Origin] = {}
-        self._owner = os.getpid()
+        self._own: sqlite3.Connection | None = None
         try:
-            self._own = self._opened()
+            self._own = opened = self._opened()
         except OSError as error:
             raise CheckpointError(
                 f"the checkpoint {str(path)!r} cannot be reached: {error}"
             ) from error
-        weakref.finalize(self, _closed, self._own, self._owner)
+        weakref.finalize(self, _closed, opened, os.getpid())
         self._file = _identity(self.path)
 
     @property
     def _connection(self) -> sqlite3.Connection:
-        """A connection of this process: one that was carried over a fork must not be used."""
-        if os.getpid() != self._owner:
-            _inherited.append(self._own)
-            self._owner, self._own = os.getpid(), self._opened()
+        """A connection of this process."""
+        if self._own is None:
+            self._own = self._opened()
         return self._own
+
+    def leave(self) -> None:
+        """Leave the connection to the parent process."""
+        if self._own is not None:
+            _inherited.append(self._own)
+            self._own = None
 
     @property
     def is_ours(self) -> bool:
         """Whether this process has opened the file: a forked child leaves it alone at its end."""
-        return os.getpid() == self._owner
+        return self._own is not None
 
     def patience(self, seconds: float) -> None:
         """Wait so long for another process that is writing."""
@@ -211,14 +223,19 @@ class Store:
             *said, written = found
             origin = self._origin(said[0])
         moved, status, value, shape, dtype = said[1:]
-        if written != checksum(origin.sum if origin else b"", moved, status, value, shape, dtype):
+        if written != checksum_of_row(origin, moved, status, value, shape, dtype):
             raise ValueError("a row has changed: its checksum is another")
         if status != "ok" or place_from(origin, moved) != place:
             raise ValueError("a row is another point's: it was written anew, or both hash alike")
         return output_of(value, shape, dtype, complex_allowed=len(place) % 8 == 1)
 
     def add(
-        self, model: int, place: bytes, output: Output | Shaped | None, message: str | None
+        self,
+        model: int,
+        place: bytes,
+        output: Output | Shaped | None,
+        message: str | None,
+        near: Near | None = None,
     ) -> int:
         """Write one evaluation, for good: a transaction of its own. Return its number.
 
@@ -233,16 +250,28 @@ class Store:
         output : Output, Shaped or None
         message : str or None
             Why there is no output.
+        near : Near, optional
+            What `near` has returned for the point.
         """
-        durable = time.monotonic() - self._synced > SYNC_EVERY
         status = "ok" if output is not None else "failed"
         value, shape, dtype = (b"", "", "") if output is None else bytes_of(output)
         with self.lock:
             connection = self._connection
-            origin, moved = self._beside(place)
-            number, mark = (origin.number, origin.sum) if origin else (None, b"")
-            total = checksum(mark, moved, status, value, shape, dtype)
-            row = model, number, moved, status, value, shape, dtype, message, time.time(), total
+            origin, moved = near or self._beside(place)
+            total = checksum_of_row(origin, moved, status, value, shape, dtype)
+            row = (
+                model,
+                origin.number if origin else None,
+                bytearray(moved),  # sqlite3 looks up an adapter for each bytes and each None
+                status,
+                bytearray(value),
+                shape,
+                dtype,
+                message or "",
+                time.time(),
+                bytearray(total),
+            )
+            durable = time.monotonic() - self._synced > SYNC_EVERY
             if durable:
                 connection.execute("pragma synchronous = full")
             added = connection.execute(ADD, row).lastrowid
@@ -251,21 +280,25 @@ class Store:
                 connection.execute(f"pragma synchronous = {self._quick}")
         return added or 0
 
-    def _beside(self, place: bytes) -> tuple[Origin | None, bytes]:
-        """Return what a point is stored beside, and what differs; write an origin if need be."""
-        near = difference(place, self._origins)
-        if near is None:
-            x = point_at(place).real
-            data = place_of(x)
-            add = "insert into origin values (null, ?, ?)"
-            number = self._connection.execute(add, (data, checksum(data))).lastrowid or 0
-            self._origins.appendleft(Origin(number, x, checksum(data)))
-            return self._beside(place)
-        origin = near[0]
-        if origin is not None and origin is not self._origins[0]:
-            self._origins.remove(origin)
-            self._origins.appendleft(origin)
-        return near
+    def near(self, place: bytes) -> Near | None:
+        """Return what a point is to be stored beside; None if an origin has to be written."""
+        with self.lock:
+            near = difference(place, self._origins)
+            if near and near[0] and near[0] is not self._origins[0]:
+                self._origins.remove(near[0])
+                self._origins.appendleft(near[0])
+            return near
+
+    def _beside(self, place: bytes) -> Near:
+        """Return what a point is stored beside; write an origin if need be."""
+        if near := self.near(place):
+            return near
+        x = point_at(place).real
+        data = place_of(x)
+        add = "insert into origin values (null, ?, ?)"
+        number = self._connection.execute(add, (data, checksum(data))).lastrowid or 0
+        self._origins.appendleft(Origin(number, x, checksum(data)))
+        return self._beside(place)
 
     def _origin(self, number: int | None) -> Origin | None:
         """Return an origin by its number, checked."""
@@ -363,6 +396,7 @@ class Store:
             raise sqlite3.DatabaseError(found)
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
+        connection.execute(f"pragma page_size = {PAGE}")  # of a new file
         self._quick = _patiently(lambda: journal(connection, on_network=on_network(self.path)))
         connection.execute(f"pragma synchronous = {self._quick}")
         connection.execute(f"pragma wal_autocheckpoint = {LOG_PAGES}")

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from derivkit.engine.checkpoint import recording
 from derivkit.engine.checkpoint.checkpoint import open_checkpoint
 from derivkit.engine.checkpoint.recording import CheckpointBackend, open_memo
 from derivkit.engine.model import Model
@@ -41,6 +42,18 @@ def test_a_reply_is_in_the_file_before_it_is_passed_on(tmp_path):
     dict(backend_of(tmp_path / "run.db", other)(Model(square), iter(POINTS), {}))
     assert key[0] not in other
     replies.close()
+
+
+def test_what_another_process_has_finished_meanwhile_is_not_called_again(tmp_path, monkeypatch):
+    """Points are looked up some at a time, and those that come next once more."""
+    monkeypatch.setattr(recording, "REFRESH", 0.0)
+    one, other = [], []
+    replies = backend_of(tmp_path / "run.db", one)(Model(square), iter(POINTS), {})
+    done = dict([next(replies)])
+    dict(backend_of(tmp_path / "run.db", other)(Model(square), iter(POINTS), {}))
+    done |= dict(replies)
+    assert sorted(one + other) == [0, 1, 2, 3, 4, 5]
+    assert done == {(i,): float(i**2) for i in range(6)}
 
 
 def test_an_interrupt_in_the_model_leaves_what_had_finished(tmp_path):

@@ -10,6 +10,7 @@ from derivkit.engine.checkpoint.rows import (
     Origin,
     bytes_of,
     checksum,
+    checksum_of_row,
     difference,
     output_of,
     place_from,
@@ -71,3 +72,11 @@ def test_a_checksum_is_that_of_each_part_after_its_length():
     """Files that are there already must go on to be readable."""
     whole = b"\x02" + bytes(7) + b"ab" + bytes(8) + b"\x01" + bytes(7) + b"c"
     assert checksum(b"ab", "", "c") == blake2b(whole, digest_size=8).digest()
+
+
+@pytest.mark.parametrize("origin", [None, Origin(1, np.zeros(100), b"12345678")])
+def test_a_rows_checksum_is_that_of_its_parts_in_order(origin):
+    """Files that are there already must go on to be readable."""
+    for parts in ((b"ab", "ok", b"value", "", "<f8"), (b"cd", "failed", b"", "", "")):
+        whole = checksum(origin.sum if origin else b"", *parts)
+        assert checksum_of_row(origin, *parts) == whole

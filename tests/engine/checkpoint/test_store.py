@@ -53,6 +53,15 @@ def test_a_file_is_trusted_with_nothing_and_its_pages_are_checked(tmp_path):
         assert store._connection.execute(f"pragma {name}").fetchone() == (value,)
 
 
+def test_a_row_costs_a_short_page_in_the_log(tmp_path):
+    path = tmp_path / "run.db"
+    store, log = Store(path), path.with_name("run.db-wal")
+    store.add(1, b"point", 2.5, None)
+    before = log.stat().st_size
+    store.add(1, b"other", 2.5, None)
+    assert 0 < log.stat().st_size - before < 1100
+
+
 def test_a_row_of_another_point_is_not_called_a_changed_one(tmp_path):
     store = Store(tmp_path / "run.db")
     number = store.add(1, b"point", 2.5, None)
