@@ -106,7 +106,7 @@ class Output:
         self._lowest_wish = float(np.min(steps[steps > 0], initial=math.inf))  # of its ladders
         self._wish_before = 0.0  # the same before something unexplained was looked into
         self._inner = 0.0  # samples nearer than this lie on x0's own tread
-        self._bend = 0.0  # the derivative of the next order, where that is so
+        self._shift = 0.0  # what half of that tread changes the derivative by
         self._branch = (-math.inf, math.inf)  # where f is the polynomial that x0 lies on
         self._probes = 0
         self._explained: Finding | None = None  # what was last looked into
@@ -211,31 +211,33 @@ class Output:
         """Note the level of the noise, from where it is best determined."""
         if self.seen is not None:
             self.noise = self.seen.firmest
-            least = OF_A_STEP * self._step
+            least = OF_A_STEP * self._step(self.seen.best, self.order)
             if self.noise[0] < least:
                 self.noise = least, FIRM
             yield from self.look()
 
-    @property
-    def _step(self) -> float:
-        """How high the step beside x0 is; 0 where x0 does not lie on a tread."""
-        if self.seen is None:
-            return 0.0
-        v = self.seen.best
-        slope = v.value if self.order == 1 else self._slope
-        return step_beside(self.column, slope)
+    def _step(self, v: Finding, order: int) -> float:
+        """Return how high the step beside x0 is; 0 where x0 does not lie on a tread."""
+        return step_beside(self.column, self._slope_by(v, order))
+
+    def _slope_by(self, v: Finding, order: int) -> float:
+        return v.value if order == 1 else self._slope
 
     @property
     def on_tread(self) -> bool:
         """Whether f has an answer, and yet stands still at x0."""
-        return bool(self._step and self.result()[2].resolved)
+        seen = self.seen
+        return bool(seen and self._step(seen.best, self.order) and self.result()[2].resolved)
 
     def heed_tread(self) -> Course:
         """Know the noise of treads, whatever was seen, and that x0 lies anywhere on its tread."""
-        if self.noise is None or self.noise[0] < OF_A_STEP * self._step:
+        best = self.best
+        if best and (not self.noise or self.noise[0] < OF_A_STEP * self._step(best, self.order)):
             yield from self._take_for_noise()
-        bend = yield self._question(self.order + 1, grains=False)
-        self._bend = 0.0 if bend is None else abs(bend.best.value)
+        bend, best = (yield self._question(self.order + 1, grains=False)), self.best
+        if bend is not None and best and (step := self._step(best, self.order)):
+            width = step / abs(self._slope_by(best, self.order))
+            self._shift = 0.5 * width * abs(bend.best.value)
 
     def _is_louder(self, v: Finding) -> bool:
         """Whether a fit leaves more than the noise that is known from another line.
@@ -364,17 +366,15 @@ class Output:
 
     def _error_of(self, seen: Selection) -> float:
         error = seen.best.error * (1 + SELECTION * seen.compared)
-        return error + self._of_treads(seen.best, self.order)
+        return error + self._walked(seen.best, self.order) + self._shift
 
-    def _of_treads(self, v: Finding, order: int) -> float:
-        """Return what treads do to a derivative, beside noise that is new at every place."""
-        slope = v.value if order == 1 else self._slope
-        step = step_beside(self.column, slope)
+    def _walked(self, v: Finding, order: int) -> float:
+        """Return what treads do to a derivative whose steps come at random."""
+        step = self._step(v, order)
         if not step or self.noise is None:
             return 0.0
-        walked = walk(self.column, step, slope, v.radius, self.noise[0])
-        shifted = self._bend * 0.5 * step / abs(slope) if order == self.order else 0.0
-        return error_of_walk(walked, v.radius, order) + shifted
+        variance = walk(self.column, step, self._slope_by(v, order), v.radius, self.noise[0])
+        return error_of_walk(variance, v.radius, order)
 
     @property
     def noise_error(self) -> float:
@@ -382,7 +382,7 @@ class Output:
         if self.seen is None:
             return math.nan
         own = self.seen.best.noise_part * (1 + SELECTION * self.seen.compared)
-        return own + self._of_treads(self.seen.best, self.order)
+        return own + self._walked(self.seen.best, self.order)
 
     @property
     def finite_bound(self) -> float:
@@ -405,4 +405,4 @@ class Output:
         if seen is None:
             return math.nan, math.inf
         error = seen.best.error * (1 + SELECTION * seen.compared)
-        return seen.best.value, error + self._of_treads(seen.best, order)
+        return seen.best.value, error + self._walked(seen.best, order)
