@@ -16,7 +16,7 @@ from derivkit.calculus.lines import oblique_line
 from derivkit.calculus.mixed_seconds import along_axes, second_derivatives
 from derivkit.calculus.problem import Problem
 from derivkit.engine.names import in_order
-from derivkit.engine.trees import flatten
+from derivkit.engine.trees import numbers_by_name
 from derivkit.methods.protocol import Method
 from derivkit.methods.registry import MethodLike
 from derivkit.validation import check_count, check_direction, check_indices, real_numbers, shown
@@ -147,9 +147,10 @@ def check_order(order: Any) -> int:
 
 
 def _direction(problem: Problem, v: Any) -> NDArray[np.float64]:
-    given = in_order("v", v, problem.given_names, 0.0)
-    if given is v and problem.labels.parameters is not None:
-        given, _ = flatten(v, "v", real_numbers)
+    if problem.labels.parameters is None:
+        given = in_order("v", v, problem.given_names, 0.0)
+    else:
+        given = numbers_by_name("v", v, problem.given_names, real_numbers)
     return check_direction("v", given, problem.p)
 
 

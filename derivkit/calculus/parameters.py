@@ -231,12 +231,12 @@ def checked_scales(
     """Return the scale of every parameter, and whether the user gave it."""
     if scale is None:
         return guess, np.zeros(guess.size, dtype=bool)
-    if isinstance(scale, Mapping) or has(scale, "to_dict", "index"):
-        wanted = in_order("scale", scale, names, None)
+    wanted = in_order("scale", scale, names, None)
+    if wanted is scale:
+        given = np.ones(guess.size, dtype=bool)
+    else:
         given = np.array([each is not None for each in wanted])
         scale = [g if s is None else s for s, g in zip(wanted, guess.tolist(), strict=True)]
-    else:
-        given = np.ones(guess.size, dtype=bool)
     return _checked_scale(scale, guess.size), given
 
 
