@@ -71,6 +71,18 @@ def test_a_hessian_vector_product_is_the_hessian_times_v(v):
     assert (np.abs(result.value - exact) <= result.error).all()
 
 
+@pytest.mark.parametrize("digits", [4, 8])
+def test_a_hessian_vector_product_holds_in_noise(digits):
+    def printed(x):
+        return round(float(f(x)), digits)
+
+    for v in ([1.0, 1.0, 1.0], [1.0, 2.0, -3.0], [1.0, 0.0, 1.0]):
+        result = CalculusKit(printed, X0).hvp_result(v)
+        off = np.abs(result.value - exact_hessian() @ v)
+        assert (off <= result.error).all(), v
+        assert (off <= 10.0 ** (1 - digits / 2)).all(), v
+
+
 def test_a_hessian_vector_product_takes_fewer_calls_than_the_hessian():
     p = 12
     rng = np.random.default_rng(0)
