@@ -267,12 +267,12 @@ def _furthest(direction: Direction) -> float:
 
 
 def _sum(one: Direction, h_one: float, other: Direction, h_other: float) -> dict[int, float]:
-    """Return h_one one + h_other other, which are not parallel, without parameters that stay."""
+    """Return h_one one + h_other other, which are not parallel."""
     v: dict[int, float] = {}
     for (indices, weights), h in ((one, h_one), (other, h_other)):
         for i, weight in zip(indices, weights, strict=True):
             v[i] = v.get(i, 0.0) + h * weight
-    return {i: w for i, w in v.items() if w}
+    return v
 
 
 def _worst(
