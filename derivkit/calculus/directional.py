@@ -70,14 +70,12 @@ class Directional:
             return _times(axes, self.v[where], self.order)
         if where.size == 1:  # an axis, which is followed upwards whatever the sign of v
             unit = float(self.v[where[0]])
-            rays, lines = axis_lines(problem, budget, where.tolist())
+            (ray,), (line,) = axis_lines(problem, budget, where.tolist())
         else:
             unit = float(np.abs(self.v).max())
             weights = self.v[where] / unit
             ray, line = oblique_line(problem, where.tolist(), weights, share=budget)
-            rays, lines = [ray], [line]
-        solvers = [method.solve(line, self.order) for line in lines]
-        parts = stacked((yield Stage(rays, solvers, order=self.order)))
+        parts = stacked((yield Stage([ray], [method.solve(line, self.order)], order=self.order)))
         return parts.take(0, parameter_axes=0).scaled(unit**self.order)
 
     def from_whole(self, whole: NDArray[np.float64]) -> NDArray[np.float64]:
