@@ -20,6 +20,7 @@ from derivkit.calculus.parameters import (
     guessed_scales,
     half_widths,
     must_be_inside,
+    must_vary,
     put_inside,
 )
 from derivkit.calculus.user_function import called_on_arrays, checked_function, checked_model
@@ -37,6 +38,8 @@ __all__ = [
     "Problem",
     "ProblemKeywords",
     "check_problem",
+    "checked_accuracy",
+    "checked_period",
     "split_keywords",
 ]
 
@@ -286,6 +289,7 @@ def check_problem(
     point, lower, upper = checked_bounds(bounds, point, own_names)
     coordinates = Coordinates.of(transform, own_names)
     chosen = None if wrt is None else checked_wrt(wrt, own_names, tree)
+    must_vary(chosen, lower, upper, own_names)
     scales, given = checked_scales(scale, guessed_scales(point, lower, upper), own_names)
     moved = coordinates.inside(lower, upper)
     called = called_on_arrays(function, tree, own_names, call, args, kwargs, moved)
@@ -301,9 +305,9 @@ def check_problem(
         given,
         _labels(tree, chosen, coordinates),
         Execution(executor, timeout, speculate, hedge),
-        _checked_period(period),
+        checked_period(period),
         chosen,
-        _checked_accuracy(accuracy),
+        checked_accuracy(accuracy),
         coordinates,
     )
 
@@ -317,7 +321,7 @@ def _labels(tree: Tree | None, chosen: tuple[int, ...] | None, coordinates: Coor
     return Labels(names, tree, coordinates=coordinates.in_order(chosen))
 
 
-def _checked_period(period: Any) -> NDArray[np.float64] | Mapping[Any, Any] | None:
+def checked_period(period: Any) -> NDArray[np.float64] | Mapping[Any, Any] | None:
     """Return periods of outputs, also by their keys; inf for those that have none."""
     if period is None:
         return None
@@ -343,7 +347,7 @@ def _with_inf(period: Any) -> Any:
     return np.inf if period is None else period
 
 
-def _checked_accuracy(accuracy: Any) -> NDArray[np.float64] | Mapping[Any, Any] | None:
+def checked_accuracy(accuracy: Any) -> NDArray[np.float64] | Mapping[Any, Any] | None:
     """Return the accuracies of outputs, also by their names."""
     if accuracy is None:
         return None
