@@ -504,7 +504,9 @@ def _as_dataarray(block: NDArray[Any], leaves: Sequence[Leaf]) -> Any:
             coords[new_key] = tuple(renamed[d] for d in over), values, kept
         if leaf.kind != "dataarray":
             coords |= {
-                d: (d, list(at)) for d, at in zip(new, labels, strict=True) if at is not None
+                d: (d, [_text(each) if isinstance(each, tuple) else each for each in at])
+                for d, at in zip(new, labels, strict=True)
+                if at is not None
             }
         dims += new
     return xr.DataArray(block, dims=dims, coords=coords, name=name, attrs=attrs)

@@ -103,7 +103,7 @@ def _required(field: dataclasses.Field[Any]) -> bool:
 
 def plain(value: Any) -> Any:  # noqa: PLR0911 - a case a type
     """Return arrays, results, statuses and what holds them as numbers, strings, lists and dicts."""
-    if isinstance(value, np.ndarray):
+    if isinstance(value, (np.ndarray, np.complexfloating)):
         if value.dtype.kind == "c":
             return {"real": plain(value.real), "imag": plain(value.imag)}
         return plain(value.tolist())
