@@ -27,7 +27,7 @@ from derivkit.calculus.user_function import called_on_arrays, checked_function, 
 from derivkit.engine.backends.choice import WHEREVER, Execution
 from derivkit.engine.calling import Calling
 from derivkit.engine.model import Model
-from derivkit.engine.names import in_order
+from derivkit.engine.names import in_order, order_of
 from derivkit.engine.trees import Branch, Leaf, Tree, flatten
 from derivkit.results.labels import Labels
 from derivkit.validation import has, real_numbers, shown
@@ -172,10 +172,13 @@ class Problem:
             raise ValueError(f"`{called}` must have {self.p} entries, got {moved.size}")
         labelled = isinstance(tree, Branch) or (tree is not None and tree.kind != "array")
         if labelled and names != self.given_names:
-            raise ValueError(
-                f"`{called}` must be labelled {', '.join(self.given_names)}, in this order, got "
-                f"{', '.join(names)}"
-            )
+            order = order_of(names, self.given_names)
+            if order is None:
+                raise ValueError(
+                    f"`{called}` must be labelled {', '.join(self.given_names)}, got "
+                    f"{', '.join(names)}"
+                )
+            moved = moved[order]
         moved = put_inside(self.coordinates.point(moved), self.lower, self.upper)
         must_be_inside(moved, self.lower, self.upper, called)
         return replace(
