@@ -72,8 +72,8 @@ def gradients(
     progress, checkpoint, version, checkpoint_mismatch
         As for `CalculusKit`.
     **keywords
-        The others of `CalculusKit`, ``side`` and ``compare`` as for `CalculusKit.gradient_result`,
-        and the method's own where it is given by name.
+        The others of `CalculusKit`, ``side`` as for `CalculusKit.gradient_result`, and the
+        method's own where it is given by name.
 
     Raises
     ------
