@@ -193,6 +193,9 @@ class Plan(Shown):
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the plan to a file, as JSON; `load` goes on from it, on any machine.
 
+        A file holds no classes: where x0 was a dataclass's or a named tuple, the derivative of a
+        plan that was loaded is an array.
+
         Raises
         ------
         TypeError

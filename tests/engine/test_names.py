@@ -48,7 +48,7 @@ def test_lists_nested_as_x0_go_by_their_places():
     [
         ({"h": 1}, "`scale` must be given for parameters among cosmo.h, .*, got h"),
         ({"bias": [1, 2, 3]}, "`scale` must be one for all or 2 for an array of 2"),
-        ({"bias": [1, [2, 3]]}, r"`scale` must .* got \[1, \[2, 3\]\]"),
+        ({"bias": [1, [2, 3], 4]}, r"`scale` must be one .* got \[1, \[2, 3\], 4\]"),
     ],
     ids=str,
 )
