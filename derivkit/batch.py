@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from derivkit.calculus.driver import run
 from derivkit.calculus.operators import requested
+from derivkit.calculus.parameters import checked_x0
 from derivkit.calculus.problem import Problem, check_problem, split_keywords
 from derivkit.calculus.scalar import AtPoints, around_a_defined_point
 from derivkit.engine.backends.choice import choose_backend
@@ -71,8 +72,8 @@ def gradients(
     progress, checkpoint, version, checkpoint_mismatch
         As for `CalculusKit`.
     **keywords
-        The others of `CalculusKit`, ``side`` and ``compare`` as for `CalculusKit.gradient_result`,
-        and the method's own where it is given by name.
+        The others of `CalculusKit`, ``side`` as for `CalculusKit.gradient_result`, and the
+        method's own where it is given by name.
 
     Raises
     ------
@@ -93,6 +94,7 @@ def gradients(
         raise ValueError("`points` must hold at least one point, got none")
     of_problem, options = split_keywords(keywords)
     of_call = {key: options.pop(key) for key in OF_EACH_CALL if key in options}
+    checked_x0(places[0], None, "points[0]")
     problem = check_problem(function, places[0], **of_problem)
     nowhere = ""  # nobody can go on from it
     memo, _ = memo_of(problem, nowhere, checkpoint, version, checkpoint_mismatch)

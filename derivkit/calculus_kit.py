@@ -500,7 +500,8 @@ class CalculusKit(Shown, Generic[Labelled]):
     ) -> Labelled:
         """Return d^n/dt^n f(x0 + t v) at t = 0, for v of any length; arguments as for `gradient`.
 
-        One line only, however many parameters there are.
+        One line only, however many parameters there are; at a corner of the bounds, where v leads
+        out both ways, the derivatives with respect to the parameters that it moves.
         """
         tensor = operators.directional(self._problem, v, order)
         options |= _of_run(n_workers, max_evaluations, progress)

@@ -29,6 +29,7 @@ from derivkit.forecast.experiment import Experiment
 from derivkit.forecast.fisher import FisherResult
 from derivkit.forecast.information import Array
 from derivkit.forecast.inputs import Point, check_calls, check_keywords, check_names, known_name
+from derivkit.forecast.pickled import Pickled
 from derivkit.forecast.probe import Probe, one_by_one, probes_of
 from derivkit.forecast.probe_table import ProbeTable
 from derivkit.forecast.verdict import warn_of
@@ -52,7 +53,7 @@ class ForecastKeywords(ModelKeywords, CheckpointKeywords, total=False):
     """Keywords of `ForecastKit` for the model that it calls."""
 
 
-class ForecastKit(Shown, DensityCalls):
+class ForecastKit(Pickled, Shown, DensityCalls):
     """Forecasts for data with a Gaussian or Poisson likelihood, with errors and a verdict.
 
     Parameters

@@ -94,8 +94,20 @@ def test_labelled_points_give_labelled_derivatives():
     frame = pd.DataFrame(POINTS, columns=["a", "b", "c"])
     found = kit.at_many("gradient", [row for _, row in frame.iterrows()])
     assert pd.DataFrame(found).shape == (12, 3)
-    with pytest.raises(ValueError, match="labelled a, b, c, in this order, got b, a, c"):
-        kit.at_many("gradient", [{"b": 2.0, "a": 1.0, "c": 0.5}])
+    one, same = kit.at_many(
+        "gradient", [{"a": 1.0, "b": 2.0, "c": 0.5}, {"b": 2.0, "a": 1.0, "c": 0.5}]
+    )
+    assert one == same
+    with pytest.raises(ValueError, match=r"`points\[0\]` must be labelled a, b, c, got a, b, d"):
+        kit.at_many("gradient", [{"a": 2.0, "b": 1.0, "d": 0.5}])
+
+
+def test_the_first_point_is_named_like_the_others():
+    for k in (0, 1):
+        points = [[1.0, 2.0, 0.5], [1.0, 2.0, 0.5]]
+        points[k][1] = np.nan
+        with pytest.raises(ValueError, match=rf"`points\[{k}\]` must be finite"):
+            gradients(smooth, points)
 
 
 def fails(x):

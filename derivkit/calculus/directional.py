@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from derivkit.calculus.assembly import Stage, Stages, Tensor, stacked
+from derivkit.calculus.assembly import (
+    Stage,
+    Stages,
+    Tensor,
+    TensorParts,
+    stacked,
+    sum_of,
+)
 from derivkit.calculus.builders import values_of
 from derivkit.calculus.hyper_hessian import tensor_among
-from derivkit.calculus.lines import oblique_line
+from derivkit.calculus.lines import axis_lines, oblique_line
 from derivkit.calculus.mixed_seconds import along_axes, second_derivatives
 from derivkit.calculus.problem import Problem
 from derivkit.engine.names import in_order
-from derivkit.engine.trees import flatten
+from derivkit.engine.trees import numbers_by_name
 from derivkit.methods.protocol import Method
 from derivkit.methods.registry import MethodLike
 from derivkit.validation import check_count, check_direction, check_indices, real_numbers, shown
@@ -58,8 +65,16 @@ class Directional:
         held = [problem.given_names[i] for i in where if problem.lower[i] == problem.upper[i]]
         if held:
             raise ValueError(f"`v` must be 0 along what bounds hold fixed, got {', '.join(held)}")
-        unit = float(np.abs(self.v).max())
-        ray, line = oblique_line(problem, where.tolist(), self.v[where] / unit, share=budget)
+        if _leads_out(problem, self.v):
+            axes = yield from tensor_among(problem, method, budget, self.order, where.tolist())
+            return _times(axes, self.v[where], self.order)
+        if where.size == 1:  # an axis, which is followed upwards whatever the sign of v
+            unit = float(self.v[where[0]])
+            (ray,), (line,) = axis_lines(problem, budget, where.tolist())
+        else:
+            unit = float(np.abs(self.v).max())
+            weights = self.v[where] / unit
+            ray, line = oblique_line(problem, where.tolist(), weights, share=budget)
         parts = stacked((yield Stage([ray], [method.solve(line, self.order)], order=self.order)))
         return parts.take(0, parameter_axes=0).scaled(unit**self.order)
 
@@ -89,6 +104,9 @@ class HessianVector:
         """Follow the axes, the line along v, and the planes of v with every axis."""
         problem.all_must_vary("hvp")
         p, where = problem.p, np.flatnonzero(self.v)
+        if _leads_out(problem, self.v):
+            whole = yield from tensor_among(problem, method, budget, 2, range(p))
+            return _times(whole.take(where), self.v[where])
         if where.size == 1:  # v is an axis: the product is a column of the Hessian
             column = int(where[0])
             ends = [(i, column) for i in range(p) if i != column]
@@ -139,6 +157,30 @@ class Mixed:
         return np.asarray(whole[entry])
 
 
+def _leads_out(problem: Problem, v: NDArray[np.float64]) -> bool:
+    """Whether v leads out of the bounds both ways, as it may at a corner of them."""
+    low, high = problem.x0 <= problem.lower, problem.x0 >= problem.upper
+    forwards = (v > 0) & high | (v < 0) & low
+    backwards = (v > 0) & low | (v < 0) & high
+    return bool(forwards.any() and backwards.any())
+
+
+def _times(parts: TensorParts, v: NDArray[np.float64], times: int = 1) -> TensorParts:
+    """Return a tensor's parts multiplied by v along so many of its last axes.
+
+    Step and status are those of the term with the largest error.
+    """
+    for _ in range(times):
+        axes = parts.nfev.ndim - 1
+        terms = [parts.take(k, parameter_axes=axes).scaled(w) for k, w in enumerate(v.tolist())]
+        worst = terms[0]
+        for each in terms[1:]:
+            worst = worst.where(each.error > worst.error, each)
+        total, status = sum_of(terms), worst.status
+        parts = replace(total, status=status, step=worst.step, noise=worst.noise)
+    return parts
+
+
 def check_order(order: Any) -> int:
     """Return the order of a derivative along one direction."""
     if check_count("order", order) > HIGHEST:
@@ -147,9 +189,10 @@ def check_order(order: Any) -> int:
 
 
 def _direction(problem: Problem, v: Any) -> NDArray[np.float64]:
-    given = in_order("v", v, problem.given_names, 0.0)
-    if given is v and problem.labels.parameters is not None:
-        given, _ = flatten(v, "v", real_numbers)
+    if problem.labels.parameters is None:
+        given = in_order("v", v, problem.given_names, 0.0)
+    else:
+        given = numbers_by_name("v", v, problem.given_names, real_numbers)
     return check_direction("v", given, problem.p)
 
 

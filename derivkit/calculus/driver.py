@@ -33,7 +33,7 @@ from derivkit.engine.model import Backend, Model, close
 from derivkit.engine.progress import Show, Watch, check_progress, watching
 from derivkit.engine.rounds import drive
 from derivkit.engine.streaming import stream
-from derivkit.errors import TracingError
+from derivkit.errors import ModelError, TracingError
 from derivkit.methods.protocol import BudgetSpentError, Estimate
 from derivkit.methods.registry import resolve
 from derivkit.results.evaluations import Evaluations
@@ -279,7 +279,11 @@ def _evaluated(plan: Computation, stage: Stage, calls: _Calls, watch: Watch | No
     if other is None:
         return found
     beside = evaluation_of(other.model, other.memo)
-    gap = gaps(beside, samples, evaluation.shape, plan.outputs, calls.left)
+    try:
+        gap = gaps(beside, samples, evaluation.shape, plan.outputs, calls.left)
+    except (ModelError, TypeError) as error:
+        error.add_note("this is the model that was given to `compare`")
+        raise
     calls.nfev += beside.nfev
     nfev_of = [a + b for a, b in zip(found.nfev_of, beside.nfev_of, strict=True)]
     return replace(found, gap=gap, nfev_of=nfev_of)

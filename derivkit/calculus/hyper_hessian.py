@@ -102,7 +102,7 @@ def _tensor(problem: Problem, method: Method, order: int, indices: Sequence[int]
     closed = any(c for _, c in steps)
     lattice = _Lattice(problem, method, order, indices, [h for h, _ in steps], closed)
     names: list[_Name] = [((i,), 0) for i in range(len(lines))]
-    units = np.abs(lattice.steps).tolist()
+    units = list(lattice.steps)  # signed: axes are followed upwards, also where steps point down
     if len(indices) > 1:
         stage, oblique, lengths = lattice.stage()
         results = results.joined((yield stage))

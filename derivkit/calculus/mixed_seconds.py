@@ -204,7 +204,8 @@ class _Planes:
         rays, lines, lasts = [], [], []
         for i, j, length in zip(a.tolist(), b.tolist(), lengths.tolist(), strict=True):
             v = _sum(self.directions[i], steps[i], self.directions[j], sign * steps[j])
-            unit = max(map(abs, v.values()))
+            # the same for both signs, also where a and b move a parameter both: they are compared
+            unit = max(_furthest(self.directions[k]) * abs(steps[k]) for k in (i, j))
             weights = [w / unit for w in v.values()]
             ray, line = oblique_line(self.problem, list(v), weights, scale=unit * length)
             rays.append(ray)
@@ -260,13 +261,18 @@ def _lines_along(
     return [ray for ray, _ in both], [line for _, line in both]
 
 
+def _furthest(direction: Direction) -> float:
+    """Return how far the parameter moves for t = 1 that moves furthest."""
+    return max(map(abs, direction[1]))
+
+
 def _sum(one: Direction, h_one: float, other: Direction, h_other: float) -> dict[int, float]:
-    """Return h_one one + h_other other, which are not parallel, without parameters that stay."""
+    """Return h_one one + h_other other, which are not parallel."""
     v: dict[int, float] = {}
     for (indices, weights), h in ((one, h_one), (other, h_other)):
         for i, weight in zip(indices, weights, strict=True):
             v[i] = v.get(i, 0.0) + h * weight
-    return {i: w for i, w in v.items() if w}
+    return v
 
 
 def _worst(

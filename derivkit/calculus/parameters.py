@@ -33,6 +33,7 @@ __all__ = [
     "guessed_scales",
     "half_widths",
     "must_be_inside",
+    "must_vary",
     "put_inside",
 ]
 
@@ -132,6 +133,18 @@ def checked_wrt(wrt: Any, names: Sequence[str], tree: Tree | None) -> tuple[int,
     return tuple(found if tree is None else sorted(found))
 
 
+def must_vary(
+    chosen: Sequence[int] | None, lower: NDArray[Any], upper: NDArray[Any], names: Sequence[str]
+) -> None:
+    """Raise a ValueError where all parameters that are asked for are held fixed."""
+    if not (lower < upper)[slice(None) if chosen is None else list(chosen)].any():
+        which = names if chosen is None else [names[i] for i in chosen]
+        raise ValueError(
+            "`bounds` must leave a parameter that varies, got lower == upper for "
+            + shown(", ".join(which))
+        )
+
+
 def checked_bounds(
     bounds: Any, x0: NDArray[Any], names: tuple[str, ...]
 ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
@@ -143,8 +156,6 @@ def checked_bounds(
     lower, upper = check_bounds(bounds, p)
     if np.isnan(lower).any() or np.isnan(upper).any() or (lower > upper).any():
         raise ValueError(f"`bounds` must be pairs with lower <= upper, got {shown(bounds)}")
-    if (lower == upper).all():
-        raise ValueError("`bounds` must leave a parameter that varies, got lower == upper for all")
     x0 = put_inside(x0, lower, upper)
     must_be_inside(x0, lower, upper)
     return x0, lower, upper
@@ -231,12 +242,12 @@ def checked_scales(
     """Return the scale of every parameter, and whether the user gave it."""
     if scale is None:
         return guess, np.zeros(guess.size, dtype=bool)
-    if isinstance(scale, Mapping) or has(scale, "to_dict", "index"):
-        wanted = in_order("scale", scale, names, None)
+    wanted = in_order("scale", scale, names, None)
+    if wanted is scale:
+        given = np.ones(guess.size, dtype=bool)
+    else:
         given = np.array([each is not None for each in wanted])
         scale = [g if s is None else s for s, g in zip(wanted, guess.tolist(), strict=True)]
-    else:
-        given = np.ones(guess.size, dtype=bool)
     return _checked_scale(scale, guess.size), given
 
 

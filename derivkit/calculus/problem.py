@@ -20,13 +20,14 @@ from derivkit.calculus.parameters import (
     guessed_scales,
     half_widths,
     must_be_inside,
+    must_vary,
     put_inside,
 )
 from derivkit.calculus.user_function import called_on_arrays, checked_function, checked_model
 from derivkit.engine.backends.choice import WHEREVER, Execution
 from derivkit.engine.calling import Calling
 from derivkit.engine.model import Model
-from derivkit.engine.names import in_order
+from derivkit.engine.names import in_order, order_of
 from derivkit.engine.trees import Branch, Leaf, Tree, flatten
 from derivkit.results.labels import Labels
 from derivkit.validation import has, real_numbers, shown
@@ -37,6 +38,8 @@ __all__ = [
     "Problem",
     "ProblemKeywords",
     "check_problem",
+    "checked_accuracy",
+    "checked_period",
     "split_keywords",
 ]
 
@@ -169,10 +172,13 @@ class Problem:
             raise ValueError(f"`{called}` must have {self.p} entries, got {moved.size}")
         labelled = isinstance(tree, Branch) or (tree is not None and tree.kind != "array")
         if labelled and names != self.given_names:
-            raise ValueError(
-                f"`{called}` must be labelled {', '.join(self.given_names)}, in this order, got "
-                f"{', '.join(names)}"
-            )
+            order = order_of(names, self.given_names)
+            if order is None:
+                raise ValueError(
+                    f"`{called}` must be labelled {', '.join(self.given_names)}, got "
+                    f"{', '.join(names)}"
+                )
+            moved = moved[order]
         moved = put_inside(self.coordinates.point(moved), self.lower, self.upper)
         must_be_inside(moved, self.lower, self.upper, called)
         return replace(
@@ -286,6 +292,7 @@ def check_problem(
     point, lower, upper = checked_bounds(bounds, point, own_names)
     coordinates = Coordinates.of(transform, own_names)
     chosen = None if wrt is None else checked_wrt(wrt, own_names, tree)
+    must_vary(chosen, lower, upper, own_names)
     scales, given = checked_scales(scale, guessed_scales(point, lower, upper), own_names)
     moved = coordinates.inside(lower, upper)
     called = called_on_arrays(function, tree, own_names, call, args, kwargs, moved)
@@ -301,9 +308,9 @@ def check_problem(
         given,
         _labels(tree, chosen, coordinates),
         Execution(executor, timeout, speculate, hedge),
-        _checked_period(period),
+        checked_period(period),
         chosen,
-        _checked_accuracy(accuracy),
+        checked_accuracy(accuracy),
         coordinates,
     )
 
@@ -317,7 +324,7 @@ def _labels(tree: Tree | None, chosen: tuple[int, ...] | None, coordinates: Coor
     return Labels(names, tree, coordinates=coordinates.in_order(chosen))
 
 
-def _checked_period(period: Any) -> NDArray[np.float64] | Mapping[Any, Any] | None:
+def checked_period(period: Any) -> NDArray[np.float64] | Mapping[Any, Any] | None:
     """Return periods of outputs, also by their keys; inf for those that have none."""
     if period is None:
         return None
@@ -343,7 +350,7 @@ def _with_inf(period: Any) -> Any:
     return np.inf if period is None else period
 
 
-def _checked_accuracy(accuracy: Any) -> NDArray[np.float64] | Mapping[Any, Any] | None:
+def checked_accuracy(accuracy: Any) -> NDArray[np.float64] | Mapping[Any, Any] | None:
     """Return the accuracies of outputs, also by their names."""
     if accuracy is None:
         return None

@@ -147,9 +147,11 @@ class SparseJacobian:
         weights = _inward(problem)
         rays, solvers, units = [], [], []
         for columns in _members(groups, count):
-            unit = float(np.abs(weights[columns]).max())
+            moves = weights[columns]
+            # a column by itself is an axis, which is followed upwards
+            unit = float(moves[0] if len(moves) == 1 else np.abs(moves).max())
             ray, line = oblique_line(
-                problem, columns.tolist(), weights[columns] / unit, scale=unit, share=share
+                problem, columns.tolist(), moves / unit, scale=abs(unit), share=share
             )
             rays.append(ray)
             solvers.append(method.solve(line, 1))

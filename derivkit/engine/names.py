@@ -5,14 +5,35 @@ Entries of a dict or a Series belong to their names, whatever their order.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
 from derivkit.validation import has, shown
 
-__all__ = ["in_order", "labels_of", "matrix_in_order", "meant_by", "order_of", "within"]
+__all__ = [
+    "fields_of",
+    "in_order",
+    "labels_of",
+    "matrix_in_order",
+    "meant_by",
+    "order_of",
+    "within",
+]
+
+
+def fields_of(value: Any) -> dict[str, Any] | None:
+    """Return what a named tuple, a dataclass's thing or a namespace holds by name; else None."""
+    if isinstance(value, tuple):
+        return dict(zip(value._fields, value, strict=True)) if hasattr(value, "_fields") else None
+    if isinstance(value, SimpleNamespace):
+        return dict(vars(value))
+    if is_dataclass(value) and not isinstance(value, type) and not has(value, "__array__"):
+        return {f.name: getattr(value, f.name) for f in fields(value) if f.init}
+    return None
 
 
 def order_of(own: Sequence[str], wanted: Sequence[str]) -> list[int] | None:
@@ -46,7 +67,7 @@ def in_order(
     argument : str
         Its name, for the message.
     given : object
-        A mapping by names, or nested as x0 is, is put in order; one entry for a whole array or
+        What is given by names, or nested as x0 is, is put in order; one entry for a whole array or
         branch holds for all of it. Anything else is returned as it is.
     names : sequence of p str
     otherwise : object
@@ -59,20 +80,20 @@ def in_order(
     ValueError
         If a key is none of the names.
     """
-    if has(given, "to_dict", "index"):
-        given = given.to_dict()  # a Series
-    if not isinstance(given, Mapping):
+    by_name = _by_name(given, names)
+    if by_name is None:
         return given
     found = [otherwise] * len(names)
     unknown: list[str] = []
 
     def put(name: str, each: Any) -> None:
         where = meant_by(name, names)
+        inside = _inside(name, each, [names[i] for i in where])
         if not where:
             unknown.append(name)
-        elif isinstance(each, Mapping):
-            for key, one in each.items():
-                put(f"{name}.{key}" if f"{name}[{key}]" not in names else f"{name}[{key}]", one)
+        elif inside is not None:
+            for key, one in inside.items():
+                put(key, one)
         else:
             alone = len(where) == 1 and names[where[0]] == name
             for i, one in zip(
@@ -80,7 +101,7 @@ def in_order(
             ):
                 found[i] = one
 
-    for key, each in given.items():
+    for key, each in by_name.items():
         put(str(key), each)
     if unknown:
         raise ValueError(
@@ -88,6 +109,50 @@ def in_order(
             f"got {', '.join(sorted(unknown))}"
         )
     return found
+
+
+def _by_name(given: Any, names: Sequence[str]) -> Mapping[Any, Any] | None:
+    """Return what is given for each name or branch; None where it goes by its order."""
+    if has(given, "to_dict", "index"):
+        return dict(given.to_dict())  # a Series
+    if isinstance(given, Mapping):
+        return given
+    held = fields_of(given)
+    if held is not None:
+        return held if all(meant_by(key, names) for key in held) else None
+    if isinstance(given, (list, tuple)) and any(map(_is_named, given)):
+        return {f"x[{i}]": each for i, each in enumerate(given)}
+    return None
+
+
+def _is_named(value: Any) -> bool:
+    return isinstance(value, Mapping) or fields_of(value) is not None
+
+
+def _inside(branch: str, given: Any, names: Sequence[str]) -> dict[str, Any] | None:
+    """Return what is given for the children of a branch, by their names; None if for all at once.
+
+    ``names`` are the branch's own. A list goes by its places where it is as long as the branch
+    and nested, such as pairs of bounds are; else it may be one pair, or a whole array.
+    """
+    if isinstance(given, Mapping):
+        own = set(names)
+        keys = {key: f"{branch}[{key}]" for key in given}
+        return {
+            keys[key] if keys[key] in own else f"{branch}.{key}": each
+            for key, each in given.items()
+        }
+    held = fields_of(given)
+    if held is not None:
+        return {f"{branch}.{key}": each for key, each in held.items()}
+    if not isinstance(given, (list, tuple)) or not any(
+        _is_named(each) or np.iterable(each) for each in given
+    ):
+        return None
+    places = {name[len(branch) :].partition("]")[0] for name in names}
+    if places != {f"[{i}" for i in range(len(given))}:
+        return None
+    return {f"{branch}[{i}]": each for i, each in enumerate(given)}
 
 
 def labels_of(matrix: Any) -> list[str] | None:
@@ -133,7 +198,8 @@ def within(name: str, whole: str) -> bool:
 def _spread(argument: str, each: Any, n: int) -> list[Any]:
     """Return n entries: a number, or of bounds a pair, for all of them, or one for each."""
     if argument != "bounds":
-        found = [each] * n if np.ndim(each) == 0 else np.ravel(each).tolist()
+        one_for_all = not isinstance(each, (list, tuple)) and np.ndim(each) == 0
+        found = [each] * n if one_for_all else list(_flat(each))
     elif len(each) == 2 and not any(map(np.iterable, each)):
         found = [each] * n
     else:
@@ -143,3 +209,12 @@ def _spread(argument: str, each: Any, n: int) -> list[Any]:
             f"`{argument}` must be one for all or {n} for an array of {n}, got {shown(each)}"
         )
     return found
+
+
+def _flat(each: Any) -> Iterator[Any]:
+    """Yield the entries of lists and arrays, one after the other, of whatever lengths they are."""
+    if isinstance(each, (list, tuple)):
+        for one in each:
+            yield from _flat(one)
+    else:
+        yield from np.ravel(each).tolist()

@@ -58,5 +58,9 @@ def _from_plain(plain: list[Any]) -> Tree:
     if kind in {"series", "frame"}:
         import pandas as pd  # noqa: PLC0415 - the labels are pandas'
 
-        labels = tuple(pd.Index(each) for each in second)
+        # of an index of several levels a label is a tuple, which JSON makes a list
+        labels = tuple(
+            pd.Index([tuple(one) if isinstance(one, list) else one for one in each])
+            for each in second
+        )
     return Leaf(tuple(map(int, first)), str(kind), labels, about, bool(is_complex))

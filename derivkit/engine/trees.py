@@ -11,16 +11,15 @@ labels nor complex numbers as two.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set as AbstractSet
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass
 from itertools import product
 from math import prod
-from types import SimpleNamespace
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from derivkit.engine.names import in_order, order_of
+from derivkit.engine.names import fields_of, in_order, order_of
 from derivkit.validation import has
 
 __all__ = [
@@ -30,6 +29,7 @@ __all__ = [
     "Tree",
     "conformed",
     "flatten",
+    "numbers_by_name",
     "periods_of",
     "wrapped",
 ]
@@ -285,25 +285,20 @@ def _taken_apart(
     )
 
 
-def _children(  # noqa: PLR0911 - a case a type
-    value: Any, lead: tuple[int, ...]
-) -> tuple[Any, dict[Any, Any]] | None:
+def _children(value: Any, lead: tuple[int, ...]) -> tuple[Any, dict[Any, Any]] | None:
     """Return the kind of a branch and its children by key; None for a leaf."""
     if isinstance(value, dict):
         return _kind_of(value), dict(value)
     if isinstance(value, Mapping):
         variables: Any = value  # of a Dataset, which also maps its coordinates
         return "dict", dict((variables.data_vars if has(value, "data_vars") else value).items())
+    held = fields_of(value)
+    if held is not None:
+        return type(value), held
     if isinstance(value, (list, tuple)):
-        if hasattr(value, "_fields"):
-            return type(value), dict(zip(value._fields, value, strict=True))
-        ragged = isinstance(value, tuple) and len(set(map(np.ndim, value))) > 1
+        ragged = isinstance(value, tuple) and len(set(map(_axes, value))) > 1
         if ragged or ((isinstance(value, tuple) or not lead) and _holds_a_tree(value)):
             return type(value).__name__, dict(enumerate(value))
-    elif is_dataclass(value) and not isinstance(value, type) and not has(value, "__array__"):
-        return type(value), {f.name: getattr(value, f.name) for f in fields(value) if f.init}
-    elif isinstance(value, SimpleNamespace):
-        return type(value), vars(value)
     return None
 
 
@@ -324,12 +319,22 @@ def _holds_a_tree(items: Sequence[Any]) -> bool:
     for each in items:
         if isinstance(each, (float, int)):  # the usual case, without the questions below
             continue
+        if isinstance(each, Mapping) or fields_of(each) is not None:
+            return True
         if isinstance(each, (list, tuple)):
-            if hasattr(each, "_fields") or _holds_a_tree(each):
+            if _holds_a_tree(each):
                 return True
-        elif isinstance(each, Mapping) or len(getattr(each, "shape", ())) > 0:
+        elif len(getattr(each, "shape", ())) > 0:
             return True
     return False
+
+
+def _axes(value: Any) -> int:
+    """Return how many axes numbers have; -1 where they make no array."""
+    try:
+        return np.ndim(value)
+    except ValueError:
+        return -1
 
 
 def _leaf(
@@ -397,6 +402,26 @@ def _reordered(part: NDArray[Any], order: list[int]) -> NDArray[Any]:
     """Return a leaf's numbers in another order: of complex ones all real parts stand first."""
     halves = part.reshape(-1, len(order), *part.shape[1:])
     return halves[:, order].reshape(part.shape)
+
+
+def numbers_by_name(
+    argument: str, given: Any, names: Sequence[str], numbers: Numbers, *, what: str = "parameters"
+) -> NDArray[Any]:
+    """Return numbers that are given flat, by name, or nested, in the order of these names.
+
+    Of what is named, or nested with the same names, the order is free; what is not named is 0.
+
+    Raises
+    ------
+    ValueError
+        If one is given for what is none of the names.
+    """
+    flat, own = flatten(given, argument, numbers)
+    order = order_of(own.names(), names)
+    if order is not None:
+        return np.asarray(flat[order])
+    named = in_order(argument, given, names, 0.0, what=what)
+    return flat if named is given else numbers(argument, named)
 
 
 def periods_of(tree: Tree, given: Mapping[Any, Any]) -> NDArray[np.float64]:
@@ -479,7 +504,9 @@ def _as_dataarray(block: NDArray[Any], leaves: Sequence[Leaf]) -> Any:
             coords[new_key] = tuple(renamed[d] for d in over), values, kept
         if leaf.kind != "dataarray":
             coords |= {
-                d: (d, list(at)) for d, at in zip(new, labels, strict=True) if at is not None
+                d: (d, [_text(each) if isinstance(each, tuple) else each for each in at])
+                for d, at in zip(new, labels, strict=True)
+                if at is not None
             }
         dims += new
     return xr.DataArray(block, dims=dims, coords=coords, name=name, attrs=attrs)

@@ -11,6 +11,7 @@ import numpy as np
 from derivkit.forecast.fisher import FisherResult
 from derivkit.forecast.information import Array
 from derivkit.forecast.inputs import check_points
+from derivkit.forecast.pickled import Pickled
 from derivkit.forecast.report import Judged
 from derivkit.forecast.samples import Samples, importance_samples
 from derivkit.forecast.verdict import Verdict
@@ -127,7 +128,7 @@ def checked(
 
 
 @dataclass(frozen=True, eq=False)
-class Posterior:
+class Posterior(Pickled):
     """The exact log-density of a kit's data at its own fiducial means, for any sampler.
 
     Attributes

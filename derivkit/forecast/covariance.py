@@ -199,14 +199,14 @@ def _of_sparse_factor(
     L: Any, order: NDArray[np.intp], weights: Array, C: Any, name: str
 ) -> Whitener:
     """Return the whitener ``weights * L^-1 x[order]`` of C, with L a lower triangle."""
-    solver = splu(L, permc_spec="NATURAL", diag_pivot_thresh=0.0)
+    solver = _Triangle(L)
     weight, back = weights[:, None], np.argsort(order)
 
     def whiten(X: Array) -> Array:
         return np.asarray(weight * solver.solve(X[order]))
 
     def adjoint(Y: Array) -> Array:
-        solved = solver.solve(np.asfortranarray(weight * Y), "T")  # type: ignore[call-overload]
+        solved = solver.solve(np.asfortranarray(weight * Y), "T")
         return np.asarray(solved[back])
 
     def without(gone: NDArray[np.bool_]) -> Whitener:
@@ -214,6 +214,17 @@ def _of_sparse_factor(
         return whitener_of(C.tocsr()[kept][:, kept], kept.size, name=name)
 
     return Whitener(len(order), whiten, adjoint, lambda E: size_by_signs(whiten, E), without)
+
+
+class _Triangle:
+    """A sparse lower triangle that solves; pickled as itself, which what solves cannot be."""
+
+    def __init__(self, L: Any) -> None:
+        self._lower = L
+        self.solve: Callable[..., Any] = splu(L, permc_spec="NATURAL", diag_pivot_thresh=0.0).solve
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _Triangle, (self._lower,)
 
 
 def _of_operator(W: LinearOperator, m: int, name: str) -> Whitener:

@@ -14,7 +14,7 @@ from derivkit.forecast.inputs import Point, known_name
 from derivkit.status import Status
 from derivkit.validation import shown
 
-__all__ = ["change_of", "differentiated"]
+__all__ = ["Functions", "change_of", "differentiated"]
 
 Functions = Mapping[str, Callable[[Any], float] | str]
 
@@ -23,11 +23,13 @@ MOST_CONDITION = 1e12
 
 
 def differentiated(
-    functions: Functions, point: Point, free: Sequence[str], bounds: Array
+    functions: Functions, point: Point, free: Sequence[str], bounds: Array, sigmas: Array
 ) -> tuple[Array, Array, Array]:
     """Return values (k,) of functions of theta, their Jacobian (k, p), and its errors.
 
     A function may be the name of a free parameter; ``bounds`` are of all parameters of the point.
+    ``sigmas`` (p,) are the lengths over which the data tell each free one: steps for those at 0,
+    whose size tells none.
     """
     if not functions:
         raise ValueError("`functions` must be at least one parameter, got none")
@@ -57,7 +59,10 @@ def differentiated(
         if not math.isfinite(here):
             raise ValueError(f"`functions` must be finite at theta0, got {here} for {name!r}")
     limits = [(low, high) for low, high in bounds[places].tolist()]
-    result = CalculusKit(together, start[places], names=free, bounds=limits).jacobian_result()
+    at_zero = np.flatnonzero((start[places] == 0) & np.isfinite(sigmas) & (sigmas > 0)).tolist()
+    scale = {free[i]: float(sigmas[i]) for i in at_zero}
+    kit = CalculusKit(together, start[places], names=free, bounds=limits, scale=scale)
+    result = kit.jacobian_result()
     still = (result.status == Status.CONSTANT).all(axis=1)
     if still.any():
         name = list(functions)[int(np.flatnonzero(still)[0])]

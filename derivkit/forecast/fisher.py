@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from derivkit.engine.names import labels_of, matrix_in_order
 from derivkit.forecast.bias import BiasResult, Data, bias_of
-from derivkit.forecast.derived import change_of, differentiated
+from derivkit.forecast.derived import Functions, change_of, differentiated
 from derivkit.forecast.factors import semidefinite_root
 from derivkit.forecast.figures import KINDS, Ellipse, Measured, Pivot, limit_beside_a_bound
 from derivkit.forecast.information import Array, Information
@@ -345,7 +345,7 @@ class FisherResult(Judged):
         >>> print(product.names, product.sigma.round(6))
         ('ab',) [0.223607]
         """
-        value, jacobian, error = differentiated(functions, self.point, self.free, self.bounds)
+        value, jacobian, error = self._differentiated(functions)
         return replace(
             self,
             names=tuple(functions),
@@ -374,7 +374,7 @@ class FisherResult(Judged):
                 f"{', '.join(self.names)}, got {len(functions)}; use derived(...) for fewer"
             )
         every = {**functions, **hidden}
-        value, jacobian, error = differentiated(every, self.point, self.free, self.bounds)
+        value, jacobian, error = self._differentiated(every)
         steps = np.asarray(1 / self.information.scale)
         change, error = change_of(jacobian, error, steps, self.free, functions)
         new = tuple(every)
@@ -396,6 +396,10 @@ class FisherResult(Judged):
             free=new,
             bounds=limits,
         )
+
+    def _differentiated(self, functions: Functions) -> tuple[Array, Array, Array]:
+        steps = np.asarray(1 / self.information.scale)
+        return differentiated(functions, self.point, self.free, self.bounds, steps)
 
     def _bounds_of(self, function: Any) -> tuple[float, float]:
         if not isinstance(function, str):

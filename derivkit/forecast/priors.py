@@ -16,6 +16,7 @@ from scipy.special import logsumexp, xlog1py, xlogy
 
 from derivkit.forecast.covariance import whitener_of
 from derivkit.forecast.inputs import known_name
+from derivkit.forecast.pickled import Pickled
 from derivkit.forecast.samples import outside
 from derivkit.forecast.structures import Precision
 from derivkit.validation import check_count, check_sequence, shown
@@ -175,7 +176,7 @@ PRIORS: dict[str, Callable[..., LogDensity]] = {
 
 
 @dataclass(frozen=True, eq=False)
-class Prior:
+class Prior(Pickled):
     """A sum of log-densities, cut off at bounds.
 
     Attributes

@@ -19,8 +19,17 @@ from typing import (
 
 import numpy as np
 
+from derivkit.forecast.pickled import Pickled
 from derivkit.forecast.verdict import Verdict
-from derivkit.results.serialise import is_data, parsed, plain, to_dict, to_frame, to_json
+from derivkit.results.serialise import (
+    is_data,
+    parsed,
+    plain,
+    series_again,
+    to_dict,
+    to_frame,
+    to_json,
+)
 from derivkit.results.table import html_table, text_table
 from derivkit.validation import typed
 
@@ -34,7 +43,7 @@ FORMATS |= dict.fromkeys(("sigma", "others fixed", "Fisher's sigma", "95 % limit
 FORMATS |= dict.fromkeys(("error", "in sigma", "Newton step"), "{:.2g}")
 
 
-class Report:
+class Report(Pickled):
     """A result with a table and a message; a dataclass inherits the rest.
 
     Attributes
@@ -113,7 +122,7 @@ def _restored(kind: Any, value: Any) -> Any:
     if isinstance(kind, UnionType):
         kind = get_args(kind)[0]
     if value is None or kind is Any:
-        return value
+        return series_again(value)
     origin: Any = get_origin(kind) or kind
     if origin is np.ndarray:
         [dtype] = get_args(get_args(kind)[1])

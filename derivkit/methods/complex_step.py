@@ -98,7 +98,7 @@ Differences: TypeAlias = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 def _real_places(line: Line, radii: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return two places a radius: on both sides of x0 where the bounds allow, else on one."""
-    h = radii * line.scale
+    h = np.minimum(radii * line.scale, _room(line))
     left, right = np.where(h <= line.upper, (-h, h), (-h, -2 * h))
     left, right = np.where(h <= -line.lower, (left, right), (h, 2 * h))
     return np.concatenate([[0.0], left, right])
@@ -132,9 +132,16 @@ def _joined(some: Differences, more: Differences) -> Differences:
     return np.concatenate([some[0], more[0]]), np.concatenate([some[1], more[1]])
 
 
+def _room(line: Line) -> float:
+    """Return how far a first sample may lie on the side that has more room, for two of them."""
+    return max(line.upper, -line.lower) / 4  # half of a few smallest floats may be rounded up
+
+
 def _move(line: Line) -> float:
     """Return a short move towards the inside of the bounds; a power of two, so made exactly."""
-    move = 2.0 ** np.floor(np.log2(max(MOVE * (abs(line.origin) or line.scale), TINY)))
+    wanted = max(MOVE * (abs(line.origin) or line.scale), TINY)
+    with np.errstate(divide="ignore"):  # no room for any: 2**-inf is 0
+        move = 2.0 ** np.floor(np.log2(min(wanted, _room(line))))
     return float(move if line.upper >= -line.lower else -move)
 
 

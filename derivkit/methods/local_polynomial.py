@@ -33,6 +33,8 @@ Array: TypeAlias = NDArray[np.float64]
 # outlier by.
 DEFAULT_STEPS = (0.01, 0.02, 0.03, 0.04, 0.06, 0.08)
 
+TINY = float(np.finfo(float).tiny)  # closer together than this, samples are none
+
 SPARE = 2  # samples beyond those that determine the polynomial, to tell an outlier by
 
 DEGREE_BEYOND_ORDER = 5  # of the polynomial that outliers are told by: for a gradient, degree 6
@@ -127,7 +129,7 @@ class LocalPolynomial(CourseMethod):
     def _places(self, line: Line) -> Array:
         """Return the samples on both sides; where the bounds cut them off, they are drawn in."""
         steps = np.array(self.rel_steps) * line.scale
-        farthest = float(steps.max())
+        farthest = max(float(steps.max()), TINY)
         sides = []
         for sign, room in ((-1.0, -line.lower), (1.0, line.upper)):
             shrink = min(1.0, room / farthest)

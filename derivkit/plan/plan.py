@@ -19,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from derivkit.calculus.operators import requested
-from derivkit.calculus.problem import Problem, check_problem
+from derivkit.calculus.parameters import checked_wrt, must_vary
+from derivkit.calculus.problem import Problem, check_problem, checked_accuracy, checked_period
 from derivkit.engine.backends.choice import Execution
 from derivkit.engine.model import Failure, Model, Reply, as_output
 from derivkit.engine.points import place_of
@@ -34,7 +35,7 @@ from derivkit.version import __version__
 
 __all__ = ["Plan"]
 
-FORMAT = "derivkit plan 2"
+FORMAT = "derivkit plan 3"
 
 
 class Plan(Shown):
@@ -192,6 +193,9 @@ class Plan(Shown):
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the plan to a file, as JSON; `load` goes on from it, on any machine.
 
+        A file holds no classes: where x0 was a dataclass's or a named tuple, the derivative of a
+        plan that was loaded is an array.
+
         Raises
         ------
         TypeError
@@ -205,7 +209,7 @@ class Plan(Shown):
             "arguments": {k: to_plain(v, k) for k, v in self._arguments.items()},
             "names": list(problem.names),
             "structure": problem.labels.parameters and as_text(problem.labels.parameters),
-            **{k: to_plain(getattr(problem, k), k) for k in _ARRAYS},
+            **{k: to_plain(getattr(problem, k), k) for k in (*_ARRAYS, *_SETTINGS)},
             "points": [_compact(x, problem.x0) for x in self._points],
             "values": {
                 str(self._numbers[place]): to_plain(_value_of(reply), "values")
@@ -254,17 +258,28 @@ class Plan(Shown):
     @classmethod
     def _restored(cls, state: Mapping[str, Any]) -> Plan:
         names, structure = check_texts("names", state["names"]), state["structure"]
-        labels = Labels(names, structure and from_text(structure))
+        shown_ones = state["shown"] and checked_wrt(state["shown"], names, None)
+        labels = Labels(
+            tuple(names[i] for i in shown_ones or range(len(names))),
+            structure and from_text(structure),
+        )
         arrays = {k: from_plain(state[k]) for k in _ARRAYS}
         x0, lower, upper, scale = (arrays[k] for k in ("x0", "lower", "upper", "scale"))
         sizes = {each.shape for each in (x0, lower, upper, scale)}
-        inside = (
-            sizes == {(len(names),)} and ((lower <= x0) & (x0 <= upper) & (lower < upper)).all()
-        )
+        inside = sizes == {(len(names),)} and ((lower <= x0) & (x0 <= upper)).all()
         if not (inside and (np.isfinite(scale) & (scale > 0)).all() and np.isfinite(x0).all()):
             raise ValueError("its bounds, scale and x0 do not fit")
+        must_vary(shown_ones, lower, upper, names)
         arrays["x0"].flags.writeable = False
-        problem = Problem(Model(_elsewhere), names=names, labels=labels, **arrays)
+        problem = Problem(
+            Model(_elsewhere),
+            names=names,
+            labels=labels,
+            shown=shown_ones,
+            period=checked_period(from_plain(state["period"])),
+            accuracy=checked_accuracy(from_plain(state["accuracy"])),
+            **arrays,
+        )
         plan = cls.__new__(cls)
         arguments = {k: from_plain(v) for k, v in state["arguments"].items()}
         cls._set_up(plan, problem, state["what"], arguments)
@@ -321,6 +336,7 @@ class Plan(Shown):
 
 
 _ARRAYS = ("x0", "lower", "upper", "scale", "scale_given")  # the problem's, as they are saved
+_SETTINGS = ("shown", "period", "accuracy")
 
 
 def _file(path: Any) -> Path:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -17,13 +18,13 @@ from derivkit.methods.registry import available_methods, name_of, resolve
 __all__ = ["from_plain", "to_plain"]
 
 
-def to_plain(value: Any, name: str) -> Any:
+def to_plain(value: Any, name: str) -> Any:  # noqa: PLR0911 - a case a type
     """Return a value in terms of JSON's.
 
     Parameters
     ----------
     value : object
-        Numbers, text, arrays, sequences of them, or a method value.
+        Numbers, text, arrays, sequences and mappings of them, or a method value.
     name : str
         What it is called, for the message.
 
@@ -45,6 +46,9 @@ def to_plain(value: Any, name: str) -> Any:
         return {"array": flat, "shape": list(value.shape), "dtype": value.dtype.str}
     if isinstance(value, (list, tuple)):
         return [to_plain(each, name) for each in value]
+    if isinstance(value, Mapping):
+        items = [(to_plain(key, name), to_plain(each, name)) for key, each in value.items()]
+        return {"items": items}
     if dataclasses.is_dataclass(value) and name_of(value) in available_methods():
         options = {f.name: getattr(value, f.name) for f in dataclasses.fields(value) if f.init}
         plain = {key: to_plain(each, f"{name}.{key}") for key, each in options.items()}
@@ -55,7 +59,7 @@ def to_plain(value: Any, name: str) -> Any:
     )
 
 
-def from_plain(plain: Any) -> Any:
+def from_plain(plain: Any) -> Any:  # noqa: PLR0911 - a case a type
     """Return the value that `to_plain` was given."""
     if isinstance(plain, list):
         return [from_plain(each) for each in plain]
@@ -68,4 +72,6 @@ def from_plain(plain: Any) -> Any:
     if "array" in plain:
         flat = [from_plain(each) for each in plain["array"]]
         return np.array(flat, dtype=plain["dtype"]).reshape(plain["shape"])
+    if "items" in plain:
+        return {from_plain(key): from_plain(each) for key, each in plain["items"]}
     return resolve(plain["method"], {k: from_plain(v) for k, v in plain["options"].items()})

@@ -229,7 +229,8 @@ class DerivativeResult:
         Parameters
         ----------
         field : str
-            "value", "error", "status", "step" or "noise".
+            "value", "error", "status", "step", "noise", "noise_error", "finite_bound", "gap" or
+            "asymmetry".
         kind : {"array", "dict", "pandas"}, optional
             Instead of the kind of x0.
 
@@ -239,10 +240,11 @@ class DerivativeResult:
             A gradient as dict or Series; a Jacobian or Hessian as nested dict or DataFrame.
         """
         labels = (self.labels or Labels(self.names)).of_kind(kind)
-        arrays = {k: v for k, v in vars(self).items() if isinstance(v, np.ndarray)}
-        like = [k for k, v in arrays.items() if v.shape == self.value.shape]
-        field = check_known("field", field, ["value", *(k for k in like if k != "value")])
-        return labels.given_to(getattr(self, field), self.parameter_axes)
+        shape = np.shape(self.value)
+        fields = {k: v for k in _OF_ENTRIES if (v := getattr(self, k)) is not None}
+        like = [k for k, v in fields.items() if np.shape(v) == shape]
+        field = check_known("field", field, like)
+        return labels.given_to(fields[field], self.parameter_axes)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         return np.array(self.value, dtype=dtype, copy=copy)
@@ -395,5 +397,10 @@ def _entries(names: tuple[str, ...], axes: int) -> list[tuple[int, str]]:
         for index in combinations_with_replacement(range(p), axes)
     ]
 
+
+_OF_ENTRIES = (
+    *("value", "error", "status", "step", "noise"),
+    *("noise_error", "finite_bound", "gap", "asymmetry"),
+)
 
 _FORMATS = {"value": "{:.10g}", "error": "{:.2g}", "step": "{:.3g}"}

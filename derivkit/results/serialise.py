@@ -19,12 +19,22 @@ from derivkit.engine.failures import Raised
 from derivkit.engine.tree_text import as_text, from_text
 from derivkit.results.labels import Labels
 from derivkit.status import Status
-from derivkit.validation import optional, shown
+from derivkit.validation import has, optional, shown
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["from_dict", "from_json", "is_data", "parsed", "plain", "to_dict", "to_frame", "to_json"]
+__all__ = [
+    "from_dict",
+    "from_json",
+    "is_data",
+    "parsed",
+    "plain",
+    "series_again",
+    "to_dict",
+    "to_frame",
+    "to_json",
+]
 
 Result = TypeVar("Result")
 
@@ -103,12 +113,15 @@ def _required(field: dataclasses.Field[Any]) -> bool:
 
 def plain(value: Any) -> Any:  # noqa: PLR0911 - a case a type
     """Return arrays, results, statuses and what holds them as numbers, strings, lists and dicts."""
-    if isinstance(value, np.ndarray):
+    if isinstance(value, (np.ndarray, np.complexfloating)):
         if value.dtype.kind == "c":
             return {"real": plain(value.real), "imag": plain(value.imag)}
         return plain(value.tolist())
     if isinstance(value, (list, tuple)):
         return [plain(each) for each in value]
+    if has(value, "to_numpy", "index"):  # a Series of parameters
+        keys, numbers = value.index.tolist(), value.to_numpy().tolist()
+        return {"series": [plain(keys), plain(numbers)]}
     if isinstance(value, Mapping):
         return {str(key): plain(each) for key, each in value.items()}
     if isinstance(value, Enum):  # a status, a verdict
@@ -119,6 +132,15 @@ def plain(value: Any) -> Any:  # noqa: PLR0911 - a case a type
         return to_dict(value)
     number = value.item() if isinstance(value, np.generic) else value
     return str(number) if isinstance(number, complex) else number
+
+
+def series_again(value: Any) -> Any:
+    """Return the Series that `plain` was given; anything else as it is."""
+    if not (isinstance(value, Mapping) and isinstance(value.get("series"), list)):
+        return value
+    keys, numbers = value["series"]
+    labels = [tuple(key) if isinstance(key, list) else key for key in keys]
+    return optional("pandas", "from_json").Series(numbers, index=labels)
 
 
 def _plain_labels(labels: Labels) -> dict[str, Any] | None:

@@ -9,16 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
-import numpy as np
-
 from derivkit.calculus.driver import check_run, run_together
 from derivkit.calculus.problem import check_problem, split_keywords
 from derivkit.calculus.sparsity import Pattern
 from derivkit.calculus.user_function import check_arguments
 from derivkit.calculus_kit import CalculusKit
-from derivkit.engine.names import in_order
 from derivkit.engine.progress import Show
-from derivkit.engine.trees import flatten
+from derivkit.engine.trees import flatten, numbers_by_name
 from derivkit.methods.registry import MethodLike
 from derivkit.transforms.at_points import Kind, Transform, ValueAndGradient
 from derivkit.validation import (
@@ -270,10 +267,10 @@ def vjp(
     outputs = None if result.labels is None else result.labels.outputs
 
     def pulled_back(u: Any) -> Any:
-        weights, own = flatten(u, "u", real_numbers)
-        if outputs is not None and own.names() != outputs.names():
-            named = in_order("u", u, outputs.names(), 0.0, what="outputs")
-            weights = weights if named is u else np.array(named)
+        if outputs is None:
+            weights, _ = flatten(u, "u", real_numbers)
+        else:
+            weights = numbers_by_name("u", u, outputs.names(), real_numbers, what="outputs")
         if weights.shape != (len(rows),):
             raise ValueError(f"`u` must hold {len(rows)} numbers, got {weights.size}")
         return kit.labels.given_to(weights @ rows, 1)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from derivkit import CalculusKit
+from derivkit import CalculusKit, UnresolvedWarning
 from derivkit.calculus.directional import build_directional, build_hvp, build_mixed
 
 X0 = np.array([0.5, 0.7, 1.1])
@@ -69,6 +69,54 @@ def test_a_hessian_vector_product_is_the_hessian_times_v(v):
     exact = exact_hessian() @ v
     np.testing.assert_allclose(result.value, exact, atol=1e-8)
     assert (np.abs(result.value - exact) <= result.error).all()
+
+
+@pytest.mark.parametrize("method", ["auto", "adaptive", "finite"])
+@pytest.mark.parametrize("v", [[1.0, 1.0, 0.0], [-1.0, -2.0, 0.5]])
+def test_a_direction_that_leads_out_of_a_corner_both_ways_has_its_derivatives(method, v):
+    bounds = [(X0[0], None), (None, X0[1]), (None, None)]
+
+    def inside(x):
+        assert x[0] >= X0[0]
+        assert x[1] <= X0[1]
+        return f(x)
+
+    kit = CalculusKit(inside, X0, bounds=bounds)
+    exact = {1: exact_gradient() @ v, 2: exact_hessian() @ v @ v}
+    for order in (1, 2):
+        result = kit.directional_result(v, method, order=order)
+        assert abs(result.value - exact[order]) <= result.error < 1e-3
+        assert result.rows()[0]["parameter"] == "the direction"
+    product = kit.hvp_result(v, method)
+    assert (np.abs(product.value - exact_hessian() @ v) <= product.error).all()
+    assert (product.error < 1e-3).all()
+
+
+@pytest.mark.parametrize("settings", [{}, {"executor": "threads"}], ids=str)
+def test_one_parameter_may_be_followed_downwards(settings):
+    kit = CalculusKit(f, X0, **settings)
+    result = kit.directional_result([0.0, -2.0, 0.0], n_workers=2 if settings else None)
+    assert abs(result.value + 2 * exact_gradient()[1]) <= result.error
+
+
+def test_a_direction_of_one_parameter_keeps_to_its_budget_on_a_bound():
+    for bounds in ([(0.5, None)], [(None, 0.5)]):
+        kit = CalculusKit(lambda x: np.exp(x[0]), [0.5], bounds=bounds)
+        with pytest.warns(UnresolvedWarning):
+            result = kit.directional_result([-1.0], "adaptive", max_evaluations=5)
+        assert result.nfev <= 5
+
+
+@pytest.mark.parametrize("digits", [4, 8])
+def test_a_hessian_vector_product_holds_in_noise(digits):
+    def printed(x):
+        return round(float(f(x)), digits)
+
+    for v in ([1.0, 1.0, 1.0], [1.0, 2.0, -3.0], [1.0, 0.0, 1.0]):
+        result = CalculusKit(printed, X0).hvp_result(v)
+        off = np.abs(result.value - exact_hessian() @ v)
+        assert (off <= result.error).all(), v
+        assert (off <= 10.0 ** (1 - digits / 2)).all(), v
 
 
 def test_a_hessian_vector_product_takes_fewer_calls_than_the_hessian():

@@ -120,6 +120,16 @@ def test_bounds_hold_at_a_corner():
     np.testing.assert_allclose(result.value, np.e, rtol=1e-3)
 
 
+@pytest.mark.parametrize("sides", list(product([-1, 0, 1], repeat=2)))
+def test_odd_orders_have_their_sign_on_either_side_of_a_wall(sides):
+    f, x0, exact = plane_wave(2, 3)
+    ends = zip(x0, sides, strict=True)
+    bounds = [{-1: (None, x), 0: (None, None), 1: (x, None)}[side] for x, side in ends]
+    result = CalculusKit(f, x0, bounds=bounds).hyper_hessian_result()
+    np.testing.assert_allclose(result.value, exact, atol=1e-4)
+    assert (np.abs(result.value - exact) <= result.error).all()
+
+
 def test_a_vector_function_gives_a_tensor_an_output():
     T = build_hyper_hessian(lambda x: np.array([x[0] ** 3, x[0] * x[1] + x[1] ** 2]), [0.5, 2.0])
     assert T.shape == (2, 2, 2, 2)

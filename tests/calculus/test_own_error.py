@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
 
-from derivkit import CalculusKit, UnresolvedWarning, check_gradient
+from derivkit import CalculusKit, ModelError, UnresolvedWarning, check_gradient
 from derivkit.status import Status
 
 X0 = [0.5, 2.0, 1.0]
@@ -272,3 +272,10 @@ def test_an_ode_at_its_usual_tolerance_is_covered_once_it_is_compared():
         entries += exact.size
     assert alone < 0.5 * entries  # the samples do not show it
     assert compared >= 0.95 * entries
+
+
+def test_what_the_other_model_raises_is_told_to_be_its_own():
+    kit = CalculusKit(lambda x: x[0] ** 2, [1.0])
+    with pytest.raises(ModelError) as caught:
+        kit.gradient_result(compare=lambda x: 1 / 0)
+    assert "`compare`" in caught.value.__notes__[-1]

@@ -86,3 +86,12 @@ def test_keywords_are_split_and_none_is_lost():
     of_problem, others = split_keywords(keywords)
     assert of_problem == {"bounds": 1, "wrt": 3}
     assert others == {"stepsize": 2, "n_workers": 4}
+
+
+def test_what_is_asked_for_must_vary():
+    bounds = [(1.0, 1.0), (None, None)]
+    with pytest.raises(
+        ValueError, match=r"`bounds` must leave a parameter that varies, got .* 'a'"
+    ):
+        check_problem(np.sum, {"a": 1.0, "b": 2.0}, bounds=bounds, wrt="a")
+    assert check_problem(np.sum, {"a": 1.0, "b": 2.0}, bounds=bounds, wrt=["a", "b"]).free == [1]

@@ -92,6 +92,20 @@ def test_no_point_is_outside_the_bounds_of_any_column_of_a_group():
     assert np.abs((J - chain_jacobian(X0)).toarray()).max() < 1e-6
 
 
+@pytest.mark.parametrize("settings", [{}, {"executor": "threads"}], ids=str)
+def test_columns_on_an_upper_bound_are_followed_wherever_calls_run(settings):
+    x0 = np.array([0.3, 1.0])
+    kit = CalculusKit(
+        lambda x: np.array([np.sin(x[0]) + x[1] ** 2, x[0] * x[1]]),
+        x0,
+        bounds=[(None, 0.3), (None, 1.0)],
+        **settings,
+    )
+    result = kit.jacobian_result(sparsity=np.ones((2, 2)), n_workers=2 if settings else None)
+    exact = [[np.cos(0.3), 2.0], [1.0, 0.3]]
+    np.testing.assert_allclose(result.value.toarray(), exact, rtol=1e-8)
+
+
 def test_noise_is_not_taken_for_dependence():
     rng = np.random.default_rng(0)
     kit = CalculusKit(lambda x: chain(x) * (1 + 1e-10 * rng.normal(size=x.size)), X0)

@@ -9,7 +9,8 @@ from multiprocessing import get_context
 
 import numpy as np
 import pytest
-from joblib import parallel_config
+from joblib import parallel_config, register_parallel_backend
+from joblib._parallel_backends import LokyBackend
 
 from derivkit import CalculusKit
 
@@ -62,6 +63,31 @@ def test_processes_of_any_number_give_the_same_bits(serial, n):
 @pytest.mark.parametrize("executor", ["processes", "threads"] + ["fork"] * FORKS)
 def test_every_kind_of_worker_gives_the_same_bits(serial, executor):
     assert gradient(2, executor=executor) == serial
+
+
+class OfOnesOwn(LokyBackend):
+    """A backend of joblib's that this package knows nothing of."""
+
+
+register_parallel_backend("of one's own", OfOnesOwn)
+
+
+def compared(n_workers=None, executor=None):
+    kit = CalculusKit(elementwise, X0, executor=executor)
+    result = kit.hessian_result(n_workers=n_workers, compare=lambda x: 1.001 * elementwise(x))
+    assert (result.gap > 0).any()
+    return result.value.tobytes(), result.error.tobytes(), result.gap.tobytes(), result.nfev
+
+
+@pytest.mark.parametrize("executor", ["processes", "threads"] + ["fork"] * FORKS)
+def test_another_model_to_compare_with_goes_to_the_workers_too(executor):
+    assert compared(2, executor) == compared()
+
+
+def test_another_model_goes_through_a_backend_of_joblibs():
+    plain = compared()
+    with parallel_config(backend="of one's own", n_jobs=2):
+        assert compared() == plain
 
 
 @pytest.mark.parametrize("backend", ["loky", "threading", "multiprocessing", "sequential"])

@@ -761,6 +761,14 @@ def test_a_covariance_beside_data_that_have_their_own_is_not_ignored():
         ForecastKit(lambda t: [t[0]], [1.0], True).fisher()
 
 
+def test_a_parameter_at_zero_is_moved_by_what_the_data_tell_of_it():
+    tiny = 1e-9
+    kit = ForecastKit(lambda t: [t[0] / tiny, 2 * t[0] / tiny], [0.0], 0.1, scale=tiny)
+    found = kit.fisher_result().derived({"D": lambda t: np.sin(t[0] / tiny) + t[0] / tiny})
+    exact = 2 * np.sqrt(0.1 / 5)
+    assert abs(found.sigma[0] - exact) <= found.sigma_error[0] < 1e-6
+
+
 def test_derived_parameters_that_are_no_numbers_are_named():
     result = ForecastKit(lambda t: [t[0], t[1]], [1.0, 2.0], 1.0, names=["a", "b"]).fisher_result()
     assert np.isclose(result.derived({"S": lambda t: t[:1] * 2}).sigma[0], 2.0)

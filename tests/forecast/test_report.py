@@ -1,9 +1,19 @@
 """Results of forecasts as text, HTML, frame, JSON and back."""
 
+import pickle
+
 import numpy as np
 import pytest
+from scipy import sparse
 
-from derivkit import DaliResult, FisherResult, ForecastKit, ForecastWarning, LaplaceResult
+from derivkit import (
+    DaliResult,
+    FisherResult,
+    ForecastKit,
+    ForecastWarning,
+    LaplaceResult,
+    Precision,
+)
 from derivkit.forecast.bias import BiasResult
 from derivkit.forecast.check import GaussianCheck
 
@@ -63,3 +73,42 @@ def test_all_results_have_table_html_frame_and_json(kit):
 def test_json_that_is_none_of_ours_is_refused():
     with pytest.raises(ValueError, match="to_dict"):
         FisherResult.from_json('{"names": ["a"]}')
+
+
+def test_a_series_reads_back_as_one():
+    pd = pytest.importorskip("pandas")
+    kit = ForecastKit(model, pd.Series({"a": 1.0, "b": 0.5}), 1e-4)
+    result = kit.fisher_result()
+    again = FisherResult.from_json(result.to_json())
+    pd.testing.assert_series_equal(again.labelled("sigma"), result.labelled("sigma"))
+    slope = {"s": lambda t: t["a"] * t["b"]}
+    assert again.derived(slope).sigma == result.derived(slope).sigma
+
+
+TRIDIAGONAL = sparse.diags_array([[1e-5] * 19, [1e-4] * 20, [1e-5] * 19], offsets=[-1, 0, 1])
+
+
+@pytest.mark.parametrize(
+    "cov",
+    [1e-4, np.full(20, 1e-4), TRIDIAGONAL.toarray(), TRIDIAGONAL, Precision(np.eye(20) * 1e4)],
+    ids=["number", "variances", "matrix", "sparse", "precision"],
+)
+def test_forecasts_are_pickled_with_the_users_functions(cov):
+    kit = ForecastKit(lambda t: 1.0 * model(t), {"a": 1.0, "b": 0.5}, cov, priors={"b": 0.5})
+    result, point = kit.fisher_result(), {"a": 1.01, "b": 0.49}
+    again = pickle.loads(pickle.dumps(result))
+    assert str(again) == str(result)
+    shift = 1e-3 * X
+    assert np.array_equal(again.bias(shift).shift, result.bias(shift).shift)
+    density = pickle.loads(pickle.dumps(kit.posterior.log_density))
+    assert density(point) == kit.posterior.log_density(point)
+    kit_again = pickle.loads(pickle.dumps(kit))
+    assert np.array_equal(kit_again.fisher_result().value, result.value)
+    dali = kit.dali_result()
+    assert pickle.loads(pickle.dumps(dali)).log_density(point) == dali.log_density(point)
+
+
+def test_a_prior_is_pickled():
+    kit = ForecastKit(model, {"a": 1.0, "b": 0.5}, 1e-4)
+    prior = kit.build_prior(terms=[("gaussian", {"mean": [1.0, 0.5], "cov": np.eye(2)})])
+    assert pickle.loads(pickle.dumps(prior))([1.1, 0.5]) == prior([1.1, 0.5])

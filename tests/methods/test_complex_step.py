@@ -148,6 +148,22 @@ def test_real_samples_stay_inside_the_bounds():
     assert result.value[0] == pytest.approx(1.5, rel=1e-15)
 
 
+@pytest.mark.filterwarnings("ignore::derivkit.errors.UnresolvedWarning")  # only bounds are asked
+@pytest.mark.parametrize(("x0", "room"), [(0.3, 1e-15), (0.3, 1e-8), (0.0, 5e-324), (1e300, 1e285)])
+def test_bounds_hold_however_narrow_they_are(x0, room):
+    low, high = x0 - room, x0 + 3 * room
+
+    def model(x):
+        assert low <= x[0].real <= high
+        return np.cos(x[0] / max(x0, 1.0))
+
+    kit = CalculusKit(model, [x0], bounds=[(low, high)])
+    for side in (None, 1, -1):
+        result = kit.gradient_result("complex_step", side=side)
+        exact = -np.sin(x0 / max(x0, 1.0)) / max(x0, 1.0)
+        assert not abs(result.value[0] - exact) > result.error[0]
+
+
 def test_real_and_complex_points_are_asked_for_in_rounds_of_their_own():
     solver = ComplexStep().solve(Line(scale=2.0, origin=1.0), 1)
     t = next(solver)

@@ -251,6 +251,25 @@ def test_bounds_and_scale_hold_and_are_saved(tmp_path):
     assert plan.result().tobytes() == expected.tobytes()
 
 
+def test_what_the_kit_knows_of_parameters_and_outputs_is_saved(tmp_path):
+    def f(x):
+        return np.array([x["a"] ** 2 * x["b"][0], x["b"][1] * x["c"]])
+
+    x0 = {"a": 0.7, "b": np.array([2.0, 3.0]), "c": 1.0}
+    settings = {"bounds": {"c": (1.0, 1.0)}, "wrt": ["a", "b"], "accuracy": 1e-5, "period": 100.0}
+    kit = CalculusKit(f, x0, **settings)
+    plan, side = kit.plan("jacobian_result", side={"a": -1}), {"a": -1}
+    while not plan.done:
+        plan.tell([f({"a": a, "b": np.array([b0, b1]), "c": c}) for a, b0, b1, c in plan.points()])
+        plan.save(tmp_path / "plan.json")
+        plan = Plan.load(tmp_path / "plan.json")
+    found, wanted = plan.result(), kit.jacobian_result(side=side)
+    assert found.names == wanted.names
+    np.testing.assert_array_equal(found.value, wanted.value)
+    np.testing.assert_array_equal(found.error, wanted.error)
+    assert found.labelled().keys() == wanted.labelled().keys()
+
+
 def test_a_plan_of_a_kit_never_calls_its_function():
     def forbidden(x):
         raise AssertionError("called")

@@ -82,3 +82,27 @@ def test_a_frame_needs_pandas_and_says_so(monkeypatch):
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(ImportError, match="pip install pandas"):
         to_frame([{"a": 1}])
+
+
+def test_one_derivative_of_one_complex_output_comes_back():
+    kit = CalculusKit(lambda x: np.exp(1j * x[0]) * x[1], [0.5, 2.0])
+    result = kit.directional_result([1.0, 1.0])
+    again = DerivativeResult.from_json(result.to_json())
+    assert again.value == result.value
+    assert result.labelled("error") == again.labelled("error") == result.error
+    assert result.labelled("status") == result.status
+
+
+def test_labels_of_several_levels_come_back():
+    pd = pytest.importorskip("pandas")
+    x0 = pd.Series([1.0, 2.0], index=pd.MultiIndex.from_tuples([("a", 1), ("b", 1)]))
+    result = CalculusKit(lambda x: x.iloc[0] * x.iloc[1], x0).gradient_result()
+    again = DerivativeResult.from_json(result.to_json())
+    pd.testing.assert_series_equal(again.labelled(), result.labelled())
+
+
+def test_outputs_of_xarray_take_parameters_of_several_levels():
+    pd, xr = pytest.importorskip("pandas"), pytest.importorskip("xarray")
+    x0 = pd.Series([1.0, 2.0], index=pd.MultiIndex.from_tuples([("a", 1), ("b", 1)]))
+    J = CalculusKit(lambda x: xr.DataArray(x.to_numpy() ** 2, dims="t"), x0).jacobian()
+    assert J.sel(parameter="b.1").values.round(6).tolist() == [0.0, 4.0]

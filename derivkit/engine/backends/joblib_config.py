@@ -103,16 +103,17 @@ class _ThroughJoblib:
         self._n = n
         self._timeout = timeout
         self._return_as = "generator_unordered" if as_they_come else "list"
-        self._sent: tuple[str, tuple[Any, ...]] | None = None
+        self._packages: dict[int, tuple[Model, str, tuple[Any, ...]]] = {}  # by model
 
     def __call__(
         self, model: Model, points: Iterable[Job], seconds: Seconds
     ) -> Iterator[tuple[Key, Reply]]:
         """Yield (key, reply) for each point."""
-        if self._sent is None:
+        if id(model) not in self._packages:
             shipment = pack(model)
-            self._sent = shipment.token, shipment.placed(lambda part: part)
-        token, parts = self._sent
+            parts = shipment.placed(lambda part: part)
+            self._packages[id(model)] = model, shipment.token, parts
+        _, token, parts = self._packages[id(model)]
         jobs = list(points)
         parallel = Parallel(n_jobs=self._n, batch_size=1, return_as=self._return_as)
         tasks = (

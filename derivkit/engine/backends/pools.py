@@ -135,7 +135,7 @@ class Pooled:
 
 
 class ThroughPool(Pooled):
-    """A backend that sends the model to a pool of processes, once, and then the points.
+    """A backend that sends each model to a pool of processes, once, and then the points.
 
     Parameters
     ----------
@@ -151,7 +151,7 @@ class ThroughPool(Pooled):
         self._timeout = timeout
         self._hedge = hedge
         self._pace = Pace() if timeout is None else Pace(1)
-        self._submit: Submit | None = None
+        self._packages: dict[int, tuple[Model, Submit]] = {}  # a model's, and one to compare with
 
     def one_by_one(self) -> None:
         """Give each point a task of its own: a finished call comes back at once."""
@@ -160,9 +160,10 @@ class ThroughPool(Pooled):
     def _replies(
         self, model: Model, points: Iterable[Job], seconds: Seconds
     ) -> Iterator[tuple[Key, Reply]]:
-        if self._submit is None:
-            self._submit = self._packed(model)
-        with closing(self._results(self._submit, _Queue(points))) as results:
+        if id(model) not in self._packages:
+            self._packages[id(model)] = model, self._packed(model)
+        _, submit = self._packages[id(model)]
+        with closing(self._results(submit, _Queue(points))) as results:
             for key, result in results:
                 if isinstance(result, Failure):
                     yield key, result

@@ -274,6 +274,9 @@ class ThroughFork(ThroughPool):
             _end(self._pool.executor, MOST_SECONDS_TO_END)
 
     def _packed(self, model: Model) -> Submit:
+        if self._packages and self._pool.renew is not None:
+            self.close()  # workers that were forked before cannot inherit this one
+            self._pool = self._pool.renew()
         token = uuid4().hex
         inherit(token, model)
         weakref.finalize(self, inherit, token, None)
