@@ -94,7 +94,7 @@ class RayTable(Sequence[Ray]):
             return [self[each] for each in range(len(self))[n]]
         where, origin = self.moving[n].tolist(), 0 if self._origin is None else int(self._origin[n])
         x0, lower, upper = self._x0[origin], self._lower[n], self._upper[n]
-        if len(where) > 1:
+        if len(where) > 1 or self._weights[n, 0] != 1.0:
             return ObliqueRay(x0, tuple(where), self._weights[n], lower, upper)
         start, low, high = (each.item() for each in (self._start[n], lower, upper))
         return AxisRay(x0, where[0], start, low, high, origin * x0.size)

@@ -19,17 +19,20 @@ def oblique(indices, weights, lower=-FAR, upper=FAR):
 
 AXES = [AxisRay(X0, i, X0[i].item(), X0[i] - 0.5, X0[i] + FAR) for i in (2, 0, 3)]
 PLANES = [oblique((0, 1), [1.0, 0.5]), oblique((3, 2), [-1.0, 1e-9]), oblique((1, 0), [0.0, 1.0])]
+LINES = [oblique((2,), [-0.5]), oblique((0,), [3.0], -3.0, 1.25)]
 MIXED = [AXES[0], PLANES[0], oblique((0, 1, 2), [1.0, 1.0, 1.0], -3.0, 1.25)]
 PLACES = st.lists(st.sampled_from([0.0, -0.75, 1e-3, 0.1, 2.0, 1e-12]), max_size=4)
 
 
-@pytest.mark.parametrize(("rays", "tabled"), [(AXES, True), (PLANES, True), (MIXED, False)])
+@pytest.mark.parametrize(
+    ("rays", "tabled"), [(AXES, True), (PLANES, True), (LINES, True), (MIXED, False)]
+)
 @settings(max_examples=40, deadline=None)
 @given(places=st.lists(PLACES, min_size=3, max_size=3))
 def test_keys_and_points_are_those_of_the_rays(rays, tabled, places):
-    together = RayTable.of(rays)
+    together, places = RayTable.of(rays), places[: len(rays)]
     assert isinstance(together, RayTable) == tabled
-    block = block_of(together, range(3), [np.array(t) for t in places])
+    block = block_of(together, range(len(rays)), [np.array(t) for t in places])
     every = [(ray, t) for ray, ts in zip(rays, places, strict=True) for t in ts]
     assert block.keys == [ray.key(t) for ray, t in every]
     points = [ray.place(t) for ray, t in every]

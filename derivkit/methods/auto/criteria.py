@@ -282,6 +282,11 @@ class Sides(NamedTuple):
     size: float
 
     @property
+    def is_step(self) -> bool:
+        """Whether f goes from one constant to another."""
+        return self.jumps and not self.size
+
+    @property
     def depth(self) -> float:
         """The radius at which rounding leaves three digits of that derivative."""
         if not self.size:
@@ -382,6 +387,7 @@ def _concluded(fits: _Fits, joint: WindowFit, noise: Floats | None) -> Iterable[
     at = np.where(differs[1:].any(axis=0), 1 + differs[1:].argmax(axis=0), order)
     both, gap_there = smooth.all(axis=0), gap[at, every]
     clear = apart.all(axis=0) & (errors[at, every] <= POOR * gap_there)
+    step = apart.all(axis=0) & (errors[0] <= POOR * gap[0]) & (fits.size[-1] == 0).all(axis=0)
     own = np.where(smooth, fits.size[at, :, every].T, 0.0).max(axis=0)
     if noise is None:  # a side that is 0 has no floor
         least = np.where(fits.floor[-1] > 0, fits.floor[-1], np.inf).min(axis=0)
@@ -392,8 +398,8 @@ def _concluded(fits: _Fits, joint: WindowFit, noise: Floats | None) -> Iterable[
         at.tolist(),
         map(tuple, fits.value[at, :, every].tolist()),
         map(tuple, fits.error[at, :, every].tolist()),
-        ((both | clear) & differs.any(axis=0)).tolist(),
-        (both & differs[0]).tolist(),
+        ((both | clear | step) & differs.any(axis=0)).tolist(),
+        ((both | step) & differs[0]).tolist(),
         noise.tolist(),
         np.where(differs[at, every] & both, gap_there, own).tolist(),
     )

@@ -19,18 +19,11 @@ from derivkit.methods.auto.criteria import (
     VISIBLE,
     Sides,
 )
-from derivkit.methods.auto.ladder import PAIRS, half_way, step_below
-from derivkit.methods.auto.lepski import FEWEST, Selection
-from derivkit.methods.auto.moves import (
-    ladder,
-    resolution,
-)
-from derivkit.methods.auto.output import (
-    Course,
-    Output,
-    Over,
-)
-from derivkit.methods.auto.questions import FitQuestion, SidesQuestion
+from derivkit.methods.auto.ladder import PAIRS, both_sides, half_way, step_below
+from derivkit.methods.auto.lepski import Selection
+from derivkit.methods.auto.moves import deepest, ladder, resolution
+from derivkit.methods.auto.output import Course, Output, Over
+from derivkit.methods.auto.questions import SidesQuestion
 from derivkit.methods.auto.treads import tread
 from derivkit.methods.fit.window import EPS, Finding
 from derivkit.status import Status
@@ -85,6 +78,8 @@ class Diagnosis(Output):
         self._slope = 0.0 if flat is None else flat.near.value
         told = yield self._sides(seen.near.radius)
         if told is not None and told.contradict and (yield from self._compare_deeper(told)):
+            return
+        if told is not None and told.is_step and (yield from self._steps_at_x0(seen)):
             return
         if seen.near == self._explained:  # what was looked into has not been resolved
             self._lowest_wish = self._wish_before
@@ -359,16 +354,6 @@ class Diagnosis(Output):
             self.noise = level, sum(parts)
             yield from self.look()
 
-    def _has_window(self, low: float, high: float) -> bool:
-        """Whether there are enough samples between these distances for a window."""
-        steps = np.abs(self.column.t)
-        return int(np.count_nonzero((steps > low) & (steps <= high))) >= FEWEST
-
-    def _fit_within(self, radius: float) -> Generator[Any, Any, Finding | None]:
-        """Return the best fit of the samples within this radius; None if there is none."""
-        within = yield FitQuestion(1, None, False, (self._inner, -radius, radius))
-        return None if within is None else within.best
-
     # -- two sides -----------------------------------------------------------------------------
 
     def _keep_to_flat_side(self) -> Course:
@@ -405,6 +390,20 @@ class Diagnosis(Output):
             near, outer = (abs(self._chord(each(shown, key=abs))) for each in (min, max))
             self.broken = Status.KINK if near > 0.5 * outer else Status.UNRESOLVED
         raise Over
+
+    def _steps_at_x0(self, seen: Selection) -> Generator[Any, Any, bool]:
+        """Look whether f steps from one constant to another at x0, and on no tread among many."""
+        far = step_below(self._farthest, self.line.origin)
+        yield from self._ask(both_sides([far], self.line.origin))
+        c, depth = self.column, deepest(self.line, self._lowest(seen.near))
+        if any(np.ptp(c.f[c.t * side > 0]) > 0 for side in (-1.0, 1.0)):
+            return False
+        yield from self._ask(ladder(self.line, c, depth))
+        near = yield self._sides(depth / 3)
+        if near is None or not near.is_step:
+            return False
+        self.broken = Status.JUMP
+        return True
 
     def _sides(self, radius: float) -> SidesQuestion:
         within = (self._inner, *self._branch)

@@ -26,6 +26,7 @@ __all__ = [
     "BURIED",
     "above",
     "below",
+    "deepest",
     "first_radius",
     "half_width",
     "ladder",
@@ -80,6 +81,10 @@ radius, so seven halvings at most."""
 RESOLUTION = 16.0
 """A probe at the resolution of x lies this many units in the last place of x0 away: nearer, x0 + t
 could round to what x0 rounds to inside the model."""
+
+DEEP_LADDER, BESIDE_0 = 16.0, 2.0**-120
+"""How far the deepest ladder reaches, in units of that; and how much nearer to x0 = 0, where x has
+no resolution: a step is told there from what rises within 1e-50 of the scale."""
 
 FIRST_RADIUS = (1 / 12, 1 / 12, 1 / 8, 1 / 5, 1 / 4, 0.3, 0.37, 0.44, 0.5, 0.56, 0.62, 0.68, 0.75)
 """Half-width of the first ladder in units of the scale, by order; the last for all above. Rounding
@@ -204,6 +209,11 @@ def resolution(line: Line, low: float) -> float:
     """Return the distance of a probe at the resolution of x; ``low`` is that of other samples."""
     ulp = RESOLUTION * math.ulp(line.origin) if line.origin else 0.0
     return step_below(max(ulp, low * 2.0**-40), line.origin)
+
+
+def deepest(line: Line, low: float) -> float:
+    """Return the radius of a ladder so near x0 that a step from one constant to another is one."""
+    return DEEP_LADDER * resolution(line, low) * (1.0 if line.origin else BESIDE_0)
 
 
 def where_noise_rules(line: Line, steps: Floats, order: int) -> Floats:

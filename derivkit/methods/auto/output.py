@@ -21,7 +21,7 @@ from derivkit.methods.auto.criteria import (
     visible,
 )
 from derivkit.methods.auto.ladder import PAIRS, to_side
-from derivkit.methods.auto.lepski import SELECTION, Selection
+from derivkit.methods.auto.lepski import FEWEST, SELECTION, Selection
 from derivkit.methods.auto.moves import (
     INSENSITIVE,
     below,
@@ -174,6 +174,16 @@ class Output:
         within = (self._inner, *self._branch)
         return FitQuestion(order, self.noise, grains, within, self._lowest_wish)
 
+    def _has_window(self, low: float, high: float) -> bool:
+        """Whether there are enough samples between these distances for a window."""
+        steps = np.abs(self.column.t)
+        return int(np.count_nonzero((steps > low) & (steps <= high))) >= FEWEST
+
+    def _fit_within(self, radius: float) -> Generator[Any, Any, Finding | None]:
+        """Return the best fit of the samples within this radius; None if there is none."""
+        within = yield FitQuestion(1, None, False, (self._inner, -radius, radius))
+        return None if within is None else within.best
+
     @property
     def column(self) -> Column:
         """The samples on x0's branch."""
@@ -218,7 +228,7 @@ class Output:
 
     def _step(self, v: Finding, order: int) -> float:
         """Return how high the step beside x0 is; 0 where x0 does not lie on a tread."""
-        return step_beside(self.column, self._slope_by(v, order))
+        return step_beside(self.column, self._slope_by(v, order), v.floor)
 
     def _slope_by(self, v: Finding, order: int) -> float:
         return v.value if order == 1 else self._slope
@@ -370,11 +380,13 @@ class Output:
 
     def _walked(self, v: Finding, order: int) -> float:
         """Return what treads do to a derivative whose steps come at random."""
-        step = self._step(v, order)
-        if not step or self.noise is None:
+        if self.noise is None and self._eps == EPS:
             return 0.0
-        variance = walk(self.column, step, self._slope_by(v, order), v.radius, self.noise[0])
-        return error_of_walk(variance, v.radius, order)
+        slope, level = self._slope_by(v, order), v.sigma if self.noise is None else self.noise[0]
+        step = step_beside(self.column, slope, v.floor * EPS / self._eps)  # also in units
+        if not step:
+            return 0.0
+        return error_of_walk(walk(self.column, step, slope, v.radius, level), v.radius, order)
 
     @property
     def noise_error(self) -> float:

@@ -208,6 +208,7 @@ class OutputSearch(Diagnosis):
             return
         if seen.best.misfit > 30 * seen.best.floor and (self.noise or seen.best.rate > DOUBTFUL):
             narrow, wide = (yield self._sides(0.0)), (yield self._sides(seen.best.radius))
-            found = [told for told in (narrow, wide) if told is not None and told.contradict]
+            both = [told for told in (narrow, wide) if told is not None and told.contradict]
+            found = [told for told in both if not told.is_step]  # which was looked into
             if len(found) > (0 if self._alone else 1):  # of hundreds, noise breaks one by chance
                 self.broken = Status.JUMP if found[-1].jumps else Status.KINK

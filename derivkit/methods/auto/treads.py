@@ -23,7 +23,6 @@ from numpy.typing import NDArray
 
 from derivkit.methods.fit.orthogonal import polynomials
 from derivkit.methods.fit.samples import Column
-from derivkit.methods.fit.window import EPS
 from derivkit.methods.weights import per_power
 
 __all__ = ["OF_A_STEP", "error_of_walk", "step_beside", "tread", "walk"]
@@ -55,16 +54,17 @@ def tread(c: Column) -> float:
     return float(np.ptp(c.t[(c.t > left) & (c.t < right)]))
 
 
-def step_beside(c: Column, slope: float) -> float:
+def step_beside(c: Column, slope: float, floor: float) -> float:
     """Return how high the step beside x0 is, at the most; 0.0 where x0 does not lie on a tread.
 
-    It does where f stands still and its slope would move it, by far more than rounding does.
+    It does where f stands still and its slope would move it, by far more than the ``floor`` that
+    rounding leaves.
     """
     rises, distance = np.abs(c.f - c.value_at(0.0)), np.abs(c.t)
     moved = rises > 0
     if np.count_nonzero(moved) in {0, len(rises) - 1}:  # where only x0 is like x0, as in most cases
         return 0.0
-    if not abs(slope) * tread(c) > ARITHMETIC * EPS * np.max(np.abs(c.f)):
+    if not abs(slope) * tread(c) > ARITHMETIC * floor:
         return 0.0
     return float(rises[moved & (distance <= SIDE_BY_SIDE * distance[moved].min())].min())
 

@@ -299,3 +299,18 @@ def test_a_probe_that_hardly_moves_by_chance_sends_no_search_into_the_depths():
     calls = [follow(noisy(f, 1e-6, seed), 1.0)[1] for seed in range(100)]
     assert max(calls) <= 16
     assert 14 in calls  # the second probe
+
+
+@pytest.mark.filterwarnings("ignore::derivkit.UnresolvedWarning")
+@pytest.mark.parametrize("x0", [0.0, 1.0])
+@pytest.mark.parametrize("at_x0", [0.0, 0.5, 1.0])
+def test_a_step_from_one_constant_to_another_is_a_jump_and_no_noise(x0, at_x0):
+    result = CalculusKit(lambda x: np.heaviside(x[0] - x0, at_x0), [x0]).gradient_result()
+    assert result.status[0] is Status.JUMP
+    assert result.error[0] == math.inf
+
+
+@pytest.mark.parametrize(("x0", "slope"), [(0.0, 1e8), (0.0, 1e40), (1.0, 1e4), (1.0, 1e12)])
+def test_what_rises_between_two_constants_is_no_step(x0, slope):
+    result = CalculusKit(lambda x: np.tanh(slope * (x[0] - x0)), [x0]).gradient_result()
+    assert abs(result.value[0] - slope) <= result.error[0] < 0.01 * slope

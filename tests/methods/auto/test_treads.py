@@ -10,6 +10,8 @@ from derivkit.methods.auto.treads import OF_A_STEP, error_of_walk, step_beside, 
 from derivkit.methods.fit.samples import Samples
 from derivkit.status import Status
 
+FLOOR = 1e-16
+
 
 def sampled(f, t):
     """Return f at places t and at 0 as one output's samples."""
@@ -34,7 +36,7 @@ def counted(rate, seed):
 def test_a_step_is_what_f_rises_by_beside_the_tread_of_x0():
     column = sampled(lambda t: 3.0 * math.floor(t + 0.4), rungs(0.01, 50.0))
     assert 0.3 < tread(column) <= 1.0
-    assert step_beside(column, 3.0) == 3.0
+    assert step_beside(column, 3.0, FLOOR) == 3.0
 
 
 @pytest.mark.parametrize(
@@ -47,7 +49,7 @@ def test_a_step_is_what_f_rises_by_beside_the_tread_of_x0():
     ],
 )
 def test_elsewhere_there_is_no_step(f, slope):
-    assert step_beside(sampled(f, rungs(1e-16, 1.0)), slope) == 0.0
+    assert step_beside(sampled(f, rungs(1e-16, 1.0)), slope, FLOOR) == 0.0
 
 
 @pytest.mark.parametrize("phase", np.linspace(0.05, 0.95, 7))
@@ -65,7 +67,7 @@ def test_random_treads_walk_by_the_square_of_a_step_each():
     variances = []
     for seed in range(60):
         column = sampled(counted(2.0, seed), rungs(0.1, 20.0))
-        step = step_beside(column, 2.0)
+        step = step_beside(column, 2.0, FLOOR)
         variances.append(walk(column, step, 2.0, 1e3, 0.0))
     assert np.mean(np.array(variances) > 0) > 0.8
     assert 0.5 * 2.0 < np.median(variances) < 2.0 * 2.0
