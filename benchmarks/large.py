@@ -233,6 +233,7 @@ def points():
         ["gradients, p = 3, beside p = 1", f"{t['three'] / t['one']:.2f}", 4],
         ["gradients, p = 3, vectorized, beside p = 1", f"{t['vectorized'] / t['one']:.2f}", ""],
         ["gradients, p = 1, beside nine bare calls a point", f"{t['one'] / t['bare']:.1f}", ""],
+        ["gradients, p = 3, beside 25 of them", f"{t['three'] / t['bare'] * 9 / 25:.1f}", ""],
         ["100,000 points of p = 3, MB", f"{grown / 1e6:.0f}", ""],
         *_peers("points", n=300),
     ]
